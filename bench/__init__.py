@@ -1,0 +1,1 @@
+"""Measurements. What they claim are ratios within one run; see README.md."""

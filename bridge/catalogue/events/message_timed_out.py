@@ -1,0 +1,36 @@
+"""The person did not answer in time. (It is the person's silence that timed out, not a webhook.)"""
+
+from typing import Any
+
+from bridge.catalogue.definition import EventType, Evidence, Field
+from bridge.catalogue.families import BUSINESS_SCOPE_ID, FLOW, IN_THE_FLOW, QUESTION, flow_body
+from bridge.catalogue.identity import Identity
+from bridge.catalogue.scene import Scene, naive
+from bridge.catalogue.shapes import Time
+
+
+def _timed_out(scene: Scene) -> dict[str, Any]:
+    return {
+        **flow_body(scene),
+        "timeout_at": naive(scene.at.replace(microsecond=572123)),
+        "user_session_keys": [{"key": "name", "value": scene.name, "type": None}],
+    }
+
+
+EVENT = EventType(
+    name="message.timed_out",
+    treble="timeout",
+    family=FLOW,
+    fires="When the path for missing answers is taken. Where that path shares its URL with answers, it arrives there.",
+    configured=IN_THE_FLOW,
+    hints=("timeout",),
+    evidence=(Evidence(("timeout_at",), rank=40),),
+    own_time=("timeout_at",),
+    fields=(QUESTION, Field("timeout_at", Time("When the wait for an answer ended.")), BUSINESS_SCOPE_ID),
+    identity=Identity(
+        fields=("session_id", "conversation_id", "question.text", "timeout_at"),
+        enough=(("timeout_at",),),
+        fallback="body",
+    ),
+    samples={"documented": _timed_out},
+)

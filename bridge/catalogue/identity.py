@@ -1,0 +1,136 @@
+"""What makes an event the same event: its id.
+
+Treble's `event_id`, where there is one. Else SHA-256 (hex) over a JSON array: source, event
+type, and the identifying fields as they were sent, numbers as text, absent ones null. Times go in as sent, so the id
+does not depend on the source's time zone setting. Where the fields that tell two events apart are not all there, a
+flow webhook's whole body goes in as well (the same bytes are the same event, whenever they arrive); a global event's
+has no id then, and can't be accepted.
+
+The rule is a contract with consumers: golden values in the tests make a change of it visible.
+"""
+
+import hashlib
+import re
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import orjson
+
+from bridge.catalogue.reading import Reading
+from bridge.catalogue.shapes import number_text
+
+EVENT_ID_CHARACTERS_MAX = 200
+
+_SORTED = orjson.OPT_SORT_KEYS
+# A number with an exponent in canonical JSON may have lost digits that told two bodies apart.
+_INEXACT = re.compile(rb"[:,\[]-?\d(?:\.\d+)?e[+]?\d")
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """How an id is made where Treble gives none.
+
+    `fields` are dotted paths into the body, two names long at the most. `enough` lists combinations of them; when all
+    fields of one are there, the fields tell events apart. Otherwise the `fallback`: the whole `body` goes in, or the
+    event is rejected.
+    """
+
+    fields: tuple[str, ...]
+    enough: tuple[tuple[str, ...], ...]
+    fallback: Literal["body", "reject"]
+
+
+@dataclass(frozen=True, slots=True)
+class Basis:
+    """What an id was computed from, for people: `rule` is event_id, fields or body."""
+
+    rule: Literal["event_id", "fields", "body", "none"]
+    fields: dict[str, Any]
+
+
+class IdRule:
+    """The rule of one event type, ready for bodies."""
+
+    __slots__ = ("_enough", "_event_type", "_fields", "_paths", "_rejects")
+
+    def __init__(self, event_type: str, identity: Identity) -> None:
+        self._event_type = event_type
+        self._paths = identity.fields
+        self._fields = tuple(split(path) for path in identity.fields)
+        self._rejects = identity.fallback == "reject"
+        self._enough = tuple(tuple(identity.fields.index(path) for path in paths) for paths in identity.enough)
+
+    def compute(self, source: str, value: dict[str, Any], text: bytes) -> str | None:
+        """The id of a body without `event_id`, `text` as JSON; None when nothing tells it from other events."""
+        parts = self._parts(value)
+        if self._tells_apart(parts):
+            hashed = [source, self._event_type, *parts]
+        elif self._rejects:
+            return None
+        else:
+            hashed = [source, self._event_type, *parts, canonical(value, text)]
+        return hashlib.sha256(orjson.dumps(hashed, option=_SORTED)).hexdigest()
+
+    def basis(self, value: dict[str, Any]) -> Basis:
+        """What the id of this body is computed from."""
+        if treble_id(value, Reading()) is not None:
+            return Basis("event_id", {"event_id": value["event_id"]})
+        parts = self._parts(value)
+        fields = dict(zip(self._paths, parts, strict=True))
+        if self._tells_apart(parts):
+            return Basis("fields", fields)
+        return Basis("none" if self._rejects else "body", fields)
+
+    def _parts(self, value: dict[str, Any]) -> list[Any]:
+        parts = []
+        get = value.get
+        for top, inner in self._fields:
+            part = get(top)
+            if inner is not None and type(part) is dict:  # bare text stands for what would be in the object
+                part = part.get(inner)
+            parts.append(part if type(part) is str else str(part) if type(part) is int else _plain(part))
+        return parts
+
+    def _tells_apart(self, parts: list[Any]) -> bool:
+        for positions in self._enough:
+            for position in positions:
+                if parts[position] is None or parts[position] == "":
+                    break
+            else:
+                return True
+        return False
+
+
+def treble_id(value: dict[str, Any], reading: Reading) -> str | None:
+    """The body's own `event_id`, or its hash where it would not fit a header; None when there is none."""
+    sent = value.get("event_id")
+    if isinstance(sent, int | float) and not isinstance(sent, bool):
+        reading.note("event_id_was_number")
+        sent = number_text(sent)
+    if not isinstance(sent, str) or not sent.strip():
+        if sent:
+            reading.note("unreadable:event_id")
+        return None
+    if len(sent) <= EVENT_ID_CHARACTERS_MAX and sent.isprintable():
+        return sent
+    reading.note("event_id_was_hashed")
+    return hashlib.sha256(sent.encode()).hexdigest()
+
+
+def canonical(value: Any, text: bytes) -> str:
+    """The hash of a body, whatever the order of its keys and its white space."""
+    ordered = orjson.dumps(value, option=_SORTED)
+    return hashlib.sha256(text if _INEXACT.search(ordered) else ordered).hexdigest()
+
+
+def split(path: str) -> tuple[str, str | None]:
+    """A path of one or two names."""
+    top, _, inner = path.partition(".")
+    return top, inner or None
+
+
+def _plain(part: Any) -> Any:
+    """A number as text, since ids travel as either; anything else as it is."""
+    if part is None or isinstance(part, bool) or not isinstance(part, int | float):
+        return part
+    return number_text(part) or repr(part)

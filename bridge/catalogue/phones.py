@@ -1,0 +1,92 @@
+"""A person's phone out of `country_code` and `cellphone`: E.164 with its parts, nothing guessed.
+
+National quirks are not rewritten. Mexico's mobile numbers travel with and without a 1 after 52, Argentina's with and
+without a 9 after 54; for those, the other spelling is in `phone_variants`, so that consumers can match.
+"""
+
+from typing import Any
+
+from bridge.catalogue.reading import Reading, sent_as
+from bridge.catalogue.shapes import number_text
+from bridge.model import Contact
+
+CONTACT_FIELDS = ("country_code", "cellphone")
+
+_PLUS_CODES = {f"+{code}": str(code) for code in range(1, 1000)}
+_MOBILE_MARKS = {"52": "1", "54": "9"}
+_NATIONAL_DIGITS = 10  # of Mexico and Argentina, without the mark
+_E164_DIGITS_MAX = 15
+_SEPARATORS = str.maketrans("", "", " \u00a0-.()/\t")
+
+
+def read_contact(holder: dict[str, Any], reading: Reading) -> Contact | None:
+    """The contact in `holder`, the object that has the two fields; None when it has neither."""
+    code_sent, cell_sent = holder.get("country_code"), holder.get("cellphone")
+    if type(code_sent) is str and type(cell_sent) is str and cell_sent.isdecimal() and cell_sent.isascii():
+        code = _PLUS_CODES.get(code_sent)
+        if code is not None and len(code) + len(cell_sent) <= _E164_DIGITS_MAX:
+            if len(cell_sent) > _NATIONAL_DIGITS or code in _MOBILE_MARKS:
+                return _contact(code, cell_sent, reading)
+            return Contact(f"+{code}{cell_sent}", code, cell_sent)
+    return _read_unusual(code_sent, cell_sent, reading)
+
+
+def _contact(code: str, national: str, reading: Reading) -> Contact:
+    if len(national) > _NATIONAL_DIGITS and national.startswith(code):
+        reading.note("cellphone_may_have_country_code")
+    variants = _variants(code, national) if code in _MOBILE_MARKS else ()
+    return Contact(f"+{code}{national}", code, national, variants)
+
+
+def _variants(code: str, national: str) -> tuple[str, ...]:
+    mark = _MOBILE_MARKS[code]
+    if len(national) == _NATIONAL_DIGITS:
+        return (f"+{code}{mark}{national}",)
+    if len(national) == _NATIONAL_DIGITS + 1 and national[0] == mark:
+        return (f"+{code}{national[1:]}",)
+    return ()
+
+
+def _read_unusual(code_sent: Any, cell_sent: Any, reading: Reading) -> Contact | None:
+    code, _ = _digits(code_sent, "country_code", reading)
+    national, international = _digits(cell_sent, "cellphone", reading)
+    if code is not None and code.startswith("00"):
+        reading.note("country_code_had_00")
+        code = code[2:] or None
+    if national is None:
+        return None if code is None else Contact(country_code=code)
+    if international and (code is None or national.startswith(code)):
+        # A plus of its own says that the number is complete: putting the code in front again would make another one.
+        reading.note("cellphone_was_international")
+        whole: str | None = national
+    else:
+        whole = None if code is None else code + national
+    if whole is None:
+        return Contact(national_number=national)
+    if whole[0] == "0" or len(whole) > _E164_DIGITS_MAX:
+        reading.note("phone_not_e164")
+        return Contact(None, code, national)
+    if code is None or whole is national:
+        return Contact(f"+{whole}", code, national)
+    return _contact(code, national, reading)
+
+
+def _digits(value: Any, field: str, reading: Reading) -> tuple[str | None, bool]:
+    """The digits of a part, and whether it began with a plus."""
+    if value is None:
+        return None, False
+    if not isinstance(value, str):
+        number = number_text(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+        if number is None or not number.isdecimal():
+            reading.note(f"unreadable:{field}")
+            return None, False
+        reading.note(f"{field}_was_{sent_as(value)}")
+        return number, False
+    bare = value.translate(_SEPARATORS)
+    digits = bare.removeprefix("+")
+    if digits.isdecimal() and digits.isascii():
+        if bare != value:
+            reading.note(f"{field}_had_separators")
+        return digits, bare != digits
+    reading.note(f"unreadable:{field}" if bare else f"empty:{field}")
+    return None, False

@@ -1,0 +1,121 @@
+"""The command line: argv → exit code, one module a command.
+
+A command's module is imported when the command is called: `treble-bridge --help` must not wait for aiohttp, aiokafka
+and pydantic. A command may return an ExitCode; expected errors become a line on stderr and their own exit code here.
+"""
+
+import importlib
+import traceback
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, Final
+
+import click
+
+from bridge.errors import BridgeError, ExitCode
+from bridge.version import VERSION
+
+COMMANDS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "run": "Take webhooks and forward them to Kafka.",
+        "check": "Check a configuration and show what it amounts to.",
+        "explain": "Show what would become of a webhook.",
+        "demo": "Run the main job on an embedded Kafka and show it.",
+        "send": "Send sample webhooks to a bridge.",
+        "tail": "Show events as they come out on Kafka.",
+        "topics": "List, make or verify the topics.",
+        "journal": "Look into the journal, verify it, forward entries again.",
+    }
+)
+"""Command → what it does. Its module is `bridge.cli.<command>`, its click command has the same name there."""
+
+EXIT_CODES: Final[Mapping[ExitCode, str]] = MappingProxyType(
+    {
+        ExitCode.OK: "all went well",
+        ExitCode.FAILURE: "something unforeseen (see --debug)",
+        ExitCode.USAGE: "wrong options or configuration; nothing was started",
+        ExitCode.JOURNAL_LOCKED: "another process owns the journal",
+        ExitCode.JOURNAL_CORRUPT: "the journal can't be opened (see journal verify)",
+        ExitCode.JOURNAL_FAILED: "a write to the journal failed: restart",
+        ExitCode.FENCED: "another live process forwards this journal",
+        ExitCode.UNREACHABLE: "Kafka, or the bridge, does not answer",
+        ExitCode.MISMATCH: "a check found a difference",
+    }
+)
+
+INTERRUPTED: Final = 130
+"""128 and SIGINT's number, as shells have it."""
+
+_EPILOG: Final = "\b\nExit codes:\n" + "\n".join(f"  {int(code)}  {text}" for code, text in EXIT_CODES.items())
+
+
+class LazyGroup(click.Group):
+    """Loads a command when it is called, and turns what it raises into a message and an exit code."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The commands in the order of the table: that of a newcomer's way through them."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command itself; this imports its module."""
+        if cmd_name not in COMMANDS:
+            return None
+        command = getattr(importlib.import_module(f"bridge.cli.{cmd_name}"), cmd_name)
+        if not isinstance(command, click.Command):
+            raise TypeError(f"bridge.cli.{cmd_name}.{cmd_name} is no command")
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The list of commands, without importing one."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command."""
+        try:
+            result = super().invoke(ctx)
+        except KeyboardInterrupt:
+            ctx.exit(INTERRUPTED)
+        except (click.exceptions.Exit, click.exceptions.Abort, click.ClickException, BrokenPipeError):
+            raise
+        except Exception as error:  # noqa: BLE001 - the last place that can say it in words
+            ctx.exit(_say(error, debug=bool(ctx.params.get("debug"))))
+        if isinstance(result, ExitCode) and result is not ExitCode.OK:
+            ctx.exit(int(result))
+        return result
+
+
+def _say(error: Exception, *, debug: bool) -> int:
+    """Put an error on stderr; returns the exit code."""
+    while isinstance(error, ExceptionGroup) and len(error.exceptions) == 1:
+        error = error.exceptions[0]
+    if debug:
+        traceback.print_exception(error)
+    if isinstance(error, BridgeError):
+        click.echo(f"treble-bridge: {error}", err=True)
+        return int(error.exit_code)
+    advice = "" if debug else " (--debug shows where)"
+    click.echo(f"treble-bridge: unforeseen {type(error).__name__}: {_masked(str(error))}{advice}", err=True)
+    return int(ExitCode.FAILURE)
+
+
+def _masked(text: str) -> str:
+    """What an unforeseen error says may hold anything: a URL with a secret, a phone number."""
+    from bridge.telemetry.masking import mask_text  # noqa: PLC0415 - only when something went wrong
+
+    return mask_text(text)
+
+
+@click.group(
+    cls=LazyGroup, epilog=_EPILOG, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+)
+@click.version_option(VERSION, prog_name="treble-bridge")
+@click.option("--debug", is_flag=True, envvar="TREBLE_BRIDGE_DEBUG", help="Show tracebacks of errors.")
+def cli(debug: bool) -> None:
+    """Takes Treble.ai webhooks, keeps them on disk before it answers, and forwards each as one event to Kafka.
+
+    \b
+    Example:
+      treble-bridge check --config bridge.yaml && treble-bridge run --config bridge.yaml
+    """
+    del debug  # LazyGroup reads it

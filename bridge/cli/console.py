@@ -1,0 +1,66 @@
+"""What commands print: text for people on a terminal, JSON for programs; phone numbers masked unless asked for."""
+
+import asyncio
+import logging
+import sys
+from collections.abc import Coroutine, Mapping
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+import click
+
+from bridge.telemetry.masking import mask_phone, mask_phones
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+T = TypeVar("T")
+
+PIPE_COLUMNS: Final = 1000
+"""A table in a pipe is as wide as it must be: `grep` wants a row in a line."""
+
+_PHONES: Final = frozenset({"phone", "phones", "cellphone", "national_number", "phone_variants", "wa_id"})
+# Ids look like phone numbers to a pattern, and without them an event can't be found again.
+_IDS: Final = frozenset({"id", "event_id", "session_id", "flow_id", "external_id", "entry_id", "journal_id", "poll_id"})
+_PHONE_DIGITS_MIN: Final = 8
+
+
+def console(*, stderr: bool = False) -> "Console":
+    """A console that colours on a terminal only, and wraps nothing in a pipe."""
+    from rich.console import Console  # noqa: PLC0415 - not for commands that print JSON
+
+    terminal = (sys.stderr if stderr else sys.stdout).isatty()
+    width = None if terminal else PIPE_COLUMNS
+    return Console(stderr=stderr, width=width, soft_wrap=not terminal, highlight=False, emoji=False)
+
+
+def print_json(value: Any) -> None:
+    """One line of JSON on stdout."""
+    import orjson  # noqa: PLC0415 - not for --help
+
+    click.echo(orjson.dumps(value, default=str))
+
+
+def note(text: str) -> None:
+    """A remark for people, beside the output: on stderr."""
+    click.echo(text, err=True)
+
+
+def run(work: Coroutine[Any, Any, T]) -> T:
+    """Run a command's coroutine. Libraries stay silent: what they would log is said by our own errors."""
+    logging.getLogger().addHandler(logging.NullHandler())
+    return asyncio.run(work)
+
+
+def masked(value: Any, name: str = "") -> Any:
+    """Decoded JSON without phone numbers: known fields wholly, other text where it looks like one; ids are kept."""
+    if isinstance(value, Mapping):
+        return {key: masked(item, key) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [masked(item, name) for item in value]
+    if name in _PHONES:
+        return value if value is None or isinstance(value, bool) else mask_phone(str(value))
+    if name in _IDS or isinstance(value, bool):
+        return value
+    if isinstance(value, int) and abs(value) >= 10 ** (_PHONE_DIGITS_MIN - 1):
+        return mask_phone(str(value))
+    return mask_phones(value) if isinstance(value, str) else value

@@ -1,0 +1,131 @@
+"""`treble-bridge explain`: what would become of a webhook, and why. Needs no Kafka."""
+
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from bridge.cli.console import console, print_json
+from bridge.cli.options import config_option, json_option, load_configuration
+from bridge.errors import ExitCode
+
+if TYPE_CHECKING:
+    from bridge.explain import Explanation
+
+
+@click.command()
+@config_option()
+@click.argument("target", metavar="PATH_OR_HINT")
+@click.argument("body", type=click.Path(path_type=Path, allow_dash=True), metavar="BODYFILE|-")
+@click.option("-H", "--header", "headers", multiple=True, metavar="'NAME: VALUE'", help="A request header.")
+@click.option("--source", metavar="NAME", help="The source, when a hint is given and there are several.")
+@click.option("--remote", default="", metavar="ADDRESS", help="The caller's address, for client_ip.")
+@click.option("--partitions", type=click.IntRange(min=1), help="Partitions of the topic; default: as configured.")
+@json_option
+def explain(
+    *,
+    config: Path,
+    target: str,
+    body: Path,
+    headers: tuple[str, ...],
+    source: str | None,
+    remote: str,
+    partitions: int | None,
+    as_json: bool,
+) -> ExitCode:
+    """Show what would become of a webhook: credentials, type, id, topic, key, envelope, and why.
+
+    PATH_OR_HINT is the URL's path (with its query, if that has a secret), or its last segment alone. Exit code 8 when
+    the body would go to the quarantine.
+
+    \b
+    Example:
+      treble-bridge explain --config bridge.yaml /webhooks/treble/read body.json
+      echo '{"session_id": "s1"}' | treble-bridge explain --config bridge.yaml read -
+    """
+    from multidict import CIMultiDict  # noqa: PLC0415 - not for --help
+
+    from bridge.explain import Request  # noqa: PLC0415
+    from bridge.explain import explain as follow  # noqa: PLC0415
+
+    settings = load_configuration(config).settings
+    request = Request(target, _read(body), CIMultiDict(_header(text) for text in headers), remote, source)
+    found = follow(settings, request, time.time_ns() // 1_000_000, partitions=partitions)
+    if as_json:
+        print_json({**found.as_json(), "value": _decoded(found.value)})
+    else:
+        _print(found)
+    return ExitCode.MISMATCH if found.outcome == "quarantined" else ExitCode.OK
+
+
+def _read(body: Path) -> bytes:
+    if str(body) == "-":
+        return sys.stdin.buffer.read()
+    try:
+        return body.read_bytes()
+    except OSError as error:
+        raise click.UsageError(f"can't read {body}: {error.strerror}") from error
+
+
+def _header(text: str) -> tuple[str, str]:
+    name, colon, value = text.partition(":")
+    if not colon or not name.strip():
+        raise click.BadParameter("expected 'NAME: VALUE'", param_hint="--header")
+    return name.strip(), value.strip()
+
+
+def _decoded(value: bytes) -> Any:
+    import orjson  # noqa: PLC0415 - not for --help
+
+    return orjson.loads(value) if value else None
+
+
+def _print(found: "Explanation") -> None:
+    import orjson  # noqa: PLC0415 - not for --help
+
+    screen = console()
+    for title, text in _lines(found):
+        screen.print(f"{title:<12} {text}", markup=False)
+    if found.value:
+        screen.print()
+        for name, header in found.headers:
+            screen.print(f"{name}: {header}", markup=False)
+        screen.print()
+        screen.print(orjson.dumps(_decoded(found.value), option=orjson.OPT_INDENT_2).decode(), markup=False)
+
+
+def _lines(found: "Explanation") -> list[tuple[str, str]]:
+    hint = f"hint {found.hint}" if found.hint else "no hint"
+    lines = [("source", f"{found.source}, {hint}"), ("credentials", found.credentials)]
+    if found.granted is False:
+        lines.append(("", "nothing would be stored; with the right ones, this would follow"))
+    if found.event_type:
+        lines.append(("type", f"{found.event_type}, decided by {found.decided_by}"))
+    lines += [("", f"also there: {evidence}, which ranks lower") for evidence in found.other_evidence]
+    if found.hint_conflict:
+        lines.append(("", f"the hint {found.hint} means another type: counted, and the body believed"))
+    lines += [("note", f"{note}: {meaning}") for note, meaning in found.notes]
+    if found.outcome == "quarantined":
+        lines.append(("quarantined", found.reason))
+        lines += [("problem", f"{problem.pointer or 'body'}: {problem.message}") for problem in found.problems]
+        lines += [("advice", found.advice)] if found.advice else []
+    if found.event_id is not None:
+        lines.append(("id", f"{found.event_id}, from {_id_from(found)}"))
+    if found.outcome == "dropped":
+        lines.append(("dropped", "the route of this type says drop: true"))
+        return lines
+    where = "" if found.partition is None else f", partition {found.partition} of {found.partitions}"
+    lines.append(("topic", f"{found.topic}{where}"))
+    if found.key is not None:
+        lines.append(("key", f"{found.key} ({found.key_kind})"))
+    return lines
+
+
+def _id_from(found: "Explanation") -> str:
+    if found.id_from is None or found.id_from.rule == "event_id":
+        return "event_id in the body"
+    fields = ", ".join(name for name, part in found.id_from.fields.items() if part is not None)
+    whole = " and the whole body, since these don't tell it from others" if found.id_from.rule == "body" else ""
+    return f"the hash of source, type, {fields}{whole}"

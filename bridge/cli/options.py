@@ -1,0 +1,72 @@
+"""Options that several commands share, and the configuration that they name."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from bridge.settings.load import Loaded
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+CONFIG_VARIABLE = "TREBLE_BRIDGE_CONFIG"
+
+
+def config_option(*, required: bool = True) -> Callable[[F], F]:
+    """`--config FILE`, or the environment's TREBLE_BRIDGE_CONFIG."""
+    return click.option(
+        "-c",
+        "--config",
+        type=click.Path(path_type=Path),
+        metavar="FILE",
+        envvar=CONFIG_VARIABLE,
+        show_envvar=True,
+        required=required,
+        help="The configuration.",
+    )
+
+
+json_option: Callable[[F], F] = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
+
+
+class DurationType(click.ParamType):  # type: ignore[type-arg]  # generic in newer versions of click only
+    """A duration with its unit, as in the configuration; seconds as a float once parsed."""
+
+    name = "duration"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """`30s` → 30.0."""
+        from bridge.settings.units import parse_duration  # noqa: PLC0415 - pydantic must not slow down --help
+
+        try:
+            return parse_duration(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+class RateType(click.ParamType):  # type: ignore[type-arg]  # generic in newer versions of click only
+    """A rate with its unit, as in the configuration; events per second once parsed."""
+
+    name = "rate"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """`100/s` → 100.0."""
+        from bridge.settings.units import parse_rate  # noqa: PLC0415 - pydantic must not slow down --help
+
+        try:
+            return parse_rate(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+def load_configuration(path: Path) -> "Loaded":
+    """The configuration at `path`; its warnings go to stderr. Raises ConfigError."""
+    from bridge.catalogue import TABLE  # noqa: PLC0415 - as above
+    from bridge.settings.load import load  # noqa: PLC0415
+
+    loaded = load(path, TABLE.keys())
+    for warning in loaded.warnings:
+        click.echo(f"treble-bridge: {warning}", err=True)
+    return loaded

@@ -1,0 +1,100 @@
+"""What a request must show so that a source takes it: the other side of `bridge.credentials`."""
+
+import base64
+import datetime as dt
+import hmac
+from dataclasses import dataclass, field
+from urllib.parse import quote
+
+from bridge.errors import ConfigError
+from bridge.settings.models import Alternative, BasicUser, HeaderCredential, Hmac, SecretValues, Settings, each_value
+from bridge.settings.units import Address
+
+_ANYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104 - what is listened on, not where
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """Credentials of one request. None of it may be shown."""
+
+    headers: dict[str, str] = field(default_factory=dict, repr=False)
+    query: str = field(default="", repr=False)
+    segment: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Recipient:
+    """Where a source is reached: `base` is its URL without credentials and hint."""
+
+    base: str
+    alternative: Alternative | None = field(default=None, repr=False)
+
+    def prove(self, body: bytes, now: dt.datetime) -> Proof:
+        """What shows that a request with this body is allowed."""
+        return Proof() if self.alternative is None else _proof(self.alternative, body, now)
+
+
+def recipient(settings: Settings, source: str | None, address: Address | None = None) -> Recipient:
+    """The source called `source` (or the only one) of a bridge on this machine, with its first way of authentication.
+
+    `address` is where it listens, if that is not what the configuration says. Raises ConfigError.
+    """
+    if source is None and len(settings.sources) > 1:
+        raise ConfigError(f"several sources: choose one of {', '.join(settings.sources)} with --source")
+    name = next(iter(settings.sources)) if source is None else source
+    if name not in settings.sources:
+        raise ConfigError(f"no source {name}: expected one of {', '.join(settings.sources)}")
+    found = settings.sources[name]
+    host, port = address or settings.server.listen
+    where = Address(_ANYWHERE.get(host, host), port)
+    scheme = "https" if settings.server.tls else "http"
+    first = None if found.auth == "none" else found.auth[0]
+    return Recipient(f"{scheme}://{where}{found.path_of(name)}", first)
+
+
+def _proof(alternative: Alternative, body: bytes, now: dt.datetime) -> Proof:
+    headers: dict[str, str] = {}
+    if alternative.bearer is not None:
+        headers["Authorization"] = f"Bearer {_current(alternative.bearer, now)}"
+    if alternative.basic is not None:
+        headers["Authorization"] = _basic(alternative.basic, now)
+    for header in _listed(alternative.header):
+        headers[header.name] = _current(header.value, now)
+    if alternative.hmac is not None:
+        headers |= _signed(alternative.hmac, body, now)
+    query = ""
+    if alternative.query is not None:
+        query = f"{quote(alternative.query.name)}={quote(_current(alternative.query.value, now), safe='')}"
+    segment = _current(alternative.path_secret, now) if alternative.path_secret is not None else ""
+    return Proof(headers, query, segment)
+
+
+def _listed(headers: HeaderCredential | tuple[HeaderCredential, ...] | None) -> tuple[HeaderCredential, ...]:
+    if headers is None:
+        return ()
+    return headers if isinstance(headers, tuple) else (headers,)
+
+
+def _basic(user: BasicUser, now: dt.datetime) -> str:
+    text = f"{user.username}:{_current(user.password, now)}"
+    return f"Basic {base64.b64encode(text.encode()).decode()}"
+
+
+def _signed(settings: Hmac, body: bytes, now: dt.datetime) -> dict[str, str]:
+    headers: dict[str, str] = {}
+    if settings.timestamp_header is not None:
+        stamp = str(int(now.timestamp()))
+        headers[settings.timestamp_header] = stamp
+        body = stamp.encode() + b"." + body
+    digest = hmac.digest(_current(settings.secret, now).encode(), body, settings.algorithm)
+    text = digest.hex() if settings.encoding == "hex" else base64.b64encode(digest).decode()
+    return {**headers, settings.header: settings.prefix + text}
+
+
+def _current(values: SecretValues, now: dt.datetime) -> str:
+    """The first value that still holds."""
+    for value in each_value(values):
+        expires = value.expires()
+        if expires is None or now < expires:
+            return value.value.get_secret_value()
+    raise ConfigError("every value of the source's first credential is past its not_after")

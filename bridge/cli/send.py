@@ -1,0 +1,178 @@
+"""`treble-bridge send`: webhooks as Treble would send them."""
+
+import itertools
+import json
+import random
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from bridge.cli.console import masked, note, print_json, run
+from bridge.cli.options import DurationType, RateType, config_option, json_option, load_configuration
+from bridge.errors import ExitCode
+
+if TYPE_CHECKING:
+    from bridge.cli.posting import Outcome, Posting, Summary
+    from bridge.cli.proof import Recipient
+
+LINES_MAX: Final = 50
+"""A longer stream is summed up only."""
+
+
+@click.command()
+@config_option(required=False)
+@click.option("--url", help="The source's URL without a hint, instead of a configuration.")
+@click.option("--source", metavar="NAME", help="Which source of the configuration; default: the only one.")
+@click.option("--type", "types", multiple=True, default=("message.read",), metavar="TYPE",
+              help="Event type, such as message.read, or all; repeatable: they take turns.")  # fmt: skip
+@click.option("--header", "headers", multiple=True, metavar="'NAME: VALUE'", help="A further header; repeatable.")
+@click.option("--session", metavar="ID", help="The conversation; default: an invented one for each webhook.")
+@click.option("--set", "fields", multiple=True, metavar="FIELD=VALUE",
+              help="Set a field of the body (dots lead inside; JSON or text); repeatable.")  # fmt: skip
+@click.option("--seed", type=int, help="For the same invented data every time; default: by chance.")
+@click.option("--count", type=click.IntRange(min=1), help="How many; default 1, or endless with --rate.")
+@click.option("--rate", type=RateType(), metavar="RATE", help="How many a time, such as 50/s; default: one by one.")
+@click.option("--timeout", type=DurationType(), default="10s", show_default=True, metavar="DURATION",
+              help="Longest wait for an answer.")  # fmt: skip
+@click.option("--insecure", is_flag=True, help="Take any certificate.")
+@json_option
+def send(config: Path | None, url: str | None, source: str | None, **options: Any) -> ExitCode:
+    """Send sample webhooks to a bridge, with the credentials of its configuration.
+
+    Exit code 7 when there is no answer, 8 when one is not 200.
+
+    \b
+    Examples:
+      treble-bridge send --config bridge.yaml --type message.responded --set classified_answer=Yes
+      treble-bridge send --url http://localhost:8080/webhooks/treble --header 'X-API-Key: secret' \\
+          --type all --count 1000 --rate 100/s
+    """
+    from bridge.cli.proof import Recipient, recipient  # noqa: PLC0415 - not for --help
+
+    if url is not None:
+        to = Recipient(_checked(url))
+    elif config is not None:
+        to = recipient(load_configuration(config).settings, source)
+    else:
+        raise click.UsageError("give a configuration with --config, or a URL with --url")
+    return run(_send(to, **options))
+
+
+async def _send(
+    to: "Recipient",
+    *,
+    types: Sequence[str],
+    headers: Sequence[str],
+    session: str | None,
+    fields: Sequence[str],
+    seed: int | None,
+    count: int | None,
+    rate: float | None,
+    timeout: float,  # noqa: ASYNC109 - the user's word; it is the HTTP client's
+    insecure: bool,
+    as_json: bool,
+) -> ExitCode:
+    from bridge.cli.posting import UNREACHABLE, Poster, Summary  # noqa: PLC0415 - not for --help
+
+    total = count if count is not None or rate is not None else 1
+    postings = itertools.islice(_postings(_known(types), session, _fields(fields), seed), total)
+    poster = Poster(to, headers=dict(map(_header, headers)), timeout_s=timeout, verify=not insecure)
+    summary = Summary()
+    try:
+        async for outcome in poster.stream(postings, rate):
+            summary.add(outcome)
+            if total is not None and total <= LINES_MAX:
+                _print(outcome, as_json=as_json)
+    finally:
+        await poster.close()
+        if sum(summary.statuses.values()) != 1:
+            _sum_up(summary, as_json=as_json)
+    if summary.statuses[UNREACHABLE]:
+        return ExitCode.UNREACHABLE
+    return ExitCode.OK if set(summary.statuses) == {200} else ExitCode.MISMATCH
+
+
+def _postings(
+    types: Sequence[str], session: str | None, fields: dict[str, Any], seed: int | None
+) -> "Iterator[Posting]":
+    import orjson  # noqa: PLC0415 - not for --help
+
+    from bridge.cli.posting import Posting  # noqa: PLC0415
+    from bridge.samples import hint_for, sample, scene  # noqa: PLC0415
+
+    first = random.SystemRandom().getrandbits(48) if seed is None else seed
+    given: dict[str, Any] = {"session_id": session} if session is not None else {}
+    for number, event_type in enumerate(itertools.cycle(types)):
+        body = sample(event_type, first + number, fields=fields, **given)
+        who = scene(first + number, **given).session_id
+        yield Posting(event_type, who, hint_for(event_type), orjson.dumps(body))
+
+
+def _known(types: Sequence[str]) -> list[str]:
+    from bridge.catalogue import TABLE, UNKNOWN  # noqa: PLC0415 - not for --help
+
+    if "all" in types:
+        return [name for name in TABLE if name != UNKNOWN]
+    for name in types:
+        if name not in TABLE:
+            raise click.UsageError(f"--type {name}: expected all, or one of {', '.join(TABLE)}")
+    return list(types)
+
+
+def _header(text: str) -> tuple[str, str]:
+    name, colon, value = text.partition(":")
+    if not colon or not name.strip() or any(ord(character) < 32 for character in text):
+        raise click.UsageError("--header: expected 'Name: value'")
+    return name.strip(), value.strip()
+
+
+def _fields(texts: Sequence[str]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals or not name:
+            raise click.UsageError(f"--set {text}: expected field=value")
+        try:
+            found[name] = json.loads(value)
+        except ValueError:
+            found[name] = value
+    return found
+
+
+def _checked(url: str) -> str:
+    if not url.startswith(("http://", "https://")) or "?" in url:
+        raise click.UsageError("--url: expected http(s)://host:port/path without a query")
+    return url.rstrip("/")
+
+
+def _print(outcome: "Outcome", *, as_json: bool) -> None:
+    posting = outcome.posting
+    if as_json:
+        print_json({"type": posting.event_type, "session": posting.session, **_answer(outcome)})
+        return
+    what = f"{posting.event_type}  session {posting.session}"
+    if outcome.status:
+        answer = "" if outcome.answer == "{}" else f"  {masked(outcome.answer)}"
+        click.echo(f"{outcome.status} in {outcome.ms:.1f} ms  {what}{answer}")
+    else:
+        note(f"no answer after {outcome.ms:.1f} ms  {what}: {outcome.answer}")
+
+
+def _answer(outcome: "Outcome") -> dict[str, Any]:
+    if not outcome.status:
+        return {"status": None, "ms": round(outcome.ms, 2), "error": outcome.answer}
+    return {"status": outcome.status, "ms": round(outcome.ms, 2), "answer": outcome.answer}
+
+
+def _sum_up(summary: "Summary", *, as_json: bool) -> None:
+    times = {name: summary.quantile_ms(share) for name, share in (("p50", 0.5), ("p99", 0.99), ("max", 1.0))}
+    by_status = {str(status) if status else "no answer": n for status, n in sorted(summary.statuses.items())}
+    if as_json:
+        rounded = {name: None if ms is None else round(ms, 2) for name, ms in times.items()}
+        print_json({"sent": sum(by_status.values()), "answers": by_status, "ms": rounded})
+        return
+    answers = ", ".join(f"{n} x {status}" for status, n in by_status.items()) or "nothing"
+    spent = "".join(f"  {name} {ms:.1f} ms" for name, ms in times.items() if ms is not None)
+    click.echo(f"{answers}{spent}")

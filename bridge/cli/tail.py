@@ -1,0 +1,142 @@
+"""`treble-bridge tail`: events as they come out on Kafka, decoded."""
+
+import time
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from bridge.cli.console import console, masked, note, print_json, run
+from bridge.cli.options import DurationType, config_option, json_option, load_configuration
+from bridge.errors import ExitCode
+
+if TYPE_CHECKING:
+    from bridge.kafka.reading import Incoming
+    from bridge.settings.models import Kafka, Settings
+
+QUIET_S: Final = 0.5
+"""How often the clock is looked at while nothing comes."""
+
+
+@click.command()
+@click.argument("topic", nargs=-1)
+@config_option(required=False)
+@click.option("--kafka", metavar="HOST:PORT", help="A broker without security, instead of a configuration.")
+@click.option("--from-beginning", is_flag=True, help="From the oldest record on; default: from now on.")
+@click.option(
+    "--count", type=click.IntRange(min=1), help="End after so many; exit code 8 when --timeout ends it first."
+)
+@click.option("--timeout", type=DurationType(), metavar="DURATION", help="End after this time, such as 10s.")
+@click.option("--uncommitted", is_flag=True, help="Show records of open and aborted transactions too.")
+@click.option("--unmasked", is_flag=True, help="Show phone numbers.")
+@click.option("--raw", is_flag=True, help="Show the body that Treble sent, too.")
+@json_option
+def tail(topic: tuple[str, ...], config: Path | None, kafka: str | None, **options: Any) -> ExitCode:
+    """Show events as they come out on Kafka: of the topics named, else of all that the configuration sends to.
+
+    Reads as a consumer does that takes committed transactions only. Phone numbers are masked.
+
+    \b
+    Examples:
+      treble-bridge tail --config bridge.yaml --from-beginning
+      treble-bridge tail --kafka localhost:9092 treble.message.read --count 1 --json
+    """
+    settings = load_configuration(config).settings if config is not None and kafka is None else None
+    where = _kafka(settings, kafka)
+    names = list(topic) or (_topics(settings) if settings is not None else [])
+    if not names:
+        raise click.UsageError("name topics, or a configuration with --config")
+    return run(_tail(where, names, **options))
+
+
+def _kafka(settings: "Settings | None", address: str | None) -> "Kafka":
+    from pydantic import ValidationError  # noqa: PLC0415 - not for --help
+
+    from bridge.settings.models import Kafka  # noqa: PLC0415
+
+    if settings is not None:
+        return settings.kafka
+    if address is None:
+        raise click.UsageError("give a configuration with --config, or a broker with --kafka")
+    try:
+        return Kafka.model_validate({"bootstrap_servers": address})
+    except ValidationError:
+        raise click.UsageError(f"--kafka {address}: expected host:port") from None
+
+
+def _topics(settings: "Settings") -> list[str]:
+    from bridge.prepare import Preparer  # noqa: PLC0415 - not for --help
+
+    return sorted(Preparer(settings, "").topics())
+
+
+async def _tail(
+    kafka: "Kafka",
+    names: Sequence[str],
+    *,
+    from_beginning: bool,
+    count: int | None,
+    timeout: float | None,  # noqa: ASYNC109 - the user's word, and an ending that is no error
+    uncommitted: bool,
+    unmasked: bool,
+    raw: bool,
+    as_json: bool,
+) -> ExitCode:
+    from bridge.kafka.reading import Reader  # noqa: PLC0415 - not for --help
+
+    deadline_s = None if timeout is None else time.monotonic() + timeout
+    seen = 0
+    async with Reader(kafka, names, from_beginning=from_beginning, committed=not uncommitted) as reader:
+        note(f"reading {len(names)} topics; ^C ends it" if count is None and timeout is None else "reading")
+        async for record in _until(reader.records(QUIET_S), deadline_s):
+            if record is None:
+                continue
+            show = _shown(record, unmasked=unmasked, raw=raw)
+            print_json(show) if as_json else _print(show)
+            seen += 1
+            if seen == count:
+                return ExitCode.OK
+        for name in reader.absent:
+            note(f"{name}: there is no such topic, or it may not be read")
+    return ExitCode.OK if count is None else ExitCode.MISMATCH
+
+
+async def _until(
+    records: "AsyncIterator[Incoming | None]", deadline_s: float | None
+) -> "AsyncIterator[Incoming | None]":
+    async for record in records:
+        yield record
+        if deadline_s is not None and time.monotonic() >= deadline_s:
+            return
+
+
+def _shown(record: "Incoming", *, unmasked: bool, raw: bool) -> dict[str, Any]:
+    """A record as it is shown: decoded, masked unless asked for."""
+    value = record.decoded
+    if not raw and isinstance(value, dict):
+        value = {key: item for key, item in value.items() if key != "raw"}
+    key = record.key
+    ids = {value.get("session_id"), value.get("id")} if isinstance(value, dict) else set()
+    return {
+        "topic": record.topic,
+        "partition": record.partition,
+        "offset": record.offset,
+        "timestamp": record.timestamp,
+        "key": key if unmasked or key in ids else masked(key),
+        "headers": record.headers
+        if unmasked
+        else {k: v if k == "ce_id" else masked(v) for k, v in record.headers.items()},
+        "value": value if unmasked else masked(value),
+    }
+
+
+def _print(show: dict[str, Any]) -> None:
+    import orjson  # noqa: PLC0415 - not for --help
+    from rich.markup import escape  # noqa: PLC0415
+
+    place = f"{show['topic']}[{show['partition']}]@{show['offset']}"
+    body = orjson.dumps(show["value"], default=str).decode()
+    out = console()
+    out.print(f"[dim]{show['timestamp']}[/] [bold cyan]{escape(place)}[/] key={escape(str(show['key']))}")
+    out.print(f"  {escape(body)}")

@@ -1,0 +1,205 @@
+"""`treble-bridge topics`: the topics of a configuration, as they are on Kafka and as they should be."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from bridge.cli.console import console, print_json, run
+from bridge.cli.options import config_option, json_option, load_configuration
+from bridge.errors import ExitCode
+from bridge.model import TopicSpec
+
+if TYPE_CHECKING:
+    from bridge.kafka.topics import Difference, TopicState
+    from bridge.settings.models import Settings
+
+print_option = click.option("--print", "only_print", is_flag=True, help="Print commands to paste; change nothing.")
+
+
+@click.group()
+def topics() -> None:
+    """List, make or verify the topics of a configuration.
+
+    \b
+    Example:
+      treble-bridge topics verify --config bridge.yaml
+    """
+
+
+@topics.command("list")
+@config_option()
+@json_option
+def list_topics(config: Path, as_json: bool) -> None:
+    """List the topics: what goes there, and how they are on Kafka.
+
+    \b
+    Example:
+      treble-bridge topics list --config bridge.yaml
+    """
+    settings = load_configuration(config).settings
+    specs, uses = wanted_topics(settings)
+    states = run(_probe(settings, specs))
+    rows = [_row(spec, states[spec.name], uses[spec.name]) for spec in specs]
+    if as_json:
+        print_json(rows)
+    else:
+        _print_table(rows)
+
+
+@topics.command("create")
+@config_option()
+@print_option
+@json_option
+def create_topics(config: Path, only_print: bool, as_json: bool) -> None:
+    """Make the topics that are missing. What exists is left as it is, and said where it differs.
+
+    \b
+    Example:
+      treble-bridge topics create --config bridge.yaml --print
+    """
+    from bridge.kafka.topic_commands import TopicCommands  # noqa: PLC0415 - not for --help
+
+    settings = load_configuration(config).settings
+    specs, _ = wanted_topics(settings)
+    if only_print:
+        for spec in specs:
+            click.echo(TopicCommands(settings.kafka).create(spec))
+        return
+    made, left = run(_create(settings, specs))
+    if as_json:
+        print_json({"made": made, "differences": [_as_json(difference) for difference in left]})
+        return
+    click.echo(f"made: {', '.join(made)}" if made else "nothing was missing")
+    for difference in left:
+        click.echo(f"differs: {difference}", err=True)
+
+
+@topics.command("verify")
+@config_option()
+@print_option
+@json_option
+def verify_topics(config: Path, only_print: bool, as_json: bool) -> ExitCode:
+    """Compare the topics with the configuration. Exit code 8 when one differs.
+
+    \b
+    Example:
+      treble-bridge topics verify --config bridge.yaml
+    """
+    settings = load_configuration(config).settings
+    specs, _ = wanted_topics(settings)
+    found = run(_compare(settings, specs))
+    if as_json:
+        print_json({"topics": len(specs), "differences": [_as_json(difference) for difference in found]})
+    elif only_print:
+        for difference in found:
+            click.echo(difference.mend or f"# {difference}")
+    else:
+        for difference in found:
+            click.echo(str(difference))
+        click.echo(f"{len(specs)} topics, {len({d.topic for d in found})} differ" if found else _all_well(len(specs)))
+    return ExitCode.MISMATCH if any(difference.blocking for difference in found) else ExitCode.OK
+
+
+def wanted_topics(settings: "Settings") -> tuple[list[TopicSpec], dict[str, list[str]]]:
+    """Every topic that the configuration needs, and for each what goes there: event types, or what the bridge keeps."""
+    from bridge.kafka.topics import merged, system_topics  # noqa: PLC0415 - not for --help
+    from bridge.prepare import Preparer  # noqa: PLC0415
+
+    preparer = Preparer(settings, "")
+    specs = merged([*preparer.topics().values(), *system_topics(settings)])
+    uses: dict[str, list[str]] = {spec.name: [] for spec in specs}
+    for event_type, destination in preparer.destinations.items():
+        if not destination.drop:
+            uses[destination.topic].append(event_type)
+    uses[settings.topics.quarantine].append("(what was not understood)")
+    if settings.kafka.positions_topic in uses:
+        uses[settings.kafka.positions_topic].append("(positions of forwarding)")
+    return specs, uses
+
+
+async def _probe(settings: "Settings", specs: Sequence[TopicSpec]) -> "dict[str, TopicState]":
+    from bridge.kafka.topics import Topics  # noqa: PLC0415 - not for --help
+
+    async with Topics(settings.kafka) as kafka:
+        return await kafka.probe([spec.name for spec in specs])
+
+
+async def _compare(settings: "Settings", specs: Sequence[TopicSpec]) -> "list[Difference]":
+    from bridge.kafka.topics import Topics  # noqa: PLC0415 - not for --help
+
+    async with Topics(settings.kafka) as kafka:
+        return await kafka.compare(specs)
+
+
+async def _create(settings: "Settings", specs: Sequence[TopicSpec]) -> "tuple[list[str], list[Difference]]":
+    from bridge.kafka.topics import Topics  # noqa: PLC0415 - not for --help
+
+    async with Topics(settings.kafka) as kafka:
+        before = await kafka.probe([spec.name for spec in specs])
+        left = await kafka.ensure(specs, "missing")
+        return [name for name, state in before.items() if state.status == "missing"], left
+
+
+def _row(spec: TopicSpec, state: "TopicState", uses: list[str]) -> dict[str, Any]:
+    settings = state.settings or {}
+    retention = settings.get("retention.ms")
+    return {
+        "topic": spec.name,
+        "receives": uses,
+        "status": state.status,
+        "partitions": state.partitions,
+        "partitions_wanted": spec.partitions,
+        "replication_factor": state.replication_factor,
+        "replication_factor_wanted": spec.replication_factor,
+        "retention_ms": int(retention) if retention is not None else None,
+        "retention_ms_wanted": spec.retention_ms,
+        "cleanup_policy": settings.get("cleanup.policy"),
+        "max_message_bytes": state.max_message_bytes,
+    }
+
+
+def _print_table(rows: list[dict[str, Any]]) -> None:
+    from rich.table import Table  # noqa: PLC0415 - not for --help, nor for --json
+
+    table = Table(box=None, pad_edge=False)
+    for title in ("topic", "receives", "status", "partitions", "replicas", "retention"):
+        table.add_column(title, no_wrap=title == "topic")
+    for row in rows:
+        colour = "green" if row["status"] == "ok" else "red"
+        table.add_row(
+            row["topic"],
+            "\n".join(row["receives"]),
+            f"[{colour}]{row['status']}[/]",
+            _is_and_wanted(row["partitions"], row["partitions_wanted"]),
+            _is_and_wanted(row["replication_factor"], row["replication_factor_wanted"]),
+            "compacted" if row["cleanup_policy"] == "compact" else _retention(row["retention_ms"]),
+        )
+    console().print(table)
+
+
+def _is_and_wanted(actual: int, wanted: int) -> str:
+    return str(actual) if actual == wanted else f"{actual or '-'} (want {wanted})"
+
+
+def _retention(retention_ms: int | None) -> str:
+    from bridge.settings.units import format_duration  # noqa: PLC0415 - not for --help
+
+    if retention_ms is None:
+        return "?"
+    return "without end" if retention_ms < 0 else format_duration(retention_ms / 1000)
+
+
+def _as_json(difference: "Difference") -> dict[str, Any]:
+    return {
+        "topic": difference.topic,
+        "kind": difference.kind,
+        "message": difference.message,
+        "command": difference.mend or None,
+        "blocking": difference.blocking,
+    }
+
+
+def _all_well(count: int) -> str:
+    return f"{count} topics, all as configured"

@@ -1,0 +1,141 @@
+"""The exceptions of the bridge. Each class carries its disposition, so that no caller keeps a list of classes."""
+
+from enum import IntEnum
+from typing import ClassVar
+
+
+class ExitCode(IntEnum):
+    """Exit codes of the command line; docs/operations.md lists them."""
+
+    OK = 0
+    FAILURE = 1  # something unforeseen; the log has the traceback
+    USAGE = 2  # wrong options or a wrong configuration: nothing was started
+    JOURNAL_LOCKED = 3  # another process owns the journal
+    JOURNAL_CORRUPT = 4  # the journal cannot be opened; `journal verify` tells more
+    JOURNAL_FAILED = 5  # a write or a sync failed while running: restart on a clean recovery
+    FENCED = 6  # another live process forwards this journal's entries
+    UNREACHABLE = 7  # Kafka, or the bridge under test, did not answer
+    MISMATCH = 8  # a check found a difference: counts, topics, expected output
+
+
+class BridgeError(Exception):
+    """The base of all expected errors. The message is for the user: what happened, where, what to do."""
+
+    exit_code: ClassVar[ExitCode] = ExitCode.FAILURE
+
+
+class ConfigError(BridgeError):
+    """The configuration is wrong. The message names file, line, key path, and what was expected."""
+
+    exit_code = ExitCode.USAGE
+
+
+class JournalError(BridgeError):
+    """The base of the journal's errors. `reason` is a bounded label for metrics and the answer's log line."""
+
+    reason: ClassVar[str] = "journal_failed"
+
+
+class JournalLockedError(JournalError):
+    """Another process owns the journal."""
+
+    exit_code = ExitCode.JOURNAL_LOCKED
+    reason = "journal_locked"
+
+
+class JournalCorruptError(JournalError):
+    """The database is damaged, or is not a journal, or was written by a newer version."""
+
+    exit_code = ExitCode.JOURNAL_CORRUPT
+    reason = "journal_corrupt"
+
+
+class JournalFullError(JournalError):
+    """The journal holds `journal.max_bytes`; it takes entries again when forwarding has made room."""
+
+    reason = "journal_full"
+
+
+class JournalFailedError(JournalError):
+    """A commit or a sync failed. Nothing of that commit may be acknowledged; the process must restart."""
+
+    exit_code = ExitCode.JOURNAL_FAILED
+    reason = "journal_failed"
+
+
+class SinkError(BridgeError):
+    """The base of what can go wrong between the forwarder and Kafka, translated once in `bridge.kafka.errors`.
+
+    `cause_label` is a bounded label for metrics.
+    """
+
+    exit_code = ExitCode.UNREACHABLE
+    cause_label: ClassVar[str] = "other"
+
+
+class SinkUnavailableError(SinkError):
+    """Kafka does not answer, or answers that it can't now. Try again with a new producer."""
+
+    cause_label = "unavailable"
+
+
+class SinkTimeoutError(SinkUnavailableError):
+    """A call took longer than our own limit. Whether it took effect is unknown: ask the positions topic."""
+
+    cause_label = "timeout"
+
+
+class ProducerLostError(SinkError):
+    """The producer can't go on (fenced epoch, out-of-order sequence, fatal state): build a new one."""
+
+    cause_label = "producer_lost"
+
+
+class ProducerFencedError(ProducerLostError):
+    """The producer's epoch was superseded. Its transaction timed out, or another process took over: look which."""
+
+    cause_label = "producer_fenced"
+
+
+class FencedError(SinkError):
+    """Another live process forwards the same journal. Stop: two copies of a journal must not run."""
+
+    exit_code = ExitCode.FENCED
+    cause_label = "fenced"
+
+
+class LaneBlockedError(SinkError):
+    """One topic can't take records (missing, not authorized, without a leader). Only its lane waits.
+
+    `topic` is the topic; `state` a bounded label: missing, unauthorized, leaderless, invalid.
+    """
+
+    cause_label = "lane_blocked"
+
+    def __init__(self, topic: str, state: str, message: str) -> None:
+        super().__init__(message)
+        self.topic = topic
+        self.state = state
+
+
+class RecordRefusedError(SinkError):
+    """Kafka refuses a batch for its own sake (too large). With one record in it, that record goes to quarantine.
+
+    `entry_ids` are the entries whose records were in the batch, `size_bytes` its size before compression.
+    """
+
+    cause_label = "record_refused"
+
+    def __init__(self, topic: str, partition: int, message: str) -> None:
+        super().__init__(message)
+        self.topic = topic
+        self.partition = partition
+        self.entry_ids: tuple[int, ...] = ()
+        self.size_bytes = 0
+
+
+class TopicsError(SinkError):
+    """Topics are missing or differ from the configuration. The message lists each, and the command that mends it."""
+
+    exit_code = ExitCode.MISMATCH
+    cause_label = "topics"

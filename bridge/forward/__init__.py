@@ -1,0 +1,12 @@
+"""From the journal to Kafka, in order, exactly once.
+
+lanes     which topics wait, since when, and when to try them again
+merge     the journal's positions and Kafka's → where to go on
+batch     entries → what goes out, what is a duplicate, what waits
+recovery  after each new producer: what Kafka has and the journal doesn't count yet
+forwarder the loop
+"""
+
+from bridge.forward.forwarder import Forwarder
+
+__all__ = ["Forwarder"]

@@ -1,0 +1,98 @@
+"""The lanes: one per topic. A lane whose topic can't take records waits by itself; the others move on.
+
+Pure bookkeeping: the forwarder says what happened and asks what is due. Times are monotonic seconds.
+"""
+
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from bridge.backoff import delay_s
+from bridge.errors import LaneBlockedError
+
+
+@dataclass(slots=True)
+class Lane:
+    """A lane that is not at the front: it waits (`retry_at_s`), or it catches up (`retry_at_s` None).
+
+    `position` is the id of its next entry to forward.
+    """
+
+    topic: str
+    position: int
+    state: str
+    cause: str
+    since_s: float
+    attempt: int = 0
+    retry_at_s: float | None = None
+
+    @property
+    def waits(self) -> bool:
+        """Whether its topic is taken to be unable to take records."""
+        return self.retry_at_s is not None
+
+
+class Lanes:
+    """The lanes that are behind. One that isn't here stands at the front."""
+
+    def __init__(self, probe_s: float, probe_max_s: float) -> None:
+        self._behind: dict[str, Lane] = {}
+        self._probe_s = probe_s
+        self._probe_max_s = max(probe_s, probe_max_s)
+
+    def restore(self, behind: Mapping[str, int], now_s: float) -> None:
+        """Take over the lanes of a recovery: each catches up at once, if its topic lets it."""
+        kept = self._behind
+        self._behind = {}
+        for topic, position in behind.items():
+            lane = kept.get(topic) or Lane(topic, position, "catching_up", "", now_s)
+            lane.position = position
+            self._behind[topic] = lane
+        for topic, lane in kept.items():
+            # Blocked, but nothing of it is parked yet: the batch that found it out was not committed.
+            if topic not in self._behind and lane.waits:
+                self._behind[topic] = lane
+
+    def block(self, error: LaneBlockedError, position: int, now_s: float) -> Lane:
+        """A topic can't take records. A lane that was at the front waits from `position` on."""
+        lane = self._behind.get(error.topic)
+        if lane is None:
+            lane = self._behind[error.topic] = Lane(error.topic, position, error.state, "", now_s)
+        lane.state, lane.cause = error.state, str(error)
+        lane.attempt += 1
+        jitter = random.random()  # noqa: S311 - jitter
+        lane.retry_at_s = now_s + delay_s(lane.attempt, self._probe_s, self._probe_max_s, jitter)
+        return lane
+
+    def is_behind(self, topic: str) -> bool:
+        """Whether a new entry of this topic has to queue up behind older ones."""
+        return topic in self._behind
+
+    def get(self, topic: str) -> Lane | None:
+        """The lane, if it is behind."""
+        return self._behind.get(topic)
+
+    def due(self, now_s: float) -> list[Lane]:
+        """The lanes to try now: those that catch up, and those that have waited long enough."""
+        return [lane for lane in self._behind.values() if lane.retry_at_s is None or lane.retry_at_s <= now_s]
+
+    def next_retry_s(self) -> float | None:
+        """When the next lane is due; None when none waits."""
+        return min((lane.retry_at_s or 0.0 for lane in self._behind.values()), default=None)
+
+    def moved(self, lane: Lane, position: int) -> None:
+        """A part of what was parked is committed: the topic works."""
+        lane.position = position
+        lane.state, lane.cause, lane.retry_at_s = "catching_up", "", None
+
+    def at_front(self, lane: Lane) -> None:
+        """Nothing is parked any more."""
+        self._behind.pop(lane.topic, None)
+
+    def positions(self) -> dict[str, int]:
+        """Topic → position of each lane that is behind."""
+        return {topic: lane.position for topic, lane in self._behind.items()}
+
+    def all(self) -> list[Lane]:
+        """Every lane that is behind."""
+        return list(self._behind.values())

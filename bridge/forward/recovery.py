@@ -1,0 +1,68 @@
+"""After each new producer: bring the journal up to what Kafka has.
+
+If the process died (or a commit's outcome was unclear) between Kafka's commit and the journal's own note, Kafka's
+positions are ahead. The ids of the entries in between are entered into the window of duplicates first: otherwise the
+second copy of a webhook that Kafka already has would go out again.
+"""
+
+from collections.abc import AsyncIterator
+from typing import Final
+
+from bridge.forward.batch import prepare
+from bridge.forward.merge import merge
+from bridge.journal import Journal
+from bridge.model import Entry, Positions
+from bridge.prepare import Preparer
+
+READ_ENTRIES: Final = 500
+READ_BYTES: Final = 4 << 20
+
+
+async def recover(
+    journal: Journal, preparer: Preparer, kafkas: Positions | None, positions_offset: int | None
+) -> Positions:
+    """Where to go on. `kafkas` is what the positions topic says, None when it says nothing of this journal."""
+    ours = journal.positions
+    truth = merge(ours, kafkas)
+    if truth == ours:
+        return truth
+    still_parked = await _parked_ids(journal, truth)
+    async for entries in _forwarded_since(journal, ours, truth):
+        gone = [entry for entry in entries if entry.id not in still_parked]
+        prepared = await prepare(gone, preparer, lambda _, item: item)
+        identities = [(p.identity, p.received_at_ms) for p in prepared if p.identity is not None]
+        await journal.advance(ours, identities)
+    await journal.advance(truth, [], positions_offset=positions_offset)
+    return truth
+
+
+async def _parked_ids(journal: Journal, truth: Positions) -> set[int]:
+    """Entries that the lanes behind still have to forward."""
+    parked: set[int] = set()
+    for topic, position in truth.behind.items():
+        async for entries in _pages(journal, topic, position, truth.next_id):
+            parked.update(entry.id for entry in entries)
+    return parked
+
+
+async def _forwarded_since(journal: Journal, ours: Positions, truth: Positions) -> AsyncIterator[list[Entry]]:
+    """Entries that Kafka counts and the journal doesn't: at the front, and of each lane that was behind."""
+    async for entries in _pages(journal, None, ours.next_id, truth.next_id):
+        yield entries
+    for topic, position in ours.behind.items():
+        async for entries in _pages(journal, topic, position, truth.of(topic)):
+            yield entries
+
+
+async def _pages(journal: Journal, topic: str | None, from_id: int, end_id: int) -> AsyncIterator[list[Entry]]:
+    while from_id < end_id:
+        if topic is None:
+            entries = await journal.read(from_id, READ_ENTRIES, READ_BYTES)
+        else:
+            entries = await journal.read_parked(topic, from_id, READ_ENTRIES, READ_BYTES)
+        page = [entry for entry in entries if entry.id < end_id]
+        if page:
+            yield page
+        if len(page) < len(entries) or not entries:
+            return
+        from_id = entries[-1].id + 1

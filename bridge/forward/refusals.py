@@ -1,0 +1,54 @@
+"""Which record Kafka refuses. Its limit is for a batch, and the answer names no record: so a refused batch is halved.
+
+A group of entries shares no batch with others. When a batch of several records is refused, each half becomes a group
+of its own; a refused batch of one has found the record, which goes to the quarantine. When all halves pass, it was the
+size of the batch: the topic takes smaller ones from then on.
+"""
+
+from typing import Final
+
+from bridge.errors import RecordRefusedError
+from bridge.kafka.batches import Sizing
+
+_SHRINK: Final = 0.9
+_SIZE_MIN_BYTES: Final = 200
+
+
+class Refusals:
+    """What is known of refused batches and records. In memory: after a crash it is found out again."""
+
+    def __init__(self) -> None:
+        self.sizing = Sizing()
+        self._records: dict[int, tuple[int, str]] = {}
+        self._halved: dict[str, int] = {}
+        self._group = 0
+
+    def note(self, error: RecordRefusedError) -> int | None:
+        """A batch was refused. Returns the entry whose record it was, None while that isn't known yet."""
+        ids = error.entry_ids
+        if len(ids) == 1:
+            times, _ = self._records.get(ids[0], (0, ""))
+            self._records[ids[0]] = (times + 1, str(error))
+            self._halved.pop(error.topic, None)
+            return ids[0]
+        self._halved[error.topic] = error.size_bytes
+        middle = len(ids) // 2
+        for half in (ids[:middle], ids[middle:]):
+            self._group += 1
+            for entry_id in half:
+                self.sizing.groups[entry_id] = self._group
+        return None
+
+    def times(self, entry_id: int) -> tuple[int, str]:
+        """How often the record of this entry was refused, and with what words."""
+        return self._records.get(entry_id, (0, ""))
+
+    def passed(self, below_id: int) -> None:
+        """Everything below `below_id` went out."""
+        if not self.sizing.groups and not self._records:
+            return
+        for topic, size_bytes in self._halved.items():
+            self.sizing.topic_bytes_max[topic] = max(_SIZE_MIN_BYTES, int(size_bytes * _SHRINK))
+        self._halved.clear()
+        self.sizing.groups.clear()
+        self._records = {entry_id: times for entry_id, times in self._records.items() if entry_id >= below_id}

@@ -1,0 +1,148 @@
+"""URL → source, hint, secret segment.
+
+A configured path never answers 404 for something that a person may have misspelt in Treble's panel: `{path}` and
+`{path}/{anything}` are both taken, the latter with the segment as its hint, cut to `HINT_CHARS_MAX` and to harmless
+characters. The body's own evidence decides what it is; the odd hint is counted where it is compared with that. More
+segments are another path: 404.
+
+A source with a `path_secret` is called as `{path}/{secret}` or `{path}/{secret}/{hint}`. With its other alternatives
+`{path}/{hint}` works too, for the known hints only: an unknown segment is a misspelt secret, and must not be kept.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import NamedTuple
+from urllib.parse import unquote_to_bytes
+
+from bridge.catalogue import HINTS
+from bridge.credentials import Credentials
+from bridge.credentials.addresses import Networks
+from bridge.ingress import answers
+from bridge.ingress.answers import Answer
+from bridge.ingress.headers import HeaderKeeper
+from bridge.ingress.limits import TokenBucket
+from bridge.settings.models import RateLimit, Settings, Source
+
+HINT_CHARS_MAX = 64
+_SHOWN_SEGMENT_CHARS_MAX = 32
+_NOT_IN_HINTS = re.compile(r"[^A-Za-z0-9._~-]")
+
+
+class Route:
+    """What a source needs at a request, made when the configuration is loaded."""
+
+    __slots__ = (
+        "accepted",
+        "bucket",
+        "credentials",
+        "keeper",
+        "path",
+        "rate_limit",
+        "responses",
+        "source",
+        "unauthorized",
+    )
+
+    def __init__(self, name: str, source: Source, trusted_proxies: Networks, now_s: float) -> None:
+        self.source = name
+        self.path = path_of(name, source).rstrip("/")
+        self.credentials = Credentials(source.auth, trusted_proxies)
+        self.unauthorized = answers.unauthorized(self.credentials.challenge)
+        self.keeper = HeaderKeeper(self.credentials.header_names)
+        self.accepted = answers.accepted()
+        self.responses: Mapping[str, Answer] = answers.accepted_by_type(source.responses)
+        self.rate_limit: RateLimit | None = source.rate_limit
+        self.bucket = None if source.rate_limit is None else TokenBucket(source.rate_limit, now_s)
+
+    def take_over(self, former: "Route") -> None:
+        """Go on with the bucket of the route this one replaces: a reload must not hand out a fresh burst."""
+        if self.rate_limit == former.rate_limit:
+            self.bucket = former.bucket
+
+
+class Target(NamedTuple):
+    """Where a URL leads. `path_secret` is the decoded segment that may be the secret, None when there is none."""
+
+    route: Route
+    hint: str
+    path_secret: str | None
+
+
+class Routes:
+    """All sources by path."""
+
+    __slots__ = ("_by_segments", "_exact", "_longest")
+
+    def __init__(self, settings: Settings, now_s: float, former: "Routes | None" = None) -> None:
+        trusted = settings.server.trusted_proxies
+        by_path = {
+            path_of(name, source): Route(name, source, trusted, now_s) for name, source in settings.sources.items()
+        }
+        self._by_segments = {_segments(path): route for path, route in by_path.items()}
+        self._longest = max(map(len, self._by_segments))
+        self._exact = _exact(by_path)
+        formerly = {route.source: route for route in former.routes()} if former else {}
+        for route in by_path.values():
+            if route.source in formerly:
+                route.take_over(formerly[route.source])
+
+    def routes(self) -> tuple[Route, ...]:
+        """All routes."""
+        return tuple(self._by_segments.values())
+
+    def find(self, path: str) -> Target | None:
+        """The target of a raw path (percent-encoded, without query), None when no source has it."""
+        return self._exact.get(path) or self._search(path)
+
+    def _search(self, path: str) -> Target | None:
+        segments = _segments(path)
+        for count in range(min(len(segments), self._longest), max(len(segments) - 3, -1), -1):
+            route = self._by_segments.get(segments[:count])
+            if route is not None:
+                return _target(route, segments[count:])
+        return None
+
+
+def path_of(name: str, source: Source) -> str:
+    """The path of a source: configured, or from its name."""
+    return source.path or f"/webhooks/{name}"
+
+
+def shown(raw_path: str, target: Target | None) -> str:
+    """The path for a log line: without the query, a segment that may be a secret, and what is too long to be a name."""
+    path, question_mark, _ = raw_path.partition("?")
+    if target is not None and target.path_secret is not None:
+        path = f"{target.route.path}/***"
+    parts = ["***" if len(part) > _SHOWN_SEGMENT_CHARS_MAX else part for part in path.split("/", 16)]
+    return "/".join(parts) + ("?***" if question_mark else "")
+
+
+def _exact(by_path: Mapping[str, Route]) -> dict[str, Target]:
+    """The paths that well-configured senders use, for a single look-up. A secret is never in it: comparing the keys of
+    a dictionary is not constant-time."""
+    plain = [(path.rstrip("/"), route) for path, route in by_path.items() if not route.credentials.has_path_secret]
+    hinted = {f"{path}/{hint}": Target(route, hint, None) for path, route in plain for hint in HINTS}
+    bare = {path: Target(route, "", None) for path, route in plain}
+    return hinted | bare | {f"{path}/": target for path, target in bare.items()}
+
+
+def _target(route: Route, rest: tuple[str, ...]) -> Target | None:
+    if not route.credentials.has_path_secret:
+        return Target(route, _hint(rest), None) if len(rest) <= 1 else None
+    if len(rest) == 1:
+        segment = rest[0]
+        is_hint = segment in HINTS and not route.credentials.is_path_secret(segment)
+        return Target(route, segment if is_hint else "", segment)
+    return Target(route, _hint(rest[1:]), rest[0] if rest else None)
+
+
+def _hint(rest: tuple[str, ...]) -> str:
+    return _NOT_IN_HINTS.sub("_", rest[0][:HINT_CHARS_MAX]) if rest else ""
+
+
+def _segments(path: str) -> tuple[str, ...]:
+    """Decoded segments; one slash at the end does not count."""
+    if not path.startswith("/"):
+        return (path,)
+    parts = path[1:].removesuffix("/").split("/") if path != "/" else []
+    return tuple([unquote_to_bytes(part).decode("utf-8", "surrogateescape") if "%" in part else part for part in parts])

@@ -1,0 +1,366 @@
+"""The journal as the event loop sees it: entries in, entries out, positions."""
+
+import asyncio
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, Self, TypeVar
+
+import apsw
+
+from bridge.errors import JournalError, JournalFailedError, JournalFullError
+from bridge.journal import identities, queries
+from bridge.journal.capacity import Capacity
+from bridge.journal.database import open_reader, open_writer, prepare_folder, translated
+from bridge.journal.identities import RecentIdentities
+from bridge.journal.ownership import Ownership
+from bridge.journal.queries import Listed
+from bridge.journal.reader import Reader
+from bridge.journal.storage import Storage
+from bridge.journal.upkeep import Limits, Upkeep
+from bridge.journal.writer import Commit, Step, Writer
+from bridge.model import Entry, JournalUsage, Positions, Submission
+from bridge.telemetry import Telemetry
+
+T = TypeVar("T")
+
+
+class Journal:
+    """One durable queue, owned by this process. Everything but `open` is called on the event loop.
+
+    `last_id` is the highest id that is durable. `failed` gets the error as its result when a commit, a sync or a read
+    failed: from then on nothing is written, everything raises it, and the process has to restart.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        ownership: Ownership,
+        storage: Storage,
+        reader: apsw.Connection,
+        limits: Limits,
+        *,
+        telemetry: Telemetry,
+        clock_ms: Callable[[], int],
+        loop: asyncio.AbstractEventLoop,
+    ) -> None:
+        self.path = path
+        self.id = storage.journal_id
+        self.last_id = storage.last_id
+        self.first_new_id = storage.last_id + 1
+        """The first id that this process gives. Positions beyond it come from a journal that was ahead of this one."""
+        self.positions = self._promised = storage.positions
+        self.positions_offset = storage.positions_offset
+        self.failed: asyncio.Future[JournalFailedError] = loop.create_future()
+        self._ownership, self._telemetry, self._loop = ownership, telemetry, loop
+        self._error: JournalFailedError | None = None
+        self._waiting: list[tuple[int, asyncio.Future[None]]] = []
+        self._capacity = Capacity(limits.bytes_max)
+        self._entries, self._parked = storage.entries, dict(storage.parked)
+        self._upkeep = Upkeep(storage, limits, clock_ms)
+        self._figures = self._upkeep.figures
+        self._oldest_pending_ms = self._figures.oldest_pending_ms
+        self._capacity.measured(self._figures.used)
+        self._capacity.settle()
+        self._recent = RecentIdentities(identities.read_log(storage.connection))
+        self._merged_any = identities.any_merged(storage.connection)
+        self._writer = Writer(storage, self._upkeep, loop, done=self._committed, failed=self._write_failed)
+        self._reader = Reader(reader, loop)
+        self._put = self._writer.put
+        self._writer.start()
+        self._reader.start()
+
+    @classmethod
+    def open(
+        cls,
+        path: Path,
+        *,
+        max_bytes: int,
+        retain_s: float,
+        retain_bytes: int,
+        window_s: float,
+        telemetry: Telemetry,
+        clock_ms: Callable[[], int],
+        loop: asyncio.AbstractEventLoop | None = None,
+        vfs: str | None = None,
+    ) -> Self:
+        """Own and open the journal in the folder `path`, which is made if it isn't there. Blocks; any thread.
+
+        `max_bytes` bounds what is in use, `retain_s` and `retain_bytes` say how long forwarded entries stay, `window_s`
+        how long identities are remembered. `vfs` names the SQLite VFS to use instead of the system's. Raises
+        JournalLockedError, JournalCorruptError, or JournalFailedError.
+        """
+        loop = loop or asyncio.get_running_loop()
+        limits = Limits(max_bytes, int(retain_s * 1000), retain_bytes, int(window_s * 1000))
+        with translated(path, "be opened"):
+            prepare_folder(path)
+            ownership = Ownership.take(path)
+            try:
+                writer = open_writer(path, clock_ms(), vfs)
+                reader = open_reader(path, vfs)
+                return cls(
+                    path,
+                    ownership,
+                    Storage(writer),
+                    reader,
+                    limits,
+                    telemetry=telemetry,
+                    clock_ms=clock_ms,
+                    loop=loop,
+                )
+            except BaseException:
+                ownership.release()
+                raise
+
+    async def close(self) -> None:
+        """Commit what is queued, end the threads, let another process own the journal."""
+        if self._error is None:
+            self._error = JournalFailedError("the journal is closed")
+        self._reader.stop()
+        await self._reader.ended
+        self._writer.stop()  # last: whoever closes last tidies the log away, and only the writer may
+        await self._writer.ended
+        self._wake_all()
+        self._ownership.release()
+
+    # entries
+
+    def append(self, submission: Submission) -> "asyncio.Future[int]":
+        """The entry's id, once the commit that holds it is synced. Ids follow the order of these calls.
+
+        Raises JournalFullError or JournalFailedError, at once or through the future. A future that is cancelled takes
+        nothing back.
+        """
+        if self._error is not None:
+            raise self._error
+        if not (submission.source.isascii() and submission.hint.isascii()):
+            # Half a surrogate pair can't be stored, and would fail the whole commit: let it fail here, alone.
+            f"{submission.source}{submission.hint}".encode()
+        try:
+            self._capacity.admit(len(submission.headers) + len(submission.body))
+        except JournalFullError:
+            self._settle()
+            raise
+        future: asyncio.Future[int] = self._loop.create_future()
+        self._put((submission, future))
+        return future
+
+    async def wait_for(self, entry_id: int) -> None:
+        """Return as soon as an entry with this id, or a higher one, is durable."""
+        if self.last_id >= entry_id:
+            return
+        if self._error is not None:
+            raise self._error
+        future: asyncio.Future[None] = self._loop.create_future()
+        self._waiting.append((entry_id, future))
+        await future
+
+    async def read(self, from_id: int, max_entries: int, max_bytes: int) -> list[Entry]:
+        """Entries from `from_id` on, in order; at the most so many, and so many bytes, but always one."""
+        return await self._ask(lambda connection: queries.read(connection, from_id, max_entries, max_bytes))
+
+    async def read_parked(self, topic: str, from_id: int, max_entries: int, max_bytes: int) -> list[Entry]:
+        """The same of the entries that are parked for a topic."""
+        return await self._ask(lambda c: queries.read_parked(c, topic, from_id, max_entries, max_bytes))
+
+    async def get(self, entry_id: int) -> Entry | None:
+        """One entry."""
+        return await self._ask(lambda connection: queries.get(connection, entry_id))
+
+    async def entries(self, from_id: int, to_id: int, max_entries: int) -> list[Listed]:
+        """What there is from `from_id` to `to_id`, without its content."""
+        return await self._ask(lambda connection: queries.list_page(connection, from_id, to_id, max_entries))
+
+    async def park(self, rows: Sequence[tuple[int, str, str]]) -> None:
+        """Note entries (id, topic, event type) that wait for their lane. Durable when it returns."""
+        await self._do(lambda storage: storage.park(rows))
+
+    async def hold(self, entry_ids: Iterable[int]) -> None:
+        """Keep these entries whatever retention says, until `journal release`. Durable when it returns."""
+        held = list(entry_ids)
+        await self._do(lambda storage: storage.hold(held))
+
+    # positions and duplicates
+
+    async def advance(
+        self, positions: Positions, remembered: Sequence[tuple[bytes, int]], *, positions_offset: int | None = None
+    ) -> None:
+        """Note positions, and the identities (16 bytes, received_at in ms) that the window remembers from now on.
+
+        One commit, durable when it returns. Raises ValueError for a position that goes back.
+        """
+        topics = {*positions.behind, *self._promised.behind}
+        if positions.next_id < self._promised.next_id or any(positions.of(t) < self._promised.of(t) for t in topics):
+            raise ValueError(f"a position goes back: from {self._promised} to {positions}")
+        self._promised = positions
+        items = identities.pack(remembered)
+
+        def step(storage: Storage) -> int | None:
+            storage.advance(positions, positions_offset)
+            return identities.log(storage.connection, items) if items else None
+
+        future = self._queue(step)
+        # Not after the await: what is committed counts, even when the caller is cancelled meanwhile.
+        future.add_done_callback(partial(self._advanced, positions, remembered, positions_offset))
+        await asyncio.shield(future)
+
+    def _advanced(
+        self,
+        positions: Positions,
+        remembered: Sequence[tuple[bytes, int]],
+        positions_offset: int | None,
+        done: "asyncio.Future[Any]",
+    ) -> None:
+        if done.cancelled() or done.exception() is not None:
+            return
+        self.positions = positions
+        if positions_offset is not None:
+            self.positions_offset = positions_offset
+        seq = done.result()
+        if seq is not None:
+            self._recent.add(seq, remembered)
+            self._merge()
+
+    async def seen(self, wanted: Sequence[bytes], since_ms: int) -> set[bytes]:
+        """Those of the identities that were remembered with a time of `since_ms` or later."""
+        found = self._recent.find(wanted, since_ms)
+        if self._merged_any and (rest := [identity for identity in wanted if identity not in found]):
+            found |= await self._ask(lambda connection: identities.look_up(connection, rest, since_ms))
+        return found
+
+    def _merge(self) -> None:
+        """Move identities from memory into the table, when there are too many."""
+        while (next_one := self._recent.to_merge()) is not None:
+            number, taken = next_one
+            self._merged_any = True
+            done = self._queue(partial(_merge_step, taken, self._recent.log_merged))
+            done.add_done_callback(partial(self._merged, number, taken))
+
+    def _merged(self, number: int, taken: dict[bytes, int], done: "asyncio.Future[Any]") -> None:
+        if not done.cancelled() and done.exception() is None:
+            self._recent.merged(number, taken)
+
+    def remember_for(self, window_s: float) -> None:
+        """Another length of the window of duplicates, from now on: how long identities are kept."""
+        self._upkeep.set_window(int(window_s * 1000))
+
+    # figures
+
+    @property
+    def fill(self) -> float:
+        """How full the journal is: between 0 and about 1."""
+        return self._capacity.fill
+
+    @property
+    def state(self) -> str:
+        """ok, nearly_full (from 80 %), or full (nothing is taken until it is below 95 %)."""
+        return self._capacity.state
+
+    def usage(self) -> JournalUsage:
+        """The journal's state now. Costs no look at the disk."""
+        pending = self.last_id - self.positions.next_id + 1 + sum(self._parked.values())
+        return JournalUsage(
+            entries=self._entries,
+            pending=max(0, pending),
+            bytes=self._figures.used,
+            bytes_max=self._capacity.bytes_max,
+            oldest_pending_ms=self._oldest_pending_ms if pending > 0 else None,
+            parked=dict(self._parked),
+        )
+
+    # from the writer
+
+    def _committed(self, commit: Commit) -> None:
+        self.last_id, self._entries = max(self.last_id, commit.last_id), commit.count
+        entry_id = commit.first_id
+        for future in commit.entries:
+            if not future.done():
+                future.set_result(entry_id)
+            entry_id += 1
+        if commit.parked is not None:
+            self._parked = commit.parked
+        for future, result in commit.steps:
+            if not future.done():
+                future.set_result(result)
+        if commit.entries:
+            if self._oldest_pending_ms is None:
+                self._oldest_pending_ms = commit.submissions[0].received_at_ms
+            self._capacity.committed(len(commit.entries), commit.size)
+            self._telemetry.journal_committed(len(commit.entries), commit.seconds)
+        if self._waiting:
+            self._wake(self.last_id)
+        if commit.figures is not None:
+            shortened = commit.figures.window_share < self._figures.window_share
+            self._figures, self._oldest_pending_ms = commit.figures, commit.figures.oldest_pending_ms
+            self._capacity.measured(commit.figures.used)
+            if shortened:
+                self._telemetry.window_shortened(commit.figures.window_share)
+        self._settle()
+
+    def _settle(self) -> None:
+        if self._capacity.settle():
+            self._telemetry.journal_filled(self._capacity.state, self.usage())
+
+    def _wake(self, last_id: int) -> None:
+        waiting, self._waiting = self._waiting, []
+        for entry_id, future in waiting:
+            if future.done():
+                continue
+            if entry_id <= last_id:
+                future.set_result(None)
+            else:
+                self._waiting.append((entry_id, future))
+
+    def _wake_all(self) -> None:
+        for _, future in self._waiting:
+            if not future.done():
+                future.set_exception(self._error or JournalFailedError("the journal is closed"))
+        self._waiting.clear()
+
+    def _write_failed(self, error: BaseException, waiting: Sequence["asyncio.Future[Any]"]) -> None:
+        self._fail(f"the journal {self.path} could not be written: {_cause(error)}", error)
+        for future in [*waiting, *self._writer.abandoned()]:
+            if not future.done():
+                future.set_exception(self._error or error)
+
+    def _fail(self, message: str, cause: BaseException) -> None:
+        if self.failed.done():
+            return
+        self._error = JournalFailedError(message)
+        self._error.__cause__ = cause
+        self._telemetry.journal_failed(self._error)
+        self.failed.set_result(self._error)
+        self._wake_all()
+
+    # to the threads
+
+    def _queue(self, step: Step) -> "asyncio.Future[Any]":
+        if self._error is not None:
+            raise self._error
+        future: asyncio.Future[Any] = self._loop.create_future()
+        self._put((step, future))
+        return future
+
+    async def _do(self, step: Callable[[Storage], T]) -> T:
+        """Run a step in the writer's next commit. It is done even when the caller is cancelled meanwhile."""
+        result: T = await asyncio.shield(self._queue(step))
+        return result
+
+    async def _ask(self, query: Callable[[apsw.Connection], T]) -> T:
+        """Run a query in the reader's thread. A disk that can't be read fails the journal."""
+        if self._error is not None:
+            raise self._error
+        try:
+            with translated(self.path, "be read"):
+                return await self._reader.ask(query)
+        except JournalError as error:
+            self._fail(f"{error}", error)
+            raise
+
+
+def _merge_step(taken: dict[bytes, int], log_merged: int, storage: Storage) -> None:
+    identities.merge(storage.connection, taken, log_merged)
+
+
+def _cause(error: BaseException) -> str:
+    return str(error) or type(error).__name__

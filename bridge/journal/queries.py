@@ -1,0 +1,121 @@
+"""What is read from the tables, in short read transactions: a long one would keep the log from beginning anew."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+import apsw
+
+from bridge.model import Entry, Positions
+
+State = Literal["pending", "parked", "forwarded"]
+PAGE_ROWS: Final = 500
+
+_FIELDS: Final = "id, received_at, source, hint, headers, body"
+_READ: Final = f"SELECT {_FIELDS} FROM entries WHERE id >= ? ORDER BY id LIMIT ?"  # noqa: S608 - a constant
+_READ_PARKED: Final = f"""
+    SELECT {_FIELDS} FROM parked CROSS JOIN entries ON id = entry_id
+    WHERE topic = ? AND entry_id >= ? ORDER BY entry_id LIMIT ?"""  # noqa: S608 - a constant
+_LIST: Final = """
+    SELECT id, received_at, source, hint, length(headers), length(body),
+        (SELECT topic FROM parked WHERE entry_id = id), EXISTS (SELECT 1 FROM held WHERE entry_id = id)
+    FROM entries WHERE id BETWEEN ? AND ? ORDER BY id """
+_LIST_UP: Final = _LIST + "LIMIT ?"
+_LIST_DOWN: Final = _LIST + "DESC LIMIT ?"
+ID_MAX: Final = (1 << 63) - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """An entry without its content. `topic` is the lane that it is parked for, else ""; `held` as in `layout`."""
+
+    id: int
+    received_at_ms: int
+    source: str
+    hint: str
+    headers_bytes: int
+    body_bytes: int
+    state: State
+    topic: str
+    held: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Which journal this is, and how far it was forwarded, as the database says it."""
+
+    journal_id: str
+    created_at_ms: int
+    positions: Positions
+    positions_offset: int | None
+    deleted: int
+
+
+def read(connection: apsw.Connection, from_id: int, max_entries: int, max_bytes: int) -> list[Entry]:
+    """Entries from `from_id` on, in order; at the most so many, and so many bytes, but always one."""
+    return _take(connection.execute(_READ, (from_id, max_entries)), max_bytes)
+
+
+def read_parked(connection: apsw.Connection, topic: str, from_id: int, max_entries: int, max_bytes: int) -> list[Entry]:
+    """The same of the entries that are parked for a topic."""
+    return _take(connection.execute(_READ_PARKED, (topic, from_id, max_entries)), max_bytes)
+
+
+def _take(rows: apsw.Cursor, max_bytes: int) -> list[Entry]:
+    entries: list[Entry] = []
+    left = max_bytes
+    for row in rows:
+        left -= len(row[4]) + len(row[5])
+        if left < 0 and entries:
+            rows.close()  # ends the read transaction
+            break
+        entries.append(Entry(*row))
+    return entries
+
+
+def get(connection: apsw.Connection, entry_id: int) -> Entry | None:
+    """One entry."""
+    found = read(connection, entry_id, 1, 0)
+    return found[0] if found and found[0].id == entry_id else None
+
+
+def standing(connection: apsw.Connection) -> Standing:
+    """The state row."""
+    rows = connection.execute("SELECT journal_id, created_at, next_id, behind, kafka_offset, deleted FROM state")
+    journal_id, created_at, next_id, behind, offset, deleted = _row(rows)
+    return Standing(journal_id, created_at, Positions(next_id, json.loads(behind)), offset, deleted)
+
+
+def behind_text(positions: Positions) -> str:
+    """The lanes that are behind, as the column of that name holds them."""
+    return json.dumps(dict(positions.behind))
+
+
+def _row(rows: apsw.Cursor) -> tuple[Any, ...]:
+    return rows.fetchall()[0]
+
+
+def list_page(connection: apsw.Connection, from_id: int, to_id: int, rows: int = PAGE_ROWS) -> list[Listed]:
+    """Entries from `from_id` to `to_id` without their content, the first ones."""
+    return _listed(connection, _LIST_UP, (from_id, to_id, rows))
+
+
+def list_newest_first(connection: apsw.Connection, to_id: int = ID_MAX) -> Iterator[Listed]:
+    """Entries up to `to_id` without their content, the last one first; page by page, so that no read lasts."""
+    while page := _listed(connection, _LIST_DOWN, (1, to_id, PAGE_ROWS)):
+        yield from page
+        to_id = page[-1].id - 1
+
+
+def _listed(connection: apsw.Connection, sql: str, bindings: tuple[int, int, int]) -> list[Listed]:
+    positions = standing(connection).positions
+    return [_as_listed(row, positions) for row in connection.execute(sql, bindings)]
+
+
+def _as_listed(row: tuple[Any, ...], positions: Positions) -> Listed:
+    entry_id, at_ms, source, hint, headers_bytes, body_bytes, topic, held = row
+    state: State = "forwarded" if entry_id < positions.next_id else "pending"
+    if topic is not None and entry_id >= positions.of(topic):
+        state = "parked"
+    return Listed(entry_id, at_ms, source, hint, headers_bytes, body_bytes, state, topic or "", bool(held))

@@ -1,0 +1,183 @@
+"""What is done to the tables, by the one who writes: each method a step inside a transaction that the caller opens.
+
+Plain and synchronous: no threads, no queue, no clock. The writer thread calls it, the offline commands, and the tests.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+import apsw
+
+from bridge.journal import queries
+from bridge.journal.layout import PAGE_BYTES
+from bridge.model import Positions, Submission
+
+ROWS_PER_INSERT: Final = 64
+_COLUMNS: Final = 7
+RETIRE_BYTES: Final = 8 << 20
+"""Bytes of entries deleted in one step: the pages of large bodies have to be freed one by one."""
+
+
+def _insert(rows: int) -> str:
+    return "INSERT INTO entries VALUES " + ",".join(["(?,?,?,?,?,?,?)"] * rows)  # noqa: S608 - constants
+
+
+# One statement for each number of rows: a step gives the interpreter's lock away and has to get it back, which costs
+# more than a row does when the event loop is busy. So a commit is as few steps as can be, for most of them one.
+_INSERTS: Final = ("", *(_insert(rows) for rows in range(1, ROWS_PER_INSERT + 1)))
+
+_DUE: Final = """
+    SELECT max(id) FROM (
+        SELECT id, received_at, stream_end FROM entries WHERE id >= ?1 AND id < ?2 ORDER BY id LIMIT ?3)
+    WHERE (received_at < ?4 OR stream_end <= ?5)
+    AND stream_end <= ?6 + (SELECT stream_end FROM entries WHERE id >= ?1 ORDER BY id LIMIT 1)"""
+_RETIRE: Final = """
+    DELETE FROM entries WHERE id BETWEEN ? AND ?
+    AND NOT EXISTS (SELECT 1 FROM parked WHERE entry_id = entries.id)
+    AND NOT EXISTS (SELECT 1 FROM held WHERE entry_id = entries.id)"""
+_OLDEST: Final = "SELECT received_at FROM entries WHERE id >= ? ORDER BY id LIMIT 1"
+_OLDEST_PARKED: Final = """
+    SELECT received_at FROM entries WHERE id = (SELECT min(entry_id) FROM parked WHERE topic = ?)"""
+
+
+class Storage:
+    """The tables by their writing connection. Keeps in memory what would cost a scan to ask.
+
+    `last_id` is the highest id that was used; `parked` counts the parked entries of each topic.
+    """
+
+    def __init__(self, connection: apsw.Connection) -> None:
+        self.connection = connection
+        state = queries.standing(connection)
+        self.journal_id = state.journal_id
+        self.positions = state.positions
+        self.positions_offset = state.positions_offset
+        self._deleted = state.deleted
+        last = self._one("SELECT max(id) FROM entries", ())
+        self.last_id = max(last or 0, self.positions.next_id - 1)
+        self._stream_end = self._one("SELECT stream_end FROM entries WHERE id = ?", (last,)) or 0
+        self._retained_from = self._one("SELECT min(id) FROM entries", ()) or self.last_id + 1
+        rows = connection.execute("SELECT topic, count(*) FROM parked GROUP BY topic")
+        self.parked = {str(topic): int(count) for topic, count in rows}
+
+    @property
+    def entries(self) -> int:
+        """How many entries there are."""
+        return self.last_id - self._deleted
+
+    @property
+    def pending(self) -> int:
+        """How many entries are still to be forwarded."""
+        return self.last_id - self.positions.next_id + 1 + sum(self.parked.values())
+
+    # entries
+
+    def append(self, submissions: Sequence[Submission]) -> int:
+        """Write entries in this order. Returns the first one's id; the others follow by one."""
+        entry_id, end = self.last_id, self._stream_end
+        values: list[int | str | bytes] = []
+        for s in submissions:
+            entry_id += 1
+            end += len(s.headers) + len(s.body)
+            values += (entry_id, s.received_at_ms, end, s.source, s.hint, s.headers, s.body)
+        execute, width = self.connection.execute, ROWS_PER_INSERT * _COLUMNS
+        for start in range(0, len(values), width):
+            part = values[start : start + width] if len(values) > width else values
+            execute(_INSERTS[len(part) // _COLUMNS], part)
+        first_id = self.last_id + 1
+        self.last_id, self._stream_end = entry_id, end
+        return first_id
+
+    def park(self, rows: Iterable[tuple[int, str, str]]) -> None:
+        """Note entries (id, topic, event type) that wait for a lane. What is parked already stays as it is."""
+        for entry_id, topic, event_type in rows:
+            self.connection.execute("INSERT OR IGNORE INTO parked VALUES (?, ?, ?)", (topic, entry_id, event_type))
+            if self.connection.changes():
+                self.parked[topic] = self.parked.get(topic, 0) + 1
+
+    def hold(self, entry_ids: Iterable[int]) -> None:
+        """Keep these entries whatever retention says."""
+        self.connection.executemany("INSERT OR IGNORE INTO held VALUES (?)", [(entry_id,) for entry_id in entry_ids])
+
+    def release(self, entry_ids: Iterable[int]) -> None:
+        """Let retention have these entries again."""
+        for entry_id in entry_ids:
+            self.connection.execute("DELETE FROM held WHERE entry_id = ?", (entry_id,))
+            self._retained_from = min(self._retained_from, entry_id)
+
+    # positions
+
+    def advance(self, positions: Positions, positions_offset: int | None) -> None:
+        """Note the positions, and drop the parked rows that they have passed.
+
+        Positions beyond the last id come from Kafka when this database is older than what Kafka knows (a restored
+        copy): the ids in between were used, and are not used again.
+        """
+        if positions.next_id > self.last_id + 1:
+            self._deleted += positions.next_id - 1 - self.last_id
+            self.last_id = positions.next_id - 1
+        self.connection.execute(
+            "UPDATE state SET next_id = ?, behind = ?, kafka_offset = coalesce(?, kafka_offset), deleted = ?",
+            (positions.next_id, queries.behind_text(positions), positions_offset, self._deleted),
+        )
+        for topic in [topic for topic, count in self.parked.items() if count]:
+            self._unpark(topic, positions.of(topic))
+        self.positions = positions
+        if positions_offset is not None:
+            self.positions_offset = positions_offset
+
+    def _unpark(self, topic: str, below_id: int) -> None:
+        first = self._one("SELECT min(entry_id) FROM parked WHERE topic = ?", (topic,))
+        if first is None or first >= below_id:
+            return
+        self.connection.execute("DELETE FROM parked WHERE topic = ? AND entry_id < ?", (topic, below_id))
+        left = self.parked[topic] - self.connection.changes()
+        if left:
+            self.parked[topic] = left
+        else:
+            del self.parked[topic]
+        self._retained_from = min(self._retained_from, first)  # they were passed over; now they are only retained
+
+    # retention
+
+    def retire(self, *, received_before_ms: int, keep_bytes: int, rows_max: int) -> bool:
+        """Delete forwarded entries that are older than `received_before_ms`, or before the last `keep_bytes`.
+
+        Looks at `rows_max` rows at the most, and about RETIRE_BYTES; returns whether it found any that were due, so
+        that more may be. Bytes count back from the next entry to forward, whatever lanes are behind.
+        """
+        next_id = self.positions.next_id
+        if self._retained_from >= next_id:
+            return False
+        end = self._one("SELECT stream_end FROM entries WHERE id < ? ORDER BY id DESC LIMIT 1", (next_id,)) or 0
+        due = self._one(
+            _DUE, (self._retained_from, next_id, rows_max, received_before_ms, end - keep_bytes, RETIRE_BYTES)
+        )
+        if due is None:
+            return False
+        self.connection.execute(_RETIRE, (self._retained_from, due))
+        deleted = self.connection.changes()
+        if deleted:
+            self._deleted += deleted
+            self.connection.execute("UPDATE state SET deleted = ?", (self._deleted,))
+        self._retained_from = due + 1
+        return True
+
+    # figures
+
+    def oldest_pending_ms(self) -> int | None:
+        """When the oldest entry that is still to be forwarded was received."""
+        found = [self._one(_OLDEST, (self.positions.next_id,))]
+        found += [self._one(_OLDEST_PARKED, (topic,)) for topic in self.parked]
+        return min((at_ms for at_ms in found if at_ms is not None), default=None)
+
+    def bytes_used(self) -> int:
+        """Bytes of the pages in use. Pages that deletion has freed don't count: they are used again."""
+        pages = int(self.connection.pragma("page_count")) - int(self.connection.pragma("freelist_count"))
+        return pages * PAGE_BYTES
+
+    def _one(self, sql: str, bindings: tuple[int | str | None, ...]) -> int | None:
+        rows = self.connection.execute(sql, bindings).fetchall()
+        value = rows[0][0] if rows else None
+        assert value is None or isinstance(value, int)
+        return value

@@ -1,0 +1,189 @@
+"""The writer thread: everything that waits goes into one commit, and nobody hears of it before the commit is synced.
+
+It never waits for more: while a commit runs, the next one gathers by itself.
+"""
+
+import asyncio
+import contextlib
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from queue import Empty, SimpleQueue
+from typing import Any, Final
+
+import apsw
+
+from bridge.journal.database import transaction
+from bridge.journal.storage import ROWS_PER_INSERT, Storage
+from bridge.journal.upkeep import Figures, Upkeep
+from bridge.model import Submission
+
+COMMIT_ITEMS_MAX: Final = 1024
+COMMIT_BYTES_MAX: Final = 8 << 20
+
+Step = Callable[[Storage], Any]
+Item = tuple[Submission | Step, "asyncio.Future[Any]"]
+
+
+@dataclass(slots=True)
+class Commit:
+    """One commit: what went in, and once it is done, what to tell.
+
+    `entries` are the futures of the appended entries, whose ids go up from `first_id`; `steps` those of other work
+    with its result. `parked` is a copy when a step may have changed it.
+    """
+
+    submissions: list[Submission] = field(default_factory=list)
+    entries: list["asyncio.Future[int]"] = field(default_factory=list)
+    size: int = 0
+    work: list[tuple[Step, "asyncio.Future[Any]"]] = field(default_factory=list)
+    steps: list[tuple["asyncio.Future[Any]", Any]] = field(default_factory=list)
+    first_id: int = 0
+    last_id: int = 0
+    count: int = 0
+    parked: dict[str, int] | None = None
+    figures: Figures | None = None
+    seconds: float = 0.0
+
+    def futures(self) -> list["asyncio.Future[Any]"]:
+        """Everybody who waits for it."""
+        return [*self.entries, *(future for _, future in self.work)]
+
+
+class Writer:
+    """Owns the storage from `start` on. `done` and `failed` are called on the loop; after `failed` nothing follows.
+
+    `failed` gets the error and the futures of the commit that failed; what is still queued is in `abandoned`.
+    """
+
+    def __init__(
+        self,
+        storage: Storage,
+        upkeep: Upkeep,
+        loop: asyncio.AbstractEventLoop,
+        *,
+        done: Callable[[Commit], None],
+        failed: Callable[[BaseException, Sequence["asyncio.Future[Any]"]], None],
+    ) -> None:
+        self._storage = storage
+        self._upkeep = upkeep
+        self._loop = loop
+        self._done = done
+        self._failed = failed
+        self._queue: SimpleQueue[Item | None] = SimpleQueue()
+        self._outbox: list[Item] = []
+        self.ended: asyncio.Future[None] = loop.create_future()
+        # A daemon: a process that is told to die does so in the middle of a commit, which the journal survives.
+        self._thread = threading.Thread(target=self._run, name="journal-writer", daemon=True)
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def put(self, item: Item) -> None:
+        """Queue an item. It is handed over when the loop has seen what else is ready: on one core, a writer that is
+        woken by the first of many requests would commit it alone, and each commit costs as much as twenty entries.
+        """
+        if not self._outbox:
+            self._loop.call_soon(self._hand_over)
+        self._outbox.append(item)
+
+    def _hand_over(self) -> None:
+        for item in self._outbox:
+            self._queue.put(item)
+        self._outbox.clear()
+
+    def stop(self) -> None:
+        """End once everything that is queued is committed; then `ended` is done, and the connection closed."""
+        self._hand_over()
+        self._queue.put(None)
+
+    def abandoned(self) -> list["asyncio.Future[Any]"]:
+        """After a failure: the futures of what nobody will write any more."""
+        futures = [future for _, future in self._outbox]
+        self._outbox.clear()
+        with contextlib.suppress(Empty):
+            while True:
+                item = self._queue.get_nowait()
+                if item is not None:
+                    futures.append(item[1])
+        return futures
+
+    # the thread
+
+    def _run(self) -> None:
+        commit = Commit()
+        try:
+            stopping = False
+            while not stopping:
+                commit, stopping = self._gather()
+                self._turn(commit)
+            self._upkeep.checkpoint(idle=True)
+        except BaseException as error:  # noqa: BLE001 - whatever it is, nothing may be acknowledged after it
+            with contextlib.suppress(apsw.Error):
+                # The log as it is tells the next start the most.
+                self._storage.connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
+            self._tell(self._failed, error, commit.futures())
+        finally:
+            with contextlib.suppress(apsw.Error):
+                self._storage.connection.close(True)
+            self._tell(self._end)
+
+    def _end(self) -> None:
+        if not self.ended.done():
+            self.ended.set_result(None)
+
+    def _tell(self, what: Callable[..., None], *arguments: Any) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody is left who could be told
+            self._loop.call_soon_threadsafe(what, *arguments)
+
+    def _gather(self) -> tuple[Commit, bool]:
+        """What waits, or nothing when upkeep is due first; and whether this is the end."""
+        queue, commit = self._queue, Commit()
+        with contextlib.suppress(Empty):
+            item = queue.get(timeout=self._upkeep.wait_s())
+            while item is not None:
+                what, future = item
+                if isinstance(what, Submission):
+                    commit.submissions.append(what)
+                    commit.entries.append(future)
+                    commit.size += len(what.headers) + len(what.body)
+                else:
+                    commit.work.append((what, future))
+                if commit.size > COMMIT_BYTES_MAX or len(commit.entries) + len(commit.work) >= COMMIT_ITEMS_MAX:
+                    return commit, False
+                item = queue.get_nowait()
+            return commit, True
+        return commit, False
+
+    def _turn(self, commit: Commit) -> None:
+        began_s = time.perf_counter()
+        entries = len(commit.entries)
+        if commit.work or self._upkeep.due() or entries > ROWS_PER_INSERT:
+            with transaction(self._storage.connection):
+                # Steps before entries: positions beyond the last id move the ids that new entries get.
+                commit.steps = [(future, step(self._storage)) for step, future in commit.work]
+                if self._upkeep.due():
+                    self._upkeep.work()
+                self._append(commit)
+        elif entries:
+            self._append(commit)  # one statement is a transaction of its own
+        commit.seconds = time.perf_counter() - began_s
+        self._tell_of(commit)
+        self._upkeep.checkpoint(idle=not commit.entries and not commit.work)
+
+    def _append(self, commit: Commit) -> None:
+        if commit.submissions:
+            commit.first_id = self._storage.append(commit.submissions)
+
+    def _tell_of(self, commit: Commit) -> None:
+        storage, upkeep = self._storage, self._upkeep
+        upkeep.committed(commit.size)
+        if commit.work:
+            upkeep.hasten()
+            commit.parked = dict(storage.parked)
+        commit.figures = upkeep.measure(now=bool(commit.work))
+        commit.last_id, commit.count = storage.last_id, storage.entries
+        if commit.entries or commit.steps or commit.figures:
+            self._tell(self._done, commit)

@@ -1,0 +1,113 @@
+"""Why no connection to Kafka comes about, in words that name the option to look at.
+
+aiokafka's clients say "unable to bootstrap" for a wrong password, a wrong CA and a closed port alike, and leave the
+reason in a log. This connects once more, by hand, and keeps the exception.
+"""
+
+import asyncio
+import socket
+import ssl
+from typing import Any, Final
+
+from aiokafka import errors as kafka_errors
+from aiokafka.conn import collect_hosts, create_conn
+from aiokafka.protocol.metadata import MetadataRequest
+
+from bridge.errors import ConfigError
+from bridge.kafka.oauth import TokenUnavailableError
+from bridge.kafka.security import client_options
+from bridge.settings.models import Kafka, Security
+
+SERVERS_MAX: Final = 3
+_SELF_SIGNED_OR_UNKNOWN_ISSUER: Final = {2, 18, 19, 20, 21}  # X509_V_ERR_…, as in openssl's x509_vfy.h
+_EXPIRED_OR_NOT_YET: Final = {9, 10}
+_WRONG_NAME: Final = {62, 64}
+# A broker says nothing to a refused token, but closes the connection at the next request, or answers it with nothing.
+_REFUSED: Final = "the login fails: the broker does not accept the token (is it expired?)"
+
+
+async def diagnose(kafka: Kafka, timeout_s: float = 5.0) -> list[str]:
+    """Connect to each bootstrap server, the first three at the most, at once; a line each for those that fail.
+
+    An empty list means that each of them answers. Takes `timeout_s` at the most; raises nothing.
+    """
+    try:
+        options = client_options(kafka)
+    except ConfigError as error:
+        return [str(error)]
+    servers = options.pop("bootstrap_servers")
+    found = await asyncio.gather(
+        *(_try(server, options, kafka.security, timeout_s) for server in servers[:SERVERS_MAX])
+    )
+    return [finding for finding in found if finding]
+
+
+async def _try(server: str, options: dict[str, Any], security: Security, timeout_s: float) -> str:
+    ((host, port, _),) = collect_hosts(server)
+    connected = False
+    try:
+        async with asyncio.timeout(timeout_s):
+            connection = await create_conn(host, port, request_timeout_ms=int(timeout_s * 1000), **options)
+            connected = True
+            try:
+                answer = await connection.send(MetadataRequest([]))
+            finally:
+                await connection.close()
+    except TimeoutError:
+        return f"{server}: no answer within {timeout_s:g} s"
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is the finding
+        return f"{server}: {_reason(error, security, connected)}"
+    if not answer.brokers:
+        return f"{server}: {_REFUSED if _by_token(security) else 'it knows of no broker in its cluster'}"
+    return ""
+
+
+def _by_token(security: Security) -> bool:
+    return security.protocol.startswith("SASL") and security.mechanism == "OAUTHBEARER"
+
+
+def _reason(error: BaseException, security: Security, connected: bool) -> str:  # noqa: PLR0911 - a table of causes
+    cause = error.__cause__ if isinstance(error, kafka_errors.KafkaConnectionError) and error.__cause__ else error
+    if isinstance(cause, TokenUnavailableError):
+        return str(cause)
+    if isinstance(cause, ssl.SSLCertVerificationError):
+        return _untrusted(cause, security)
+    if isinstance(cause, ssl.SSLError):
+        return _handshake(cause)
+    if isinstance(cause, kafka_errors.UnsupportedSaslMechanismError):
+        return f"the broker does not offer kafka.security.mechanism {security.mechanism} on this port"
+    if isinstance(cause, kafka_errors.SaslAuthenticationFailed):
+        return f"the login fails: is kafka.security.password that of user {security.username}, and does it exist?"
+    if isinstance(cause, socket.gaierror):
+        return "its host name is unknown (DNS)"
+    if isinstance(cause, ConnectionRefusedError):
+        return "nothing listens there (connection refused)"
+    if connected and _by_token(security):
+        return _REFUSED
+    if isinstance(cause, EOFError | ConnectionError | kafka_errors.KafkaConnectionError):
+        return (
+            f"the broker closes the connection: is kafka.security.protocol {security.protocol} that of this port? "
+            "(plain text on a TLS port, or the reverse, looks like this)"
+        )
+    return f"{type(cause).__name__}: {cause}" if str(cause) else type(cause).__name__
+
+
+def _untrusted(error: ssl.SSLCertVerificationError, security: Security) -> str:
+    if error.verify_code in _SELF_SIGNED_OR_UNKNOWN_ISSUER:
+        authority = f"kafka.security.ca_file {security.ca_file}" if security.ca_file else "any CA of this system"
+        advice = "" if security.ca_file else ": name its CA in kafka.security.ca_file"
+        return f"the broker's certificate is not signed by {authority}{advice}"
+    if error.verify_code in _EXPIRED_OR_NOT_YET:
+        return f"the broker's certificate is not valid today ({error.verify_message}): renew it, or set the clock"
+    if error.verify_code in _WRONG_NAME:
+        return "the broker's certificate names another host: use its name in kafka.bootstrap_servers"
+    return f"the broker's certificate is refused: {error.verify_message}"
+
+
+def _handshake(error: ssl.SSLError) -> str:
+    reason = (error.reason or "").replace("_", " ").lower()
+    if "certificate required" in reason or "handshake failure" in reason or "bad certificate" in reason:
+        return (
+            "the broker wants a certificate of the client that it trusts: kafka.security.certificate_file and key_file"
+        )
+    return f"TLS fails ({reason or 'no reason given'}): is this a TLS port?"

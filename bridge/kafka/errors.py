@@ -1,0 +1,99 @@
+"""aiokafka's exceptions → the bridge's, once, with the original chained.
+
+What aiokafka 0.14 was seen to raise is wider than KafkaError: a fatal state shows as AssertionError, and some broker
+errors come as a bare KafkaError whose `__cause__` is the reason. So all that comes out of a client is translated.
+"""
+
+import asyncio
+
+from aiokafka import errors as kafka
+
+from bridge.errors import (
+    LaneBlockedError,
+    ProducerFencedError,
+    ProducerLostError,
+    RecordRefusedError,
+    SinkError,
+    SinkTimeoutError,
+    SinkUnavailableError,
+)
+
+_LANE_STATES: dict[type[BaseException], str] = {
+    kafka.UnknownTopicOrPartitionError: "missing",
+    kafka.TopicAuthorizationFailedError: "unauthorized",
+    kafka.NotLeaderForPartitionError: "leaderless",
+    kafka.LeaderNotAvailableError: "leaderless",
+    kafka.NotEnoughReplicasError: "leaderless",
+    kafka.NotEnoughReplicasAfterAppendError: "leaderless",
+    kafka.InvalidTopicError: "invalid",
+}
+_LANE_ADVICE = {
+    "missing": "it does not exist: create it (`treble-bridge topics create`)",
+    "unauthorized": "the bridge's user may not write to it: it needs the ACLs Describe and Write",
+    "leaderless": "a partition has no leader, or too few replicas in sync: see the brokers",
+    "invalid": "its name is not legal: change it in `topics`",
+}
+_REFUSED = (
+    kafka.MessageSizeTooLargeError,
+    kafka.RecordListTooLargeError,
+    kafka.RecordTooLargeError,
+    kafka.InvalidTimestampError,
+)
+_FENCED = (kafka.ProducerFenced, kafka.InvalidProducerEpoch)
+_PERMISSIONS: dict[type[BaseException], str] = {
+    kafka.TransactionalIdAuthorizationFailed: "Write and Describe on its transactional id",
+    kafka.ClusterAuthorizationFailedError: "IdempotentWrite on the cluster",
+    kafka.GroupAuthorizationFailedError: "Read on its consumer group",
+}
+
+
+def blocked(topic: str, state: str) -> LaneBlockedError:
+    """The error of a topic that can't take records, with what to do."""
+    return LaneBlockedError(topic, state, f"topic {topic} can't take records: {_LANE_ADVICE[state]}")
+
+
+def translate(  # noqa: PLR0911 - a list of cases, in the order in which they count
+    error: BaseException, topic: str = "", partition: int = -1
+) -> SinkError:
+    """What `error` means to the forwarder. `topic` and `partition` are where it happened, if it concerns one."""
+    if isinstance(error, SinkError):
+        return error
+    cause = _root(error)
+    kind = type(cause)
+    text = _text(cause)
+    if topic and kind in _LANE_STATES:
+        return blocked(topic, _LANE_STATES[kind])
+    if topic and isinstance(cause, _REFUSED):
+        return RecordRefusedError(topic, partition, f"Kafka refuses it on topic {topic}: {text}")
+    if isinstance(cause, _FENCED):
+        return ProducerFencedError(
+            "the producer's epoch was superseded: its transaction timed out, or another took over"
+        )
+    if kind in _PERMISSIONS:
+        return SinkUnavailableError(f"Kafka denies it: the bridge's user needs {_PERMISSIONS[kind]} ({text})")
+    if isinstance(cause, kafka.InvalidTransactionTimeout):
+        return SinkUnavailableError(
+            "kafka.transaction_timeout is above the brokers' transaction.max.timeout.ms: lower it"
+        )
+    if isinstance(cause, asyncio.TimeoutError):
+        return SinkTimeoutError("Kafka did not answer in time")
+    if isinstance(cause, kafka.KafkaConnectionError):
+        return SinkUnavailableError(
+            f"no connection to Kafka ({text}): check kafka.bootstrap_servers and, if they answer, kafka.security"
+        )
+    if isinstance(cause, kafka.KafkaError) and getattr(cause, "retriable", False):
+        return SinkUnavailableError(f"Kafka can't now: {text}")
+    return ProducerLostError(f"the producer can't go on: {text}")
+
+
+def _root(error: BaseException) -> BaseException:
+    """The reason under a bare KafkaError."""
+    while type(error) is kafka.KafkaError and error.__cause__ is not None:
+        error = error.__cause__
+    return error
+
+
+def _text(error: BaseException) -> str:
+    """The error with its class's name, which many of aiokafka's put in front themselves."""
+    name, text = type(error).__name__, str(error)
+    return (text if text.startswith(name) else f"{name}: {text}") if text else name

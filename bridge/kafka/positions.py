@@ -1,0 +1,182 @@
+"""The positions topic: how far each journal was forwarded, in the same transaction as the records themselves.
+
+A compacted topic. Two keys a journal, both on the partition of the journal's id:
+
+    <journal id>           {"version": 1, "next": 4711, "topics": {"treble.message.read": 4711, …}, "behind": {…}}
+    <journal id>/barrier   {"version": 1, "token": "…", "instance": "…", "host": "…", "pid": 1, "started_at": "…"}
+
+`next` is the id of the next entry to forward; `behind` has the lanes that wait, with theirs. `topics` says the same
+for each topic, for people and tools. A barrier is written by each new producer in a transaction of its own: once a
+reader has seen it, it has seen every position committed before (a successor of a dead coordinator was seen to answer
+with an older one), and a barrier of another instance after one's own says that another live process took over.
+
+Kafka Connect's exactly-once sources do it this way (KIP-618). Offsets of a consumer group are not used: they expire,
+vanish with a deleted topic, and read stale after a fail-over.
+"""
+
+import asyncio
+import contextlib
+import secrets
+import time
+from collections.abc import AsyncGenerator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import orjson
+from aiokafka import AIOKafkaConsumer
+from aiokafka.structs import ConsumerRecord, TopicPartition
+
+from bridge.errors import SinkError, SinkTimeoutError
+from bridge.kafka.batches import Batch
+from bridge.kafka.errors import translate
+from bridge.kafka.partitioner import partition_of
+from bridge.kafka.producer import Producer
+from bridge.model import Positions
+from bridge.settings.models import Kafka
+
+VERSION: Final = 1
+FOREIGN_WAIT_S: Final = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """This process, as its barriers name it."""
+
+    id: str
+    host: str
+    pid: int
+
+    def __str__(self) -> str:
+        return f"process {self.pid} on {self.host}"
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What the positions topic says. `positions` is None when this journal has none there; `offset` is its record's."""
+
+    positions: Positions | None
+    offset: int | None
+    barrier_offset: int
+
+
+class PositionsTopic:
+    """Reads and writes one journal's part of the positions topic."""
+
+    def __init__(self, kafka: Kafka, options: Mapping[str, Any], journal_id: str, instance: Instance) -> None:
+        self._topic = kafka.positions_topic
+        self._options = options
+        self._call_timeout_s = kafka.call_timeout
+        self._request_timeout_ms = int(kafka.request_timeout * 1000)
+        self._key = journal_id.encode()
+        self._barrier_key = f"{journal_id}/barrier".encode()
+        self._instance = instance
+
+    async def partition(self, producer: Producer) -> int:
+        """The partition that holds this journal's records."""
+        count = (await producer.partition_counts([self._topic]))[self._topic]
+        if not isinstance(count, int):
+            raise count
+        return partition_of(self._key, count)
+
+    def batch(self, producer: Producer, partition: int, positions: Positions, topics: list[str]) -> Batch:
+        """The record that goes with a transaction's events."""
+        value = {
+            "version": VERSION,
+            "next": positions.next_id,
+            "topics": {topic: positions.of(topic) for topic in sorted({*topics, *positions.behind})},
+            "behind": dict(positions.behind),
+        }
+        return self._record(producer, partition, self._key, value)
+
+    async def recover(self, producer: Producer, partition: int, from_offset: int | None) -> Found:
+        """Write a barrier, then read from `from_offset` (None: the start) until it is seen.
+
+        Raises SinkTimeoutError if it isn't seen in time, or what `translate` says.
+        """
+        token = secrets.token_hex(16)
+        value = {
+            "version": VERSION,
+            "token": token,
+            "instance": self._instance.id,
+            "host": self._instance.host,
+            "pid": self._instance.pid,
+            "at_ms": time.time_ns() // 1_000_000,
+        }
+        [barrier_offset] = await producer.deliver([self._record(producer, partition, self._barrier_key, value)])
+        positions: Positions | None = None
+        offset: int | None = None
+        async with contextlib.aclosing(self._read(partition, from_offset, self._call_timeout_s)) as records:
+            async for record in records:
+                if record.key == self._key:
+                    positions, offset = _positions(record.value), record.offset
+                elif record.key == self._barrier_key and _field(record.value, "token") == token:
+                    return Found(positions, offset, barrier_offset)
+        raise SinkTimeoutError(f"topic {self._topic} did not show this process' own barrier in time")
+
+    async def foreign_barrier(self, partition: int, own_offset: int) -> str | None:
+        """Who wrote a barrier after `own_offset`, if it was another instance. Waits some seconds for it to show up."""
+        async with contextlib.aclosing(self._read(partition, own_offset, FOREIGN_WAIT_S)) as records:
+            async for record in records:
+                if record.key == self._barrier_key and record.offset > own_offset:
+                    instance = _field(record.value, "instance")
+                    if instance is not None and instance != self._instance.id:
+                        return f"process {_field(record.value, 'pid')} on {_field(record.value, 'host')}"
+        return None
+
+    def _record(self, producer: Producer, partition: int, key: bytes, value: dict[str, Any]) -> Batch:
+        builder = producer.create_batch()
+        now_ms = time.time_ns() // 1_000_000
+        builder.append(timestamp=now_ms, key=key, value=orjson.dumps(value), headers=[])
+        return Batch(self._topic, partition, builder)
+
+    async def _read(
+        self, partition: int, from_offset: int | None, limit_s: float
+    ) -> AsyncGenerator[ConsumerRecord, None]:
+        """Committed records from `from_offset`, for `limit_s` seconds; ends when they are over."""
+        place = TopicPartition(self._topic, partition)
+        consumer = AIOKafkaConsumer(
+            **self._options,
+            group_id=None,
+            enable_auto_commit=False,
+            isolation_level="read_committed",
+            auto_offset_reset="earliest",  # an offset that is gone: the topic was made anew, read all of it
+            request_timeout_ms=self._request_timeout_ms,
+            fetch_max_wait_ms=100,
+        )
+        deadline = asyncio.get_running_loop().time() + limit_s
+        try:
+            async with asyncio.timeout_at(deadline):
+                await consumer.start()
+            consumer.assign([place])
+            if from_offset is None:
+                await consumer.seek_to_beginning(place)
+            else:
+                consumer.seek(place, from_offset)
+            while (left_s := deadline - asyncio.get_running_loop().time()) > 0:
+                async with asyncio.timeout_at(deadline + 1):
+                    fetched = await consumer.getmany(place, timeout_ms=max(1, int(min(left_s, 0.5) * 1000)))
+                for record in fetched.get(place, []):
+                    yield record
+        except SinkError:
+            raise
+        except Exception as error:
+            raise translate(error) from error
+        finally:
+            with contextlib.suppress(Exception):
+                async with asyncio.timeout(2):
+                    await consumer.stop()
+
+
+def _field(value: bytes | None, name: str) -> Any:
+    try:
+        return orjson.loads(value or b"").get(name)
+    except (orjson.JSONDecodeError, AttributeError):
+        return None
+
+
+def _positions(value: bytes | None) -> Positions | None:
+    """A position record's value; None for what isn't one (a tombstone, another's bytes)."""
+    next_id, behind = _field(value, "next"), _field(value, "behind")
+    if not isinstance(next_id, int) or not isinstance(behind, dict):
+        return None
+    return Positions(next_id, {str(topic): int(position) for topic, position in behind.items()})

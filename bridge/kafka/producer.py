@@ -1,0 +1,203 @@
+"""One producer's life: start, send, commit, each with a time limit of our own (aiokafka has none), then close.
+
+After any failure the producer is thrown away: a failed batch poisons its partition for a transactional producer also
+after an abort, and a fatal state can't be left. A new one with the same transactional id ends what this one left open.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.structs import TopicPartition
+
+from bridge.errors import (
+    LaneBlockedError,
+    ProducerFencedError,
+    RecordRefusedError,
+    SinkError,
+    SinkTimeoutError,
+    SinkUnavailableError,
+)
+from bridge.kafka.abandon import CLOSE_TIMEOUT_S, abandon
+from bridge.kafka.batches import Batch
+from bridge.kafka.compression import use_fast_lz4
+from bridge.kafka.errors import blocked, translate
+from bridge.settings.models import Kafka
+
+BATCH_BYTES_MAX: Final = 512 << 10
+METADATA_TRIES: Final = 3
+METADATA_PAUSE_S: Final = 0.1
+
+
+class Producer:
+    """A producer with or without a transactional id. `options` are those of `security.client_options`."""
+
+    def __init__(self, kafka: Kafka, options: Mapping[str, Any], transactional_id: str | None) -> None:
+        self._call_timeout_s = kafka.call_timeout
+        self._start_timeout_s = kafka.call_timeout + 3 * kafka.request_timeout * len(kafka.bootstrap_servers)
+        self._transactional = transactional_id is not None
+        self._in_transaction = False
+        use_fast_lz4()
+        self._inner = AIOKafkaProducer(
+            **options,
+            acks="all",
+            enable_idempotence=True,
+            transactional_id=transactional_id,
+            transaction_timeout_ms=int(kafka.transaction_timeout * 1000),
+            compression_type=None if kafka.compression == "none" else kafka.compression,
+            max_batch_size=BATCH_BYTES_MAX,
+            request_timeout_ms=int(kafka.request_timeout * 1000),
+            # After a commit the coordinator still writes markers: the next transaction is told to come back, and the
+            # default of 100 ms for that made the 95th percentile of a transaction three times as long.
+            retry_backoff_ms=10,
+            metadata_max_age_ms=60_000,
+        )
+
+    async def start(self) -> None:
+        """Connect; with a transactional id also fence who had it before, and end what that one left open.
+
+        Each server's connect and first request have request_timeout; cancelling them would leave an open socket behind
+        for as long as a frozen broker keeps it, so our own limit is beyond their sum.
+        """
+        await self._limited(self._inner.start(), self._start_timeout_s)
+
+    def create_batch(self) -> Any:
+        """An empty batch."""
+        return self._inner.create_batch()
+
+    async def partition_counts(
+        self, topics: Sequence[str], tries: int = METADATA_TRIES
+    ) -> dict[str, int | LaneBlockedError]:
+        """How many partitions each topic has, or why it can't take records.
+
+        Asks Kafka for those that aren't known to be well; a topic may come into being by being asked for, so `tries`.
+        """
+        client = self._inner.client
+        counts = {topic: self._partition_count(topic) for topic in topics}
+        for attempt in range(tries):
+            unwell = [topic for topic, count in counts.items() if not isinstance(count, int)]
+            if not unwell or (attempt and all(t in client.cluster.unauthorized_topics for t in unwell)):
+                break
+            if attempt:
+                await asyncio.sleep(METADATA_PAUSE_S)
+            for topic in unwell:
+                client.add_topic(topic)
+            await self._limited(client.force_metadata_update())
+            counts |= {topic: self._partition_count(topic) for topic in unwell}
+        return counts
+
+    def _partition_count(self, topic: str) -> int | LaneBlockedError:
+        cluster = self._inner.client.cluster
+        partitions = cluster.partitions_for_topic(topic)
+        if partitions is None:
+            return blocked(topic, "unauthorized" if topic in cluster.unauthorized_topics else "missing")
+        if any(cluster.leader_for_partition(TopicPartition(topic, p)) in {None, -1} for p in partitions):
+            return blocked(topic, "leaderless")
+        return len(partitions)
+
+    async def deliver(self, batches: Sequence[Batch]) -> list[int]:
+        """Send the batches and wait for each; with a transactional id, all of them in one transaction.
+
+        Returns the offset of each batch's first record. Raises a SinkError: nothing of a transaction is then visible,
+        except after SinkTimeoutError or ProducerLostError, when it is unknown.
+        """
+        try:
+            if not self._transactional:
+                return await self._send(batches)
+            await self._limited(self._inner.begin_transaction())
+            self._in_transaction = True
+            offsets = await self._send(batches)  # every future is awaited: a commit succeeds over failed records
+            await self._limited(self._inner.commit_transaction())
+            self._in_transaction = False
+        except SinkError:
+            raise
+        except Exception as error:
+            raise translate(error) from error
+        return offsets
+
+    async def _send(self, batches: Sequence[Batch]) -> list[int]:
+        futures: list[asyncio.Future[Any]] = []
+        try:
+            async with asyncio.timeout(self._call_timeout_s):
+                for batch in batches:
+                    futures.append(await self._submit(batch))  # noqa: PERF401 - what was sent counts after a timeout, too
+                if futures:
+                    await asyncio.wait(futures)
+        except TimeoutError as error:
+            raise _worst(batches, futures) or _stalled(batches, futures) from error
+        except SinkError:
+            # A batch that failed before makes the next send complain about the transaction's state: say the reason.
+            if (worst := _worst(batches, futures)) is not None:
+                raise worst from None
+            raise
+        finally:
+            for future in futures:
+                future.add_done_callback(_retrieve)
+        if (worst := _worst(batches, futures)) is not None:
+            raise worst
+        return [future.result().offset for future in futures]
+
+    async def _submit(self, batch: Batch) -> "asyncio.Future[Any]":
+        try:
+            future: asyncio.Future[Any] = await self._inner.send_batch(
+                batch.builder, batch.topic, partition=batch.partition
+            )
+        except TimeoutError:
+            raise
+        except Exception as error:
+            raise translate(error, batch.topic, batch.partition) from error
+        return future
+
+    async def _limited(self, awaitable: Any, limit_s: float | None = None) -> Any:
+        try:
+            async with asyncio.timeout(limit_s or self._call_timeout_s):
+                return await awaitable
+        except Exception as error:
+            raise translate(error) from error
+
+    async def close(self, *, healthy: bool) -> None:
+        """End the producer within seconds, whatever Kafka does. An unhealthy one is dropped without a flush."""
+        inner = self._inner
+        with contextlib.suppress(Exception):
+            async with asyncio.timeout(CLOSE_TIMEOUT_S):
+                if self._in_transaction:
+                    await inner.abort_transaction()  # so that readers don't wait for the transaction's timeout
+                if healthy:
+                    await inner.stop()
+                    return
+        await abandon(inner)
+
+
+def _retrieve(future: "asyncio.Future[Any]") -> None:
+    """Take the outcome of a batch nobody waits for any more, so that it is not reported as forgotten."""
+    if not future.cancelled():
+        future.exception()
+
+
+def _stalled(batches: Sequence[Batch], futures: "Sequence[asyncio.Future[Any]]") -> SinkError:
+    """Who is to blame for a send that took too long: one topic, when others got through; else Kafka."""
+    if any(future.done() for future in futures):
+        for position, batch in enumerate(batches):
+            if position >= len(futures) or not futures[position].done():
+                return blocked(batch.topic, "leaderless")
+    return SinkTimeoutError("Kafka did not confirm a batch in time")
+
+
+_SAYS_MOST: Final = (ProducerFencedError, RecordRefusedError, LaneBlockedError, SinkUnavailableError, SinkError)
+
+
+def _worst(batches: Sequence[Batch], futures: "Sequence[asyncio.Future[Any]]") -> SinkError | None:
+    """The error that says most about what to do, of those batches that failed; None when none did."""
+    failed: list[SinkError] = []
+    for batch, future in zip(batches, futures, strict=False):
+        error = future.exception() if future.done() and not future.cancelled() else None
+        if error is not None:
+            sink_error = translate(error, batch.topic, batch.partition)
+            sink_error.__cause__ = error
+            if isinstance(sink_error, RecordRefusedError):
+                sink_error.entry_ids = tuple(batch.entry_ids)
+                sink_error.size_bytes = batch.size_bytes
+            failed.append(sink_error)
+    return min(failed, key=lambda e: next(i for i, kind in enumerate(_SAYS_MOST) if isinstance(e, kind)), default=None)

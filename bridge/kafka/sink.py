@@ -1,0 +1,195 @@
+"""A batch of the forwarder → Kafka. One `Sink` for the process; inside it, one producer after another.
+
+open   new producer, barrier, and what Kafka knows of this journal's positions
+send   exactly_once: the records and the positions in one transaction; at_least_once: an idempotent send
+close  drop the producer; it is always safe to open again
+"""
+
+import os
+import socket
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
+
+from bridge.errors import (
+    ConfigError,
+    FencedError,
+    LaneBlockedError,
+    ProducerFencedError,
+    SinkError,
+    SinkUnavailableError,
+)
+from bridge.kafka.batches import Sizing, assemble
+from bridge.kafka.diagnosis import diagnose
+from bridge.kafka.positions import Found, Instance, PositionsTopic
+from bridge.kafka.producer import Producer
+from bridge.kafka.security import client_options
+from bridge.model import Positions, Prepared
+from bridge.settings.models import Kafka
+
+
+class Sink(Protocol):
+    """What the forwarder needs of Kafka."""
+
+    async def open(self, known_offset: int | None) -> Found | None:
+        """Build a producer. Returns what Kafka knows of the positions, None where Kafka isn't asked."""
+
+    async def partition_counts(self, topics: Sequence[str]) -> dict[str, int | LaneBlockedError]:
+        """How many partitions each topic has, or why it can't take records."""
+
+    async def send(
+        self,
+        items: Sequence[Prepared],
+        positions: Positions,
+        partitions: Mapping[str, int],
+        sizing: Sizing,
+    ) -> int | None:
+        """Hand over the records of `items` with `positions`. Returns the offset of the positions' record, if any."""
+
+    async def close(self, *, healthy: bool) -> None:
+        """Drop the producer."""
+
+
+class _ProducerSink:
+    """What both deliveries share: the current producer."""
+
+    def __init__(self, kafka: Kafka) -> None:
+        self._kafka = kafka
+        self._producer: Producer | None = None
+
+    @property
+    def producer(self) -> Producer:
+        """The current producer; an error between close and open."""
+        if self._producer is None:
+            raise SinkUnavailableError("no producer is open")
+        return self._producer
+
+    def options(self) -> dict[str, Any]:
+        """The options of a new client: files are read again, so that rotated secrets and certificates count."""
+        try:
+            return client_options(self._kafka)
+        except ConfigError as error:  # it was readable at the start: a rotation under way, or a mount that is gone
+            raise SinkUnavailableError(str(error)) from error
+
+    async def _start(self, options: dict[str, Any], transactional_id: str | None) -> Producer:
+        """Start a new producer; when it can't, find out why: aiokafka says the reason only in its log."""
+        self._producer = producer = Producer(self._kafka, options, transactional_id)
+        try:
+            await producer.start()
+        except SinkError as error:
+            reasons = await diagnose(self._kafka, self._kafka.request_timeout)
+            if not reasons:
+                raise
+            raise SinkUnavailableError(f"no connection to Kafka: {'; '.join(reasons)}") from error
+        return producer
+
+    async def partition_counts(self, topics: Sequence[str]) -> dict[str, int | LaneBlockedError]:
+        """How many partitions each topic has, or why it can't take records."""
+        return await self.producer.partition_counts(topics)
+
+    async def close(self, *, healthy: bool) -> None:
+        """Drop the producer."""
+        producer, self._producer = self._producer, None
+        if producer is not None:
+            await producer.close(healthy=healthy)
+
+
+class IdempotentSink(_ProducerSink):
+    """`at_least_once`: an idempotent producer; the positions are only in the journal."""
+
+    async def open(self, known_offset: int | None) -> Found | None:
+        """Build a producer."""
+        del known_offset
+        await self._start(self.options(), None)
+        return None
+
+    async def send(
+        self,
+        items: Sequence[Prepared],
+        positions: Positions,
+        partitions: Mapping[str, int],
+        sizing: Sizing,
+    ) -> int | None:
+        """Send the records and wait for each."""
+        del positions
+        await self.producer.deliver(assemble(self.producer, items, partitions, sizing))
+        return None
+
+
+class TransactionalSink(_ProducerSink):
+    """`exactly_once`: one transaction carries the records and the positions.
+
+    `topics` gives the names that the positions' record lists.
+    """
+
+    def __init__(self, kafka: Kafka, journal_id: str, instance: Instance, topics: Callable[[], list[str]]) -> None:
+        super().__init__(kafka)
+        self._journal_id = journal_id
+        self._instance = instance
+        self._topics = topics
+        self._positions: PositionsTopic | None = None
+        self._partition = 0
+        self._barrier_offset: int | None = None
+        self._superseded = False
+
+    async def open(self, known_offset: int | None) -> Found | None:
+        """Build a producer, write a barrier, read the positions up to it.
+
+        Raises FencedError when the last producer was superseded by another live process.
+        """
+        options = self.options()
+        self._positions = PositionsTopic(self._kafka, options, self._journal_id, self._instance)
+        await self._refuse_if_taken_over(self._positions)
+        producer = await self._start(options, self._kafka.transactional_id_prefix + self._journal_id)
+        try:
+            self._partition = await self._positions.partition(producer)
+            found = await self._positions.recover(producer, self._partition, known_offset)
+        except LaneBlockedError as error:
+            raise self._positions_error(error) from error
+        self._barrier_offset = found.barrier_offset
+        return found
+
+    def _positions_error(self, error: LaneBlockedError) -> SinkError:
+        """Without its positions topic nothing can be forwarded: not one lane's trouble, but everyone's."""
+        return SinkUnavailableError(str(error)) if error.topic == self._kafka.positions_topic else error
+
+    async def _refuse_if_taken_over(self, positions: PositionsTopic) -> None:
+        """Before fencing anybody: a superseded epoch may mean that another process lives on this journal."""
+        if not self._superseded or self._barrier_offset is None:
+            return
+        other = await positions.foreign_barrier(self._partition, self._barrier_offset)
+        if other is not None:
+            raise FencedError(
+                f"another live process forwards this journal ({self._journal_id}): {other}. Two copies of a journal "
+                f"must not run: stop one, and give it a journal folder of its own. This is {self._instance}"
+            )
+        self._superseded = False
+
+    async def send(
+        self,
+        items: Sequence[Prepared],
+        positions: Positions,
+        partitions: Mapping[str, int],
+        sizing: Sizing,
+    ) -> int | None:
+        """Send the records and the positions in one transaction, and commit it."""
+        assert self._positions is not None
+        producer = self.producer
+        batches = assemble(producer, items, partitions, sizing)
+        batches.append(self._positions.batch(producer, self._partition, positions, self._topics()))
+        try:
+            offsets = await producer.deliver(batches)
+        except ProducerFencedError:
+            self._superseded = True
+            raise
+        except LaneBlockedError as error:
+            raise self._positions_error(error) from error
+        return offsets[-1]
+
+
+def build_sink(kafka: Kafka, journal_id: str, topics: Callable[[], list[str]]) -> Sink:
+    """The sink that the configuration asks for. `topics` gives the names that the positions' record lists."""
+    if kafka.delivery == "at_least_once":
+        return IdempotentSink(kafka)
+    instance = Instance(uuid.uuid4().hex, socket.gethostname(), os.getpid())
+    return TransactionalSink(kafka, journal_id, instance, topics)

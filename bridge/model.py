@@ -1,0 +1,168 @@
+"""The values that cross the boundaries between stages. Frozen, slotted, without behaviour of their own.
+
+Times are integers: milliseconds since the epoch, UTC (`…_ms`). Text for people is made where it is shown.
+What is made for every event is a named tuple: making one costs a third of making a frozen dataclass.
+No repr shows what people said, or their phones: it may end in a log.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """One accepted request on its way into the journal.
+
+    `hint` is the last path segment of the URL, "" when the source's bare path was called. `headers` is the JSON object
+    of the selected request headers (lower-case names), b"" when there are none.
+    """
+
+    received_at_ms: int
+    source: str
+    hint: str
+    headers: bytes = field(repr=False)
+    body: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One accepted request in the journal. `id` grows by arrival, starts at 1, is never used twice."""
+
+    id: int
+    received_at_ms: int
+    source: str
+    hint: str
+    headers: bytes = field(repr=False)
+    body: bytes = field(repr=False)
+
+
+class Contact(NamedTuple):
+    """A person at Treble: `phone` in E.164 with plus, and the parts as sent. Absent parts are None."""
+
+    phone: str | None = None
+    country_code: str | None = None
+    national_number: str | None = None
+    phone_variants: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        return "Contact(…)"
+
+
+class Event(NamedTuple):
+    """A normalized entry.
+
+    `key_fields` maps what a route may name as its key (`session`, `phone`, `template`, `event_id`) to its value;
+    what is absent is not in it. `notes` says what was lenient about this event. `raw` is the JSON text that the
+    envelope carries: the body as Treble sent it.
+    """
+
+    id: str
+    type: str
+    source: str
+    received_at_ms: int
+    occurred_at: str
+    contact: Contact | None
+    session_id: str | None
+    flow_id: str | None
+    session_keys: Mapping[str, Any] | None
+    data: Mapping[str, Any]
+    raw: bytes
+    key_fields: Mapping[str, str]
+    notes: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        return f"Event({self.type}, {self.id})"
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong with a body: where (JSON pointer, "" is the whole body) and what was expected."""
+
+    pointer: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """An entry that is authentic but not understood. `reason` is one of `quarantine.REASONS`: a bounded label."""
+
+    reason: str
+    problems: tuple[Problem, ...]
+
+
+class Record(NamedTuple):
+    """What goes to Kafka: one record, ready to send."""
+
+    topic: str
+    key: bytes
+    value: bytes
+    headers: tuple[tuple[str, bytes], ...]
+    timestamp_ms: int
+
+    def __repr__(self) -> str:
+        return f"Record({self.topic}, {len(self.value)} bytes)"
+
+
+class Prepared(NamedTuple):
+    """An entry made ready for forwarding.
+
+    `topic` names the lane; `record` is None when the route says `drop`. `identity` (16 bytes) is what the window of
+    duplicates remembers; None for quarantined entries, which are never dropped as duplicates. `outcome` is
+    "forwarded", "quarantined" or "dropped"; `reason` says why it was quarantined. `truncated`: the record holds only
+    the first bytes of the body, so the journal must keep the entry.
+    """
+
+    entry_id: int
+    received_at_ms: int
+    event_type: str
+    topic: str
+    record: Record | None
+    identity: bytes | None
+    outcome: str
+    reason: str = ""
+    notes: tuple[str, ...] = ()
+    hint_conflict: bool = False
+    truncated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Positions:
+    """How far forwarding has come: `next_id` is the next entry to forward; `behind` names the lanes that wait.
+
+    A lane that is not in `behind` stands at `next_id`. An entry below `next_id` is pending only if it is parked for a
+    lane in `behind` and not below that lane's position.
+    """
+
+    next_id: int = 1
+    behind: Mapping[str, int] = field(default_factory=dict)
+
+    def of(self, topic: str) -> int:
+        """The id of the next entry that `topic`'s lane forwards."""
+        return self.behind.get(topic, self.next_id)
+
+
+@dataclass(frozen=True, slots=True)
+class TopicSpec:
+    """A topic as the configuration wants it. `retention_ms` None is the broker's default, -1 keeps records for ever.
+
+    `config` holds further topic settings by Kafka's names (`cleanup.policy`, `max.message.bytes`).
+    """
+
+    name: str
+    partitions: int
+    replication_factor: int
+    retention_ms: int | None = None
+    config: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class JournalUsage:
+    """The journal's state now. `bytes` is what the database holds (live pages and log), `bytes_max` its bound."""
+
+    entries: int
+    pending: int
+    bytes: int
+    bytes_max: int
+    oldest_pending_ms: int | None
+    parked: Mapping[str, int]

@@ -1,0 +1,228 @@
+"""An entry made ready for forwarding: normalize → route → envelope → record, or a record of the quarantine topic.
+
+Pure, and never fails: whatever an entry holds, it leaves as an event, as a quarantine record, or (by configuration) not
+at all. Routes are resolved once per configuration.
+"""
+
+import datetime as dt
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from zoneinfo import ZoneInfo
+
+from bridge import quarantine
+from bridge.catalogue import TABLE, KeyKind
+from bridge.envelope import Encoder, Headers, trace_headers
+from bridge.model import Entry, Event, Prepared, Problem, Rejected, TopicSpec
+from bridge.normalize import examine
+from bridge.settings.models import Route, Settings, Topics
+
+UNCLASSIFIED = "unclassified"
+"""The event type, in metrics, of what none could be found for."""
+
+REPLAY_FIELD = "x-treble-bridge-replay"
+"""Field of an entry's headers: the id of the entry that it copies, then ` again` to pass the window of duplicates."""
+
+TRUNCATED_BYTES_MAX = 16_384
+"""Of a quarantine record that Kafka refused as well."""
+
+_KEY_FALLBACKS: tuple[KeyKind, ...] = ("session", "phone", "event_id")
+_DUPLICATE = ("treble_duplicate", b"true")
+_TRACE_MARK, _REPLAY_MARK = b"traceparent", REPLAY_FIELD.encode()
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """Where the events of one type go: the topic, and what the key is, the first of `key_kinds` that an event has."""
+
+    topic: str
+    key_kinds: tuple[KeyKind, ...]
+    drop: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Extras:
+    """What an entry's headers add: record headers, the id of the entry that it replays, whether to send it anyway."""
+
+    headers: Headers = ()
+    again: bool = False
+
+
+_NO_EXTRAS = Extras()
+
+
+class Preparer:
+    """Prepares entries as one configuration says. `journal_id` is named in quarantine records."""
+
+    def __init__(self, settings: Settings, journal_id: str) -> None:
+        self._journal_id = journal_id
+        self._quarantine = settings.topics.quarantine
+        self._settings = settings.topics
+        self._encoder = Encoder(settings.kafka.format)
+        self.destinations: Mapping[str, Destination] = {name: _destination(settings.topics, name) for name in TABLE}
+        self._zones = {
+            name: None if source.timezone == "UTC" else ZoneInfo(source.timezone)
+            for name, source in settings.sources.items()
+        }
+        self.marks_duplicates = settings.duplicates.action == "mark"
+
+    def zone(self, source: str) -> dt.tzinfo | None:
+        """The zone of a source's times that have none; None is UTC, also for a source that is no longer configured."""
+        return self._zones.get(source)
+
+    def prepare(self, entry: Entry) -> Prepared:
+        """Make an entry ready. Never raises: what our own code can't handle goes to the quarantine as well."""
+        try:
+            return self._prepare(entry)
+        except Exception as error:  # noqa: BLE001 - an entry that raises must not hold up all that follow it
+            problem = Problem("", f"the bridge could not handle this body: {type(error).__name__}")
+            return self._quarantined(entry, "internal_error", (problem,))
+
+    def refused(self, entry: Entry, prepared: Prepared, message: str, *, truncate: bool = False) -> Prepared:
+        """The quarantine record of an entry that Kafka refused. `truncate`: it refused such a record too."""
+        if prepared.outcome == "quarantined":
+            return self._quarantined(
+                entry, prepared.reason, (Problem("", message),), prepared.event_type, truncate=True
+            )
+        problems = (Problem("", message),)
+        return self._quarantined(entry, "refused_by_kafka", problems, prepared.event_type, truncate=truncate)
+
+    def remark(self, prepared: Prepared) -> Prepared:
+        """The same with a header that says it is a duplicate."""
+        if prepared.record is None:
+            return prepared
+        headers = (*prepared.record.headers, _DUPLICATE)
+        return prepared._replace(record=prepared.record._replace(headers=headers))
+
+    def topics(self) -> Mapping[str, TopicSpec]:
+        """Every topic that this configuration can send to, by name. Without the positions topic."""
+        routes: dict[str, list[Route]] = {self._quarantine: []}
+        for event_type, destination in self.destinations.items():
+            if not destination.drop:
+                sharing = routes.setdefault(destination.topic, [])
+                route = self._settings.map.get(event_type)
+                if isinstance(route, Route):
+                    sharing.append(route)
+        return {topic: _spec(self._settings, topic, sharing) for topic, sharing in routes.items()}
+
+    def _prepare(self, entry: Entry) -> Prepared:
+        decided, result = examine(entry, self._zones.get(entry.source))
+        if isinstance(result, Rejected):
+            return self._quarantined(
+                entry, result.reason, result.problems, decided.event_type, hint_conflict=decided.hint_conflict
+            )
+        destination = self.destinations[result.type]
+        if destination.drop:
+            return Prepared(
+                entry.id,
+                entry.received_at_ms,
+                result.type,
+                destination.topic,
+                None,
+                None,
+                "dropped",
+                notes=result.notes,
+                hint_conflict=decided.hint_conflict,
+            )
+        extras = _extras(entry.headers) if entry.headers else _NO_EXTRAS
+        record = self._encoder.record(result, destination.topic, key_of(result, destination).encode(), extras.headers)
+        return Prepared(
+            entry.id,
+            entry.received_at_ms,
+            result.type,
+            destination.topic,
+            record,
+            None if extras.again else identity(result),
+            "forwarded",
+            "",
+            result.notes,
+            decided.hint_conflict,
+        )
+
+    def _quarantined(
+        self,
+        entry: Entry,
+        reason: str,
+        problems: tuple[Problem, ...],
+        event_type: str | None = None,
+        *,
+        hint_conflict: bool = False,
+        truncate: bool = False,
+    ) -> Prepared:
+        known = None if event_type == UNCLASSIFIED else event_type
+        made = quarantine.record(
+            entry,
+            reason,
+            problems,
+            topic=self._quarantine,
+            journal_id=self._journal_id,
+            event_id=self._event_id(entry) if reason == "refused_by_kafka" else "",
+            event_type=known,
+            extra=_extras(entry.headers).headers if entry.headers else (),
+            value_bytes_max=TRUNCATED_BYTES_MAX if truncate else quarantine.VALUE_BYTES_MAX,
+        )
+        return Prepared(
+            entry.id,
+            entry.received_at_ms,
+            known or UNCLASSIFIED,
+            self._quarantine,
+            made.record,
+            None,
+            "quarantined",
+            reason,
+            (),
+            hint_conflict,
+            made.truncated,
+        )
+
+    def _event_id(self, entry: Entry) -> str:
+        _, result = examine(entry, self._zones.get(entry.source))
+        return result.id if isinstance(result, Event) else ""
+
+
+def key_of(event: Event, destination: Destination) -> str:
+    """The record's key: never empty, since every event has an id."""
+    return key_kind_of(event, destination)[1]
+
+
+def key_kind_of(event: Event, destination: Destination) -> tuple[KeyKind, str]:
+    """What became the key, and its value."""
+    for kind in destination.key_kinds:
+        key = event.key_fields.get(kind)
+        if key:
+            return kind, key
+    return "event_id", event.id
+
+
+def identity(event: Event) -> bytes:
+    """What the window of duplicates remembers of an event: 16 bytes. Names hold no NUL, so no two texts are equal."""
+    return hashlib.sha256(f"{event.source}\0{event.type}\0{event.id}".encode()).digest()[:16]
+
+
+def _destination(topics: Topics, event_type: str) -> Destination:
+    route = topics.map.get(event_type)
+    kind = (route.key if isinstance(route, Route) else None) or TABLE[event_type].key
+    kinds = (kind, *(fallback for fallback in _KEY_FALLBACKS if fallback != kind))
+    topic = topics.topic_of(event_type)
+    return Destination(topic or "", kinds, drop=topic is None)
+
+
+def _spec(topics: Topics, name: str, routes: Sequence[Route]) -> TopicSpec:
+    """The topic of these routes. Where several share it, what one says holds: the settings refuse contradictions."""
+    seconds = next((route.retention for route in routes if route.retention is not None), topics.retention)
+    return TopicSpec(
+        name,
+        next((route.partitions for route in routes if route.partitions), topics.partitions),
+        next((route.replication_factor for route in routes if route.replication_factor), topics.replication_factor),
+        None if seconds is None else int(seconds * 1000),
+    )
+
+
+def _extras(headers: bytes) -> Extras:
+    """What an entry's headers say about the trace and about replaying. Most say nothing: then they aren't parsed."""
+    if _TRACE_MARK not in headers and _REPLAY_MARK not in headers:
+        return _NO_EXTRAS
+    fields = quarantine.header_fields(headers)
+    replayed, _, word = str(fields.get(REPLAY_FIELD, "")).partition(" ")
+    marks = (("treble_replay", replayed.encode()),) if replayed.isdecimal() and replayed.isascii() else ()
+    return Extras((*trace_headers(fields), *marks), again=bool(marks) and word == "again")

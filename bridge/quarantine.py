@@ -1,0 +1,111 @@
+"""What was not understood, or not taken by Kafka, as a record of the quarantine topic: the reason and the raw bytes.
+
+The value is JSON:
+
+    {"id": …, "reason": one of REASONS, "problems": [{"pointer": JSON pointer, "message": …}], "event_type": … if known,
+     "journal_id": …, "entry_id": …, "received_at": …, "source": …, "hint": …, "headers": {…},
+     "raw": text or base64, "raw_encoding": "utf-8" | "base64", "raw_bytes": size of the body, "truncated": bool}
+
+A record that would be too large for Kafka carries the body's first bytes; the journal then keeps the whole entry.
+"""
+
+import base64
+import hashlib
+from typing import Any, NamedTuple
+
+import orjson
+
+from bridge.catalogue.times import utc_text
+from bridge.model import Entry, Problem, Record
+
+REASONS = ("not_json", "not_object", "unclassified", "invalid", "refused_by_kafka", "internal_error")
+
+VALUE_BYTES_MAX = 900_000
+"""Below what a broker takes by default (message.max.bytes, 1048588), with room for key, headers and the batch."""
+
+_MESSAGES_CHARACTERS_MAX = 500
+
+
+class Quarantined(NamedTuple):
+    """A record of the quarantine topic, and whether the body in it is cut."""
+
+    record: Record
+    truncated: bool
+
+
+def body_id(source: str, body: bytes) -> str:
+    """The id of what has no event id: the same body from the same source has the same one."""
+    return hashlib.sha256(b"%b\0%b" % (source.encode(), body)).hexdigest()
+
+
+def record(
+    entry: Entry,
+    reason: str,
+    problems: tuple[Problem, ...],
+    *,
+    topic: str,
+    journal_id: str,
+    event_id: str = "",
+    event_type: str | None = None,
+    extra: tuple[tuple[str, bytes], ...] = (),
+    value_bytes_max: int = VALUE_BYTES_MAX,
+) -> Quarantined:
+    """The record of an entry that is no event. `event_id` is its key, where the event has one."""
+    key = event_id or body_id(entry.source, entry.body)
+    head: dict[str, Any] = {
+        "id": key,
+        "reason": reason,
+        "problems": [
+            {"pointer": problem.pointer, "message": problem.message[:_MESSAGES_CHARACTERS_MAX]} for problem in problems
+        ],
+    }
+    if event_type is not None:
+        head["event_type"] = event_type
+    head |= {
+        "journal_id": journal_id,
+        "entry_id": entry.id,
+        "received_at": utc_text(entry.received_at_ms),
+        "source": entry.source,
+        "hint": entry.hint,
+    }
+    if fields := header_fields(entry.headers):
+        head["headers"] = fields
+    value, truncated = _fitting(head, entry.body, value_bytes_max)
+    headers = (("content-type", b"application/json"), ("treble_reason", reason.encode()), *extra)
+    return Quarantined(Record(topic, key.encode(), value, headers, entry.received_at_ms), truncated)
+
+
+def header_fields(headers: bytes) -> dict[str, Any]:
+    """The request headers that an entry kept; empty where there are none, or what is there is no JSON object."""
+    try:
+        fields = orjson.loads(headers) if headers else {}
+    except orjson.JSONDecodeError:
+        return {}
+    return fields if isinstance(fields, dict) else {}
+
+
+def _fitting(head: dict[str, Any], body: bytes, value_bytes_max: int) -> tuple[bytes, bool]:
+    """The value with as much of the body as fits. Escapes may make a body six times as long, so size is measured."""
+    keep = len(body)
+    while True:
+        value = _value(head, body, keep)
+        if len(value) <= value_bytes_max or keep == 0:
+            return value, keep < len(body)
+        # At least a tenth less each time: a handful of rounds.
+        keep = min(keep * value_bytes_max // len(value), keep * 9 // 10)
+
+
+def _value(head: dict[str, Any], body: bytes, keep: int) -> bytes:
+    raw, encoding = _raw(body[:keep], cut=keep < len(body))
+    return orjson.dumps(
+        {**head, "raw": raw, "raw_encoding": encoding, "raw_bytes": len(body), "truncated": keep < len(body)}
+    )
+
+
+def _raw(part: bytes, *, cut: bool) -> tuple[str, str]:
+    try:
+        return part.decode(), "utf-8"
+    except UnicodeDecodeError as error:
+        if cut and len(part) - error.start < 4:  # the cut went through a character: leave its first bytes out
+            return part[: error.start].decode(), "utf-8"
+        return base64.b64encode(part).decode(), "base64"

@@ -1,0 +1,217 @@
+"""One run of the bridge: what starts in which order, and how it ends.
+
+Start: journal (whose entries must not be lost) → admin port (so that probes see a start that takes long) → forwarder,
+topics, reload → ingress last, when whatever comes in can be kept. Kafka is not waited for.
+
+End, on SIGTERM or SIGINT: unready → `drain_delay`, while a load balancer notices → no new connections → requests in
+flight get their answer → forward until nothing can be moved or `drain_deadline` has passed → close. A second signal
+ends the waiting, not the order. A journal that fails, or a stage that does, goes the same way without the waiting.
+"""
+
+import asyncio
+import signal
+import time
+from collections.abc import Callable, Coroutine
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any
+
+from bridge.admin import AdminServer
+from bridge.errors import BridgeError, ExitCode
+from bridge.forward import Forwarder
+from bridge.ingress import Ingress
+from bridge.journal import Journal
+from bridge.kafka.sink import Sink
+from bridge.prepare import Preparer
+from bridge.reload import Reloader
+from bridge.service.ending import Ending
+from bridge.service.health import ServiceHealth
+from bridge.service.stages import Stages
+from bridge.service.topic_watch import TopicWatch
+from bridge.settings.models import Settings
+from bridge.telemetry import Telemetry
+from bridge.telemetry.logs import Logs
+
+RESTART_PAUSE_S = 5.0
+FINISH_MARGIN_S = 1.0  # beyond ack_deadline, for an answer to be written
+
+
+def wall_clock_ms() -> int:
+    """Milliseconds since the epoch. It may jump; what measures a duration asks the monotonic clock."""
+    return time.time_ns() // 1_000_000
+
+
+class Service:
+    """One bridge, from its journal's lock to its exit code."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        config_path: Path | None = None,
+        *,
+        logs: Logs | None = None,
+        telemetry: Telemetry | None = None,
+        clock_ms: Callable[[], int] = wall_clock_ms,
+        sink: Sink | None = None,
+        on_started: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`config_path` is what is read again on a reload; without it there is none. `sink` replaces Kafka in tests.
+
+        `on_started` is called once everything is built and webhooks are taken.
+        """
+        self.telemetry = telemetry or Telemetry()
+        self.telemetry.verbose = settings.log.level == "debug"
+        self.ending = Ending()
+        self.health = ServiceHealth(self.telemetry, self.ending, clock_ms)
+        self.admin = AdminServer(settings.admin.listen, self.health, self.telemetry)
+        self._settings, self._config_path, self._logs = settings, config_path, logs
+        self._clock_ms, self._sink, self._on_started = clock_ms, sink, on_started
+
+    async def run(self) -> ExitCode:
+        """Run until a signal, or a failure, ends it. Raises BridgeError when it can't even start."""
+        self._took_off_s = time.monotonic()
+        async with AsyncExitStack() as closing:
+            journal = await self._open_journal()
+            closing.push_async_callback(journal.close)
+            await self.admin.start()
+            closing.push_async_callback(self.admin.close)
+            stages = self._build(journal)
+            closing.push_async_callback(stages.ingress.close)
+            closing.callback(self._listen_to_signals(stages))
+            await self._live(stages)
+            pending = journal.usage().pending
+        self.telemetry.service_stopped(self.ending.exit_code, pending, time.monotonic() - self._took_off_s)
+        return self.ending.exit_code
+
+    async def _open_journal(self) -> Journal:
+        settings = self._settings
+        journal = await asyncio.to_thread(
+            Journal.open,
+            Path(settings.journal.path),
+            max_bytes=settings.journal.max_bytes,
+            retain_s=settings.journal.retain,
+            retain_bytes=settings.journal.retain_bytes,
+            window_s=settings.duplicates.window,
+            telemetry=self.telemetry,
+            clock_ms=self._clock_ms,
+            loop=asyncio.get_running_loop(),
+        )
+        self.telemetry.metrics.watch_journal(journal.usage, self._clock_ms)
+        self.telemetry.journal_opened(str(journal.path), journal.id, journal.usage())
+        return journal
+
+    def _build(self, journal: Journal) -> Stages:
+        settings = self._settings
+        preparer = Preparer(settings, journal.id)
+        stages = Stages(
+            settings=settings,
+            telemetry=self.telemetry,
+            journal=journal,
+            preparer=preparer,
+            ingress=Ingress(settings, journal, self.telemetry, self._clock_ms),
+            forwarder=Forwarder(settings, journal, preparer, self.telemetry, self._clock_ms, sink=self._sink),
+            topics=TopicWatch(settings, preparer.topics(), self.telemetry),
+            logs=self._logs,
+        )
+        if self._config_path is not None:
+            stages.reloader = Reloader(self._config_path, settings, stages.apply, self.telemetry)
+        self.health.stages = stages
+        return stages
+
+    async def _live(self, stages: Stages) -> None:
+        """From the first stage's start to the last one's end."""
+        async with asyncio.TaskGroup() as group:
+
+            def start(stage: str, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+                return group.create_task(work, name=stage)
+
+            others = [
+                start("journal", self._essential("journal", self._watch_journal(stages.journal))),
+                start("heartbeat", self._aside("heartbeat", self.health.beat)),
+                start("topics", self._aside("topics", stages.topics.run)),
+            ]
+            if stages.reloader is not None:
+                others.append(start("reload", self._aside("reload", stages.reloader.run)))
+            forwarding = start("forward", self._essential("forward", stages.forwarder.run()))
+            await self._essential("ingress", self._take_requests(stages))
+            await self.ending.wait()
+            self.telemetry.service_stopping(self.ending.cause)
+            await self._stop_taking(stages)
+            await self._drain(stages, forwarding)
+            for task in others:
+                task.cancel()
+
+    async def _aside(self, stage: str, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """`work`, started again after a failure: a mistake beside the way of an event must not stop events."""
+        while True:
+            try:
+                await work()
+            except Exception as error:  # noqa: BLE001 - a mistake of ours
+                self.telemetry.stage_restarted(stage, error)
+                await asyncio.sleep(RESTART_PAUSE_S)
+
+    async def _essential(self, stage: str, work: Coroutine[Any, Any, None]) -> None:
+        """`work`, whose failure ends the service in order instead of tearing the other stages down."""
+        try:
+            await work
+        except BridgeError as error:
+            self.telemetry.stage_ended(stage, error)
+            self.ending.ask(stage, error.exit_code)
+        except Exception as error:  # noqa: BLE001 - a mistake of ours: the others still end in order
+            self.telemetry.service_failed(stage, error)
+            self.ending.ask(stage, ExitCode.FAILURE)
+
+    async def _take_requests(self, stages: Stages) -> None:
+        await stages.ingress.start()
+        self._on_started()
+        self.telemetry.accepting_changed(accepting=True)
+        self.telemetry.service_started(
+            ingress=[str(address) for address in stages.ingress.addresses],
+            admin=[str(address) for address in self.admin.addresses],
+            journal_id=stages.journal.id,
+        )
+
+    async def _watch_journal(self, journal: Journal) -> None:
+        raise await asyncio.shield(journal.failed)
+
+    async def _stop_taking(self, stages: Stages) -> None:
+        if self.ending.exit_code is not ExitCode.OK:
+            stages.ingress.pause(self.ending.cause)
+            self.telemetry.accepting_changed(accepting=False, reason=self.ending.cause)
+        else:
+            await self.ending.pause(stages.settings.server.drain_delay)
+        stages.ingress.stop_listening()
+        await stages.ingress.finish(stages.settings.server.ack_deadline + FINISH_MARGIN_S)
+        self.telemetry.metrics.accepting.set(0)
+
+    async def _drain(self, stages: Stages, forwarding: asyncio.Task[None]) -> None:
+        """Let the forwarder empty the journal, as far as it can within `drain_deadline`; then it is cancelled.
+
+        Nothing is lost by that: a transaction without its commit is aborted at the next start, and its entries are
+        still in the journal.
+        """
+        stages.forwarder.request_stop()
+        if self.ending.exit_code is ExitCode.OK:
+            hurry = asyncio.ensure_future(self.ending.pause(stages.settings.server.drain_deadline))
+            await asyncio.wait({forwarding, hurry}, return_when=asyncio.FIRST_COMPLETED)
+            hurry.cancel()
+        forwarding.cancel()
+
+    def _listen_to_signals(self, stages: Stages) -> Callable[[], None]:
+        """React to SIGTERM, SIGINT and SIGHUP; returns what ends that."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._end_by, signal.Signals(number).name)
+        if stages.reloader is not None:
+            loop.add_signal_handler(signal.SIGHUP, stages.reloader.request)
+
+        def forget() -> None:
+            for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+                loop.remove_signal_handler(number)
+
+        return forget
+
+    def _end_by(self, cause: str) -> None:
+        if self.ending.asked:
+            self.telemetry.service_hastened(cause)
+        self.ending.ask(cause)

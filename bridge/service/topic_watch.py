@@ -1,0 +1,97 @@
+"""Whether the topics are as the configuration wants them: made, compared, reported; asked until they are.
+
+It never stops the bridge. A topic that is missing holds up its own lane; a bridge that refused to start for it would
+refuse webhooks, which nobody sends again. A hard answer is what `check --live` and `topics` are for.
+"""
+
+import asyncio
+import random
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from bridge.backoff import delay_s
+from bridge.errors import SinkError, TopicsError
+from bridge.kafka.topics import Topics, system_topics
+from bridge.model import TopicSpec
+from bridge.settings.models import Settings
+from bridge.telemetry import Telemetry
+
+LOOK_AGAIN_S = 30.0
+
+
+class TopicWatch:
+    """The topics of one configuration. `fit` says whether all were as wanted at the last look."""
+
+    def __init__(self, settings: Settings, specs: Mapping[str, TopicSpec], telemetry: Telemetry) -> None:
+        self._telemetry = telemetry
+        self._changed = asyncio.Event()
+        self._state = "unknown"
+        self._problem = ""
+        self._differences: tuple[str, ...] = ()
+        self._tries = 0
+        self._set(settings, specs)
+
+    @property
+    def fit(self) -> bool:
+        """Whether nothing is known to be wrong: also when it is too early to know."""
+        return self._state in {"ok", "off"} or (self._state == "unknown" and not self._tries)
+
+    def reconfigure(self, settings: Settings, specs: Mapping[str, TopicSpec]) -> None:
+        """Want other topics from now on, and look at once."""
+        self._set(settings, specs)
+        self._changed.set()
+
+    def status(self) -> Mapping[str, Any]:
+        """For /status and /readyz: `state` is unknown, off, ok or differ."""
+        return {
+            "state": self._state,
+            "create": self._mode,
+            "differences": list(self._differences),
+            "problem": self._problem or None,
+        }
+
+    async def run(self) -> None:
+        """Look until all is well, then whenever a lane says that its topic is gone. Ends by cancellation only."""
+        while True:
+            self._changed.clear()
+            if self._mode == "off":
+                self._state, self._differences = "off", ()
+            elif self._state != "ok" or "missing" in self._telemetry.lanes_blocked().values():
+                await self._look()
+            pause_s = delay_s(self._tries, *self._backoff_s, random.random()) if self._tries else LOOK_AGAIN_S  # noqa: S311 - jitter
+            try:
+                async with asyncio.timeout(pause_s):
+                    await self._changed.wait()
+            except TimeoutError:
+                continue
+
+    def _set(self, settings: Settings, specs: Mapping[str, TopicSpec]) -> None:
+        self._kafka, self._mode = settings.kafka, settings.topics.create
+        self._backoff_s = (settings.kafka.backoff, settings.kafka.backoff_max)
+        self._specs: Sequence[TopicSpec] = [*specs.values(), *system_topics(settings)]
+        self._state = "unknown"
+
+    async def _look(self) -> None:
+        specs = self._specs
+        try:
+            async with Topics(self._kafka) as topics:
+                found = await topics.ensure(specs, self._mode)
+        except TopicsError as error:
+            self._report((str(error),), fit=False)
+        except SinkError as error:
+            self._tries += 1
+            self._problem = str(error)
+            self._telemetry.topics_unknown(error)
+        else:
+            self._report(tuple(str(difference) for difference in found), fit=not any(d.blocking for d in found))
+
+    def _report(self, differences: tuple[str, ...], *, fit: bool) -> None:
+        news = differences != self._differences or self._state == "unknown"
+        self._tries, self._problem = 0, ""
+        self._differences, self._state = differences, "ok" if fit else "differ"
+        if not news:
+            return
+        if differences:
+            self._telemetry.topics_differ(differences)
+        else:
+            self._telemetry.topics_checked(len(self._specs))

@@ -1,0 +1,109 @@
+"""What differs between two configurations, and what of it a running bridge can take. Pure."""
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from bridge.errors import ConfigError
+from bridge.settings.findings import path_text
+from bridge.settings.models import Server, Settings
+from bridge.settings.section import Loc, Section
+from bridge.settings.topics import topic_clashes
+
+# Everything else is built once, at start: ports, certificates' paths, the journal, the connection to Kafka.
+RELOADABLE: frozenset[Loc] = frozenset(
+    {
+        *(("server", key) for key in Server.model_fields if key not in {"listen", "tls"}),
+        ("sources",),
+        ("topics",),
+        ("duplicates",),
+        ("log", "level"),
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """Key paths that differ: those that take effect at once, and those that wait for a restart."""
+
+    reloadable: tuple[str, ...] = ()
+    restart: tuple[str, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.reloadable or self.restart)
+
+
+def changes(old: Settings, new: Settings) -> Changes:
+    """What differs, by effective values: a default that is written out is no difference. Paths only, no values."""
+    found = list(_differences(old, new, ()))
+    return Changes(
+        tuple(path_text(loc) for loc in found if is_reloadable(loc)),
+        tuple(path_text(loc) for loc in found if not is_reloadable(loc)),
+    )
+
+
+def is_reloadable(loc: Loc) -> bool:
+    """Whether a running bridge takes a change at this key path."""
+    return any(loc[:depth] in RELOADABLE for depth in (1, 2))
+
+
+def merged(running: Settings, new: Settings, event_types: Collection[str]) -> Settings:
+    """`new`, except that what needs a restart stays as it runs. `event_types` are the catalogue's names.
+
+    Raises ConfigError when the two don't go together, such as a topic that is only free after the restart.
+    """
+    values = {}
+    for name in Settings.model_fields:
+        mine, theirs = getattr(running, name), getattr(new, name)
+        if (name,) in RELOADABLE:
+            values[name] = theirs
+        else:
+            taken = {key: getattr(theirs, key) for section, key in _reloadable_keys() if section == name}
+            values[name] = mine.model_copy(update=taken)
+    together = running.model_copy(update=values)
+    clashes = topic_clashes(together.topics, together.kafka.positions_topic, event_types)
+    problems = [f"{path_text(loc)}: {message}" for loc, message in _contradictions(together, ())]
+    problems += [f"{path_text(('topics', *loc))}: {message}" for loc, message in clashes]
+    if problems:
+        raise ConfigError("not possible without a restart: " + "; ".join(problems))
+    return together
+
+
+def _reloadable_keys() -> Iterator[tuple[str, str]]:
+    for loc in RELOADABLE:
+        if len(loc) == 2:
+            yield str(loc[0]), str(loc[1])
+
+
+def _differences(old: Any, new: Any, at: Loc) -> Iterator[Loc]:
+    if old == new:
+        return
+    if isinstance(old, Section) and type(old) is type(new):
+        for name in type(old).model_fields:
+            yield from _differences(getattr(old, name), getattr(new, name), (*at, name))
+    elif isinstance(old, Mapping) and isinstance(new, Mapping):
+        for key in {**old, **new}:
+            if key in old and key in new:
+                yield from _differences(old[key], new[key], (*at, key))
+            else:
+                yield (*at, key)
+    elif type(old) is tuple and type(new) is tuple and len(old) == len(new):  # an address is one value
+        for index, (mine, theirs) in enumerate(zip(old, new, strict=True)):
+            yield from _differences(mine, theirs, (*at, index))
+    else:
+        yield at
+
+
+def _contradictions(value: Any, at: Loc) -> Iterator[tuple[Loc, str]]:
+    """Those of every section, as if each had been validated again: `model_copy` doesn't."""
+    if isinstance(value, Section):
+        for loc, message in value.contradictions():
+            yield (*at, *loc), message
+        for name in type(value).model_fields:
+            yield from _contradictions(getattr(value, name), (*at, name))
+    elif isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from _contradictions(item, (*at, str(key)))
+    elif isinstance(value, tuple):
+        for index, item in enumerate(value):
+            yield from _contradictions(item, (*at, index))

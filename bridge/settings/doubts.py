@@ -1,0 +1,95 @@
+"""What a configuration may say, but probably shouldn't: warnings. Pure; no message holds a secret."""
+
+import datetime as dt
+from collections.abc import Iterator
+
+from bridge.settings.models import Alternative, Kafka, SecretValue, Settings, Source, each_value
+from bridge.settings.secrets import SecretValues, secrets_of
+from bridge.settings.section import Loc, Network
+
+SECRET_CHARS_MIN = 8
+_BROKER_TRANSACTION_MAX_S = 900.0
+
+Doubts = Iterator[tuple[Loc, str]]
+
+
+def doubts(settings: Settings, now: dt.datetime) -> Doubts:
+    """Key paths and warnings. `now` is what `not_after` is held against."""
+    for at, secret in secrets_of(settings):
+        if len(secret) < SECRET_CHARS_MIN:
+            yield at, f"shorter than {SECRET_CHARS_MIN} characters: easy to guess"
+    yield from _everyone(("server", "trusted_proxies"), settings.server.trusted_proxies, "X-Forwarded-For of everyone")
+    for name, source in settings.sources.items():
+        yield from _source(("sources", name), source, now)
+    yield from _kafka(("kafka",), settings.kafka)
+
+
+def _source(at: Loc, source: Source, now: dt.datetime) -> Doubts:
+    if source.auth == "none":
+        yield (*at, "auth"), "none: everyone who knows the URL may post"
+    else:
+        for index, alternative in enumerate(source.auth):
+            here = (*at, "auth", index)
+            yield from _everyone((*here, "client_ip"), alternative.client_ip or (), "every address")
+            for place, values in _secret_places(alternative):
+                yield from _rotation((*here, *place), values, now)
+    for event_type, body in source.responses.items():
+        for index, pair in enumerate(body.get("user_session_keys", [])):
+            if not isinstance(pair["value"], str):
+                key: Loc = ("responses", event_type, "user_session_keys", index, "value")
+                yield (*at, *key), "not text: Treble's values are text; write it in quotes"
+
+
+def _secret_places(alternative: Alternative) -> Iterator[tuple[Loc, SecretValues]]:
+    if alternative.bearer is not None:
+        yield ("bearer",), alternative.bearer
+    if isinstance(alternative.header, tuple):
+        for index, header in enumerate(alternative.header):
+            yield ("header", index, "value"), header.value
+    elif alternative.header is not None:
+        yield ("header", "value"), alternative.header.value
+    if alternative.basic is not None:
+        yield ("basic", "password"), alternative.basic.password
+    if alternative.query is not None:
+        yield ("query", "value"), alternative.query.value
+    if alternative.path_secret is not None:
+        yield ("path_secret",), alternative.path_secret
+    if alternative.hmac is not None:
+        yield ("hmac", "secret"), alternative.hmac.secret
+
+
+def _rotation(at: Loc, values: SecretValues, now: dt.datetime) -> Doubts:
+    """Values that no longer count, and values that are listed twice, so that one `not_after` says nothing."""
+    listed = each_value(values)
+    expired = [value for value in listed if _is_over(value, now)]
+    if len(expired) == len(listed):
+        yield at, "not_after is over for every value: nobody can pass"
+    for index, value in enumerate(listed):
+        place = (*at, index) if isinstance(values, tuple) else at
+        if value in expired and len(expired) < len(listed):
+            yield (*place, "not_after"), "is over: the value is refused, and can be removed"
+        if value.value in [earlier.value for earlier in listed[:index]]:
+            yield place, "the same value is listed twice"
+
+
+def _is_over(value: SecretValue, now: dt.datetime) -> bool:
+    return (expires := value.expires()) is not None and expires <= now
+
+
+def _everyone(at: Loc, networks: tuple[Network, ...], what: str) -> Doubts:
+    for index, network in enumerate(networks):
+        if network.prefixlen == 0:
+            yield (*at, index), f"takes {what}"
+
+
+def _kafka(at: Loc, kafka: Kafka) -> Doubts:
+    security = (*at, "security")
+    if kafka.security.protocol == "SASL_PLAINTEXT":
+        yield (*security, "protocol"), "SASL_PLAINTEXT: credentials and events cross the network unencrypted"
+    if not kafka.security.verify_hostname:
+        yield (*security, "verify_hostname"), "false: another host with a certificate of the same CA is believed"
+    if kafka.transaction_timeout > _BROKER_TRANSACTION_MAX_S:
+        yield (
+            (*at, "transaction_timeout"),
+            "above 15m, which brokers refuse unless transaction.max.timeout.ms is raised",
+        )

@@ -1,0 +1,181 @@
+"""A configuration file → Settings, or every error in it at once.
+
+The order: YAML, then `${…}`, then the models, then what needs the world (names of event types, files that must be
+readable). A later step still runs when an earlier one found errors, as far as its input is there, so that one look at
+the messages is enough.
+
+The event types' names come from the caller: the catalogue knows them, and lies above the settings.
+"""
+
+import datetime as dt
+import os
+import stat
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from bridge.errors import ConfigError
+from bridge.settings.document import Document, parse
+from bridge.settings.doubts import doubts
+from bridge.settings.expand import expand
+from bridge.settings.explain import explain, without_strangers
+from bridge.settings.findings import Finding, InvalidSettingsError, path_text
+from bridge.settings.models import Settings
+from bridge.settings.options import section_at
+from bridge.settings.section import Loc
+from bridge.settings.topics import topic_clashes
+
+FILE_BYTES_MAX = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A valid configuration.
+
+    `warnings` are worth a line in the log. `files` are all files that it refers to, by `${file:…}` or as a
+    certificate, a key, a token: whoever watches the configuration watches those as well.
+    """
+
+    settings: Settings
+    path: Path
+    warnings: tuple[Finding, ...] = ()
+    files: tuple[str, ...] = ()
+
+
+def load(
+    path: Path,
+    event_types: Collection[str],
+    *,
+    variables: Mapping[str, str] | None = None,
+    now: dt.datetime | None = None,
+) -> Loaded:
+    """Read the configuration at `path`. `event_types` are the names that `topics.map` and `responses` may use.
+
+    `variables` stands in for the environment, `now` for the clock (for warnings on `not_after`).
+    Raises InvalidSettingsError with all errors, ConfigError when the file can't be read.
+    """
+    files: list[str] = []
+
+    def read(name: str) -> str:
+        files.append(name)
+        return read_text(Path(name))
+
+    try:
+        text = read_text(path)
+    except ValueError as error:
+        raise ConfigError(f"configuration {error}") from None
+    environment = os.environ if variables is None else variables
+    document = parse(text, lambda scalar: expand(scalar, environment, read))
+    errors = [_finding(document, path, at, message, line) for at, line, message in document.problems]
+    if not document.readable:
+        raise InvalidSettingsError(str(path), errors, files)
+    settings, problems = _validated(document)
+    problems += _event_type_problems(document.value, event_types)
+    if settings is not None:
+        problems += [
+            (("topics", *at), message)
+            for at, message in topic_clashes(settings.topics, settings.kafka.positions_topic, event_types)
+        ]
+        files += [name for _, name in files_of(settings)]
+        problems += _unreadable_files(settings)
+    errors += [_finding(document, path, at, message) for at, message in problems]
+    if errors or settings is None:
+        errors.sort(key=lambda finding: finding.line)
+        raise InvalidSettingsError(str(path), dict.fromkeys(errors), files)
+    moment = now or dt.datetime.now(dt.UTC)
+    warnings = [_finding(document, path, at, message, warning=True) for at, message in doubts(settings, moment)]
+    return Loaded(settings, path, tuple(warnings), tuple(dict.fromkeys(files)))
+
+
+def read_text(path: Path) -> str:
+    """The content of a small regular file. Raises ValueError that names the path and the reason."""
+    try:
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):
+            raise ValueError(f"{path} is not a regular file")
+        if status.st_size > FILE_BYTES_MAX:
+            raise ValueError(f"{path} is larger than {FILE_BYTES_MAX >> 20} MiB")
+        return path.read_bytes().decode("utf-8")
+    except UnicodeDecodeError:
+        raise ValueError(f"{path} is not UTF-8 text") from None
+    except OSError as error:
+        raise ValueError(f"{path} cannot be read: {error.strerror}") from None
+
+
+def files_of(settings: Settings) -> Iterator[tuple[Loc, str]]:
+    """The files that are read while the bridge runs: certificates, keys, tokens."""
+    if (tls := settings.server.tls) is not None:
+        for key in ("certificate", "key", "client_ca"):
+            if (name := getattr(tls, key)) is not None:
+                yield ("server", "tls", key), name
+    for key in ("oauth_token_file", "ca_file", "certificate_file", "key_file"):
+        if (name := getattr(settings.kafka.security, key)) is not None:
+            yield ("kafka", "security", key), name
+
+
+def _validated(document: Document) -> tuple[Settings | None, list[tuple[Loc, str]]]:
+    empty: dict[Loc, str] = {
+        at: "empty: give it a value, or remove the key" for at in document.nulls if _must_not_be_null(at)
+    }
+    try:
+        settings = Settings.model_validate({} if document.value is None else document.value)
+    except ValidationError as error:
+        return None, [*empty.items(), *(found for found in explain(error, document) if found[0] not in empty)]
+    return settings, list(empty.items())
+
+
+def _must_not_be_null(at: Loc) -> bool:
+    """Elsewhere a key without value is a key that isn't there. Here it would be a condition that isn't checked."""
+    section = section_at(at[:-1]) if at[:1] == ("sources",) and at[2:3] == ("auth",) and len(at) > 3 else None
+    return section is not None and at[-1] in section.model_fields
+
+
+def _event_type_problems(value: Any, known: Collection[str]) -> list[tuple[Loc, str]]:
+    """Event types that don't exist, wherever the file names event types. `value` is the file's tree."""
+    places: list[tuple[Loc, Any]] = [(("topics", "map"), _at(value, "topics", "map"))]
+    sources = _at(value, "sources")
+    if isinstance(sources, dict):
+        places += [(("sources", name, "responses"), _at(sources, name, "responses")) for name in sources]
+    return [
+        ((*at, name), _unknown_event_type(name, known))
+        for at, table in places
+        if isinstance(table, dict)
+        for name in table
+        if name not in known
+    ]
+
+
+def _at(value: Any, *steps: str) -> Any:
+    for step in steps:
+        value = value.get(step) if isinstance(value, dict) else None
+    return value
+
+
+def _unknown_event_type(name: str, known: Iterable[str]) -> str:
+    names = sorted(known)
+    near = get_close_matches(name, names, 1, 0.6)
+    hint = f"; did you mean {near[0]}?" if near else ";"
+    return f"unknown event type{hint} known are {', '.join(names)}"
+
+
+def _unreadable_files(settings: Settings) -> Iterator[tuple[Loc, str]]:
+    for at, name in files_of(settings):
+        try:
+            with Path(name).open("rb"):
+                pass
+        except OSError as error:
+            yield at, f"{name} cannot be read: {error.strerror}"
+
+
+def _finding(document: Document, file: Path, at: Loc, message: str, line: int = 0, *, warning: bool = False) -> Finding:
+    return Finding(
+        "warning" if warning else "error",
+        path_text(without_strangers(at)),
+        message,
+        str(file),
+        line or document.line(at),
+    )

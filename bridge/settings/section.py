@@ -1,0 +1,116 @@
+"""What every section of the configuration shares: strictness, and contradictions that name their key."""
+
+import re
+from collections.abc import Iterator, Mapping
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from typing import Annotated, Any, Self
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, WithJsonSchema, model_validator
+from pydantic_core import InitErrorDetails, PydanticCustomError
+
+from bridge.settings.units import Kind
+
+Loc = tuple[str | int, ...]
+Contradictions = Iterator[tuple[Loc, str]]
+
+# Tags of union members stand in pydantic's error locations. YAML can't hold NUL: that tells them from keys.
+TEXT, TABLE, LIST = "\0text", "\0table", "\0list"
+
+
+class Section(BaseModel):
+    """The base of every section: unknown keys are errors, values don't change, secrets don't show.
+
+    A key without a value (`key:` or `key: null`) is a key that isn't there: the default holds.
+    """
+
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, validate_default=True, hide_input_in_errors=True, populate_by_name=True
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _null_is_not_there(cls, data: Any) -> Any:
+        if not isinstance(data, Mapping):
+            return data
+        return {key: value for key, value in data.items() if value is not None or key not in cls.model_fields}
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if found := [_contradiction(loc, message) for loc, message in self.contradictions()]:
+            raise ValidationError.from_exception_data(type(self).__name__, found, hide_input=True)
+        return self
+
+    def contradictions(self) -> Contradictions:
+        """What can't be true together in this section: the key's path below it, and what was expected."""
+        yield from ()
+
+    def says(self, key: str) -> bool:
+        """Whether the file itself says `key`, rather than the default."""
+        return key in self.model_fields_set
+
+
+def _contradiction(loc: Loc, message: str) -> InitErrorDetails:
+    return InitErrorDetails(
+        type=PydanticCustomError("contradiction", "{message}", {"message": message}), loc=loc, input=None
+    )
+
+
+def kind_of(value: Any) -> str:
+    """The union member that a value is meant for: by its shape alone, so that errors speak of one member only."""
+    if isinstance(value, list | tuple):
+        return LIST
+    return TABLE if isinstance(value, Mapping | Section) else TEXT
+
+
+def _list_or_text(value: Any) -> Any:
+    """`a, b` → [a, b]: so that one environment variable can hold a list."""
+    return [part.strip() for part in value.split(",")] if isinstance(value, str) else value
+
+
+def _network(value: Any) -> IPv4Network | IPv6Network:
+    if isinstance(value, IPv4Network | IPv6Network):
+        return value
+    try:
+        return ip_network(str(value))
+    except ValueError as error:
+        hint = " (host bits are set)" if "host bits" in str(error) else ""
+        raise ValueError(f"expected a network such as 10.0.0.0/8, or an address{hint}") from None
+
+
+def _server(value: Any) -> str:
+    found = (
+        re.fullmatch(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):([0-9]{1,5})", value) if isinstance(value, str) else None
+    )
+    if found and 1 <= int(found[2]) <= 65535:
+        return found[0]
+    raise ValueError("expected host:port, such as kafka-0.example.com:9092")
+
+
+def topic_problem(name: str) -> str | None:
+    """Why Kafka would not take `name` as a topic, or None."""
+    if name in {".", ".."} or not re.fullmatch(r"[A-Za-z0-9._-]{1,249}", name):
+        return "expected a legal topic name: 1 to 249 of the characters A-Z a-z 0-9 . _ -"
+    return None
+
+
+def _topic(value: str) -> str:
+    if problem := topic_problem(value):
+        raise ValueError(problem)
+    return value
+
+
+Network = IPv4Network | IPv6Network
+Text = Annotated[str, Field(min_length=1)]
+Topic = Annotated[str, Kind("topic"), BeforeValidator(lambda value: _topic(value) if isinstance(value, str) else value)]
+OneNetwork = Annotated[
+    Network, BeforeValidator(_network), WithJsonSchema({"type": "string", "examples": ["10.0.0.0/8"]})
+]
+_NAMES = {"anyOf": [{"type": "array", "items": {"type": "string"}}, {"type": "string"}]}
+Networks = Annotated[tuple[OneNetwork, ...], Kind("networks"), BeforeValidator(_list_or_text), WithJsonSchema(_NAMES)]
+Servers = Annotated[
+    tuple[Annotated[str, BeforeValidator(_server)], ...],
+    Kind("list of host:port"),
+    Field(min_length=1),
+    BeforeValidator(_list_or_text),
+    WithJsonSchema(_NAMES),
+]

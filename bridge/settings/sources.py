@@ -1,0 +1,215 @@
+"""The section about Treble accounts: their URL paths, their credentials, what they are answered."""
+
+import re
+from collections.abc import Mapping
+from difflib import get_close_matches
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo, available_timezones
+
+from pydantic import BeforeValidator, Discriminator, Field, Tag
+
+from bridge.settings.scalars import typed
+from bridge.settings.secrets import SecretValues, secrets_of
+from bridge.settings.section import LIST, TABLE, TEXT, Contradictions, Networks, Section, Text, kind_of
+from bridge.settings.units import Duration, Kind, Rate
+
+_PATH = r"(/[A-Za-z0-9._~!$&'()*+,;=:@-]+)+"
+
+
+def _header_name(value: Any) -> Any:
+    if isinstance(value, str) and not re.fullmatch(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", value):
+        raise ValueError("expected a header's name, such as X-API-Key")
+    return value
+
+
+def _path(value: Any) -> Any:
+    if isinstance(value, str) and (not re.fullmatch(_PATH, value) or {".", ".."} & set(value.split("/"))):
+        raise ValueError("expected a URL path such as /hooks/treble: starts with /, no / at its end, no query")
+    return value
+
+
+def _timezone(value: Any) -> Any:
+    if not isinstance(value, str) or value == "UTC":
+        return value
+    try:
+        ZoneInfo(value)
+    except (ValueError, OSError, LookupError):
+        near = get_close_matches(value, available_timezones(), 1, 0.6)
+        hint = f"; did you mean {near[0]}?" if near else ""
+        raise ValueError(f"unknown time zone: expected an IANA name such as America/Bogota{hint}") from None
+    return value
+
+
+def _answers(value: Any) -> Any:
+    return {key: typed(body) for key, body in value.items()} if isinstance(value, Mapping) else value
+
+
+def _one_or_more(value: Any) -> str:
+    return TABLE if kind_of(value) == TEXT else kind_of(value)
+
+
+def _none(value: Any) -> Any:
+    if value != "none":
+        raise ValueError("expected a list of credentials, or none where everyone may post")
+    return str(value)
+
+
+def _none_or_list(value: Any) -> str:
+    return LIST if kind_of(value) == TABLE else kind_of(value)
+
+
+HeaderName = Annotated[str, Kind("header's name"), Field(min_length=1), BeforeValidator(_header_name)]
+
+
+class HeaderCredential(Section):
+    """A request header with a fixed value."""
+
+    name: HeaderName = Field(description="header's name, in any case")
+    value: SecretValues = Field(description="accepted value, or several")
+
+
+class QueryCredential(Section):
+    """A query parameter with a fixed value."""
+
+    name: Text = Field(description="parameter's name")
+    value: SecretValues = Field(description="accepted value, or several")
+
+
+class BasicUser(Section):
+    """HTTP basic authentication."""
+
+    username: Text = Field(description="user")
+    password: SecretValues = Field(description="accepted password, or several")
+
+    def contradictions(self) -> Contradictions:
+        """The wire format ends the user's name at the first colon (RFC 7617)."""
+        if ":" in self.username:
+            yield ("username",), "expected a name without a colon"
+
+
+class Hmac(Section):
+    """A signature over the raw body, by a gateway in front."""
+
+    header: HeaderName = Field(description="header that carries the signature")
+    secret: SecretValues = Field(description="shared secret, or several")
+    algorithm: Literal["sha256", "sha512", "sha1"] = Field("sha256", description="hash function")
+    encoding: Literal["hex", "base64"] = Field("hex", description="how the signature is written")
+    prefix: str = Field("", description="text before the signature, such as sha256=")
+    timestamp_header: HeaderName | None = Field(
+        None, description="header with UNIX seconds; signed as `<timestamp>.<body>`"
+    )
+    tolerance: Duration = Field(300.0, gt=0, description="how far that time may be from now, both ways")
+
+    def contradictions(self) -> Contradictions:
+        """A tolerance without a signed time would promise a protection against replays that isn't there."""
+        if self.says("tolerance") and self.timestamp_header is None:
+            yield ("tolerance",), "has no effect without timestamp_header, the header with the signed time"
+        if self.timestamp_header and self.timestamp_header.lower() == self.header.lower():
+            yield ("timestamp_header",), "expected another header than that of the signature"
+
+
+class Alternative(Section):
+    """One way to prove who calls: every condition in it must hold."""
+
+    bearer: SecretValues | None = Field(None, description="Authorization: Bearer <value>")
+    header: (
+        Annotated[
+            Annotated[HeaderCredential, Tag(TABLE)]
+            | Annotated[Annotated[tuple[HeaderCredential, ...], Field(min_length=1)], Tag(LIST)],
+            Discriminator(_one_or_more),
+        ]
+        | None
+    ) = Field(None, description="a header with a fixed value, or several")
+    basic: BasicUser | None = Field(None, description="HTTP basic authentication")
+    query: QueryCredential | None = Field(None, description="a secret in the query: it is redacted from every log line")
+    path_secret: SecretValues | None = Field(None, description="a secret as the URL's segment after the source's path")
+    hmac: Hmac | None = Field(None, description="a signature over the body")
+    client_ip: Annotated[Networks, Field(min_length=1)] | None = Field(
+        None, description="networks the call may come from; a list, or one text with commas"
+    )
+
+    def contradictions(self) -> Contradictions:
+        """An alternative that everyone fulfils, or that nobody can."""
+        if all(getattr(self, key) is None for key in type(self).model_fields):
+            yield (), f"no condition: expected at least one of {', '.join(type(self).model_fields)}"
+        headers = () if self.header is None else self.header if isinstance(self.header, tuple) else (self.header,)
+        names = [header.name.lower() for header in headers]
+        if len(set(names)) < len(names):
+            yield ("header",), "the same header twice: both can't hold; for rotation, list its values under `value`"
+        claims = [key for key in ("bearer", "basic") if getattr(self, key) is not None]
+        if len(claims) + names.count("authorization") > 1:
+            yield (), "bearer, basic and the header Authorization are one header: expected one of them"
+        yield from self._unsendable()
+
+    def _unsendable(self) -> Contradictions:
+        for at, secret in secrets_of(self):
+            if at[0] in {"bearer", "header", "basic"} and re.search(r"[\x00-\x1f\x7f]", secret):
+                yield at, "holds a line break or control character, which no header can carry"
+            elif at[0] in {"bearer", "header"} and secret != secret.strip(" "):
+                yield at, "begins or ends with a space, which is lost on the way in a header"
+            if at[0] == "path_secret" and not re.fullmatch(r"[A-Za-z0-9._~-]+", secret):
+                yield at, "expected only A-Z a-z 0-9 . _ ~ -, which a URL carries as they are"
+
+
+class RateLimit(Section):
+    """A token bucket for one source; above it 429."""
+
+    rate: Rate = Field(description="requests per time")
+    burst: int = Field(100, ge=1, description="requests at once")
+
+
+class Source(Section):
+    """One Treble account."""
+
+    path: Annotated[str, Kind("URL path"), BeforeValidator(_path)] | None = Field(
+        None, description="URL path; default /webhooks/{name}"
+    )
+    timezone: Annotated[str, Kind("time zone"), BeforeValidator(_timezone)] = Field(
+        "UTC", description="zone of times without one (IANA name)"
+    )
+    auth: Annotated[
+        Annotated[Literal["none"], BeforeValidator(_none), Tag(TEXT)]
+        | Annotated[Annotated[tuple[Alternative, ...], Field(min_length=1)], Tag(LIST)],
+        Discriminator(_none_or_list),
+    ] = Field(description="alternatives; or `none`, for everyone may post")
+    rate_limit: RateLimit | None = Field(None, description="optional limit; above it 429")
+    responses: Annotated[Mapping[str, dict[str, Any]], BeforeValidator(_answers)] = Field(
+        {}, description="event type → body of the 200; default {}"
+    )
+
+    def contradictions(self) -> Contradictions:
+        """Treble reads `user_session_keys` of the answer as a list of pairs."""
+        for event_type, body in self.responses.items():
+            keys = body.get("user_session_keys", [])
+            pairs = isinstance(keys, list) and all(
+                isinstance(pair, dict) and {"key", "value"} <= set(pair) for pair in keys
+            )
+            if not pairs:
+                yield (
+                    ("responses", event_type, "user_session_keys"),
+                    "expected a list of {key: …, value: …}, which is what Treble merges into the conversation",
+                )
+
+    def path_of(self, name: str) -> str:
+        """The URL path of the source that the configuration calls `name`."""
+        return self.path or f"/webhooks/{name}"
+
+
+def overlapping(sources: Mapping[str, Source]) -> Contradictions:
+    """Pairs of sources that one request could mean both: by a path, a hint below it, or a secret in between."""
+    segments = {name: source.path_of(name).split("/")[1:] for name, source in sources.items()}
+    for index, second in enumerate(sources):
+        for first in list(sources)[:index]:
+            short, long = sorted((first, second), key=lambda name: len(segments[name]))
+            if segments[long][: len(segments[short])] != segments[short]:
+                continue
+            extra = len(segments[long]) - len(segments[short])
+            room = 2 if _has_path_secret(sources[short]) else 1
+            if extra <= room:
+                follows = "a hint" if room == 1 else "a secret and a hint"
+                below = f"below {sources[short].path_of(short)} {follows} may follow"
+                yield (second, "path"), f"overlaps with source {first}: {below}; expected a path of its own"
+
+
+def _has_path_secret(source: Source) -> bool:
+    return source.auth != "none" and any(way.path_secret is not None for way in source.auth)

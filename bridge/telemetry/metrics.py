@@ -1,0 +1,166 @@
+"""Every metric: name, type, labels, meaning. One place; `happenings` is the only caller.
+
+No label is unbounded: sources and topics come from the configuration, event types from the catalogue, the rest are
+words of this code. What every request or event touches is a `Tally` or a `Spread`; the rest are prometheus_client's.
+"""
+
+from collections.abc import Callable, Iterator
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    Metric,
+    ProcessCollector,
+    disable_created_metrics,
+)
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.exposition import choose_encoder
+from prometheus_client.registry import Collector
+
+from bridge.model import JournalUsage
+from bridge.telemetry.tallies import Spread, Tally
+
+_PREFIX = "treble_bridge_"
+_FAST = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 3, 5)
+_SLOW = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800, 3600)
+_COUNTS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
+
+
+class Metrics:
+    """All metrics of one process, in a registry of their own."""
+
+    def __init__(self) -> None:
+        disable_created_metrics()  # type: ignore[no-untyped-call]  # a second series for each counter, which nothing reads
+        self.registry = CollectorRegistry(auto_describe=True)
+        self._ingress()
+        self._journal()
+        self._forwarding()
+        self._process()
+
+    def _ingress(self) -> None:
+        self.requests = self._tally("requests", "Requests on the ingress port, by answer.", "source", "outcome")
+        self.unauthorized = self._counter(
+            "unauthorized", "Requests answered 401, by what was wrong.", "source", "reason"
+        )
+        self.credentials = self._tally(
+            "credential_matches",
+            "Requests by the credential that held: number of the alternative and of the secret's value, from 0.",
+            "source",
+            "alternative",
+            "generation",
+        )
+        self.ack_seconds = self._spread(
+            "acknowledgement_seconds", "Request head read to answer ready, for requests answered 200.", _FAST
+        )
+        self.connections = self._gauge("connections", "Open connections on the ingress port.")
+        self.accepting = self._gauge("accepting", "1 while webhooks are taken; else they are answered 503.")
+
+    def _journal(self) -> None:
+        self.commit_seconds = self._histogram(
+            "journal_commit_seconds", "One commit of the journal, sync included.", _FAST
+        )
+        self.commit_entries = self._histogram("journal_commit_entries", "Entries in one commit.", _COUNTS)
+        self.journal_failures = self._counter("journal_failures", "Commits or syncs that failed.")
+
+    def _forwarding(self) -> None:
+        self.events = self._tally("events", "Entries that left the journal, by type and outcome.", "type", "outcome")
+        self.end_to_end_seconds = self._spread("end_to_end_seconds", "Received to committed on Kafka.", _SLOW)
+        self.duplicates = self._counter(
+            "duplicates", "Events whose id was already forwarded inside the window.", "type"
+        )
+        self.quarantined = self._counter("quarantined", "Entries that went to the quarantine topic.", "reason")
+        self.drift = self._counter("schema_drift", "What was lenient about accepted bodies.", "type", "kind")
+        self.hint_conflicts = self._counter(
+            "hint_conflicts", "Bodies whose own evidence contradicts the URL's hint.", "source", "type"
+        )
+        self.lane_blocked = self._gauge("lane_blocked", "1 while the topic's lane waits, by cause.", "topic", "state")
+        self.transactions = self._counter("transactions", "Kafka transactions, by outcome.", "outcome")
+        self.producer_rebuilds = self._counter("producer_rebuilds", "New producers after a failure, by cause.", "cause")
+        self.kafka_up = self._gauge("kafka_connected", "1 while the producer works.")
+
+    def _process(self) -> None:
+        self.reloads = self._counter("config_reloads", "Reloads of the configuration, by outcome.", "outcome")
+        self.reload_failed = self._gauge("config_reload_failed", "1 while the file on disk is not the one in force.")
+        self.log_lines_left_out = self._gauge("log_lines_left_out", "Log lines that standard output did not take.")
+        self.loop_lag_seconds = self._gauge("loop_lag_seconds", "How late the loop ran its last heartbeat.")
+        self.build = self._gauge("build_info", "Always 1; the labels say which version runs.", "version")
+        ProcessCollector(registry=self.registry)
+
+    def watch_journal(self, usage: Callable[[], JournalUsage], clock_ms: Callable[[], int]) -> None:
+        """Take the journal's gauges from `usage` at each scrape. `clock_ms` is the time that entries are stamped by."""
+        self.registry.register(_JournalGauges(usage, clock_ms))
+
+    def exposition(self, accept: str) -> tuple[bytes, str]:
+        """All metrics as text, with its content type: OpenMetrics where the `Accept` header asks for it."""
+        try:
+            encode, content_type = choose_encoder(accept)
+        except (TypeError, ValueError):  # a version that is no number
+            encode, content_type = choose_encoder("")
+        return encode(self.registry), content_type
+
+    def _tally(self, name: str, meaning: str, *labels: str) -> Tally:
+        return Tally(_PREFIX + name, meaning, labels, self.registry)
+
+    def _spread(self, name: str, meaning: str, bounds: tuple[float, ...]) -> Spread:
+        return Spread(_PREFIX + name, meaning, bounds, self.registry)
+
+    def _counter(self, name: str, meaning: str, *labels: str) -> Counter:
+        return Counter(_PREFIX + name, meaning, labels, registry=self.registry)
+
+    def _gauge(self, name: str, meaning: str, *labels: str) -> Gauge:
+        return Gauge(_PREFIX + name, meaning, labels, registry=self.registry)
+
+    def _histogram(self, name: str, meaning: str, bounds: tuple[float, ...]) -> Histogram:
+        return Histogram(_PREFIX + name, meaning, buckets=bounds, registry=self.registry)
+
+
+class _JournalGauges(Collector):
+    """The journal's state at the moment of the scrape, so that an age never stands still between two updates."""
+
+    def __init__(self, usage: Callable[[], JournalUsage], clock_ms: Callable[[], int]) -> None:
+        self._usage, self._clock_ms = usage, clock_ms
+
+    def describe(self) -> list[Metric]:
+        """The names, without asking the journal."""
+        return list(_journal_families(JournalUsage(0, 0, 0, 0, None, {}), 0))
+
+    def collect(self) -> Iterator[Metric]:
+        """The values, for a scrape."""
+        yield from _journal_families(self._usage(), self._clock_ms())
+
+
+def _journal_families(usage: JournalUsage, now_ms: int) -> Iterator[Metric]:
+    oldest_ms = usage.oldest_pending_ms
+    age_s = 0.0 if oldest_ms is None else max(0, now_ms - oldest_ms) / 1000
+    for name, meaning, value in (
+        ("bytes", "Bytes that the journal holds.", usage.bytes),
+        ("bytes_max", "Bound of the journal.", usage.bytes_max),
+        ("entries", "Entries in the journal, those kept after forwarding included.", usage.entries),
+        ("pending_entries", "Entries that are not forwarded yet.", usage.pending),
+        ("oldest_pending_seconds", "Age of the oldest entry that is not forwarded.", age_s),
+    ):
+        yield GaugeMetricFamily(f"{_PREFIX}journal_{name}", meaning, value=value)
+    parked = GaugeMetricFamily(
+        f"{_PREFIX}lane_pending_entries", "Entries parked for a lane that waits.", labels=["topic"]
+    )
+    for topic, entries in usage.parked.items():
+        parked.add_metric([topic], entries)
+    yield parked
+
+
+def describe() -> list[tuple[str, str, tuple[str, ...], str]]:
+    """Each metric of this program: name, type, labels, meaning. For the documentation and its test."""
+    metrics = Metrics()
+    metrics.watch_journal(lambda: JournalUsage(0, 0, 0, 0, None, {}), lambda: 0)
+    labels = {
+        name: tuple(getattr(collector, "_labelnames", ()) or getattr(collector, "_labels", ()))
+        for collector, names in metrics.registry._collector_to_names.items()  # noqa: SLF001 - the registry has no other way to ask
+        for name in names
+    } | {f"{_PREFIX}lane_pending_entries": ("topic",)}
+    return [
+        (family.name, family.type, labels.get(family.name, ()), family.documentation)
+        for family in metrics.registry.collect()
+        if family.name.startswith(_PREFIX)
+    ]

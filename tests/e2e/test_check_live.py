@@ -1,0 +1,44 @@
+"""`treble-bridge check --live` on a real broker: what differs is said with the command that mends it."""
+
+import asyncio
+import json
+from pathlib import Path
+
+from click.testing import CliRunner
+
+from bridge.cli import cli
+from tests.kafka_broker.broker import Broker
+from tests.kafka_broker.records import unique
+
+
+def configuration(folder: Path, kafka: Broker) -> str:
+    prefix = unique("check")
+    path = folder / "bridge.yaml"
+    path.write_text(
+        f"kafka: {{bootstrap_servers: ['{kafka.bootstrap}'], positions_topic: {prefix}.positions}}\n"
+        "sources: {treble: {auth: [{bearer: long-enough-token}]}}\n"
+        f"topics: {{default: {prefix}.events, quarantine: {prefix}.quarantine, replication_factor: 1}}\n",
+        encoding="utf-8",
+    )
+    return str(path)
+
+
+async def invoke(*arguments: str) -> tuple[int, str]:
+    """In a thread: the command has an event loop of its own."""
+    result = await asyncio.to_thread(CliRunner().invoke, cli, list(arguments))
+    return result.exit_code, result.output
+
+
+async def test_missing_topics_are_a_difference_until_they_are_made(tmp_path: Path, kafka: Broker) -> None:
+    path = configuration(tmp_path, kafka)
+    code, output = await invoke("check", path, "--live", "--json")
+    findings = json.loads(output)["findings"]
+    assert code == 8, output
+    assert len(findings) == 3
+    assert all("is missing" in finding["message"] for finding in findings)
+    assert all("kafka-topics.sh" in finding["message"] for finding in findings)
+
+    assert (await invoke("topics", "create", "--config", path))[0] == 0
+    code, output = await invoke("check", path, "--live")
+    assert code == 0, output
+    assert "Kafka answers, and has every topic as configured" in output

@@ -1,0 +1,190 @@
+"""Topics on a real broker: made, compared, asked; and each command that mends a difference really mends it."""
+
+import asyncio
+import shlex
+from collections.abc import AsyncIterator, Mapping
+
+import pytest
+from aiokafka import AIOKafkaProducer
+
+from bridge.errors import ExitCode, SinkTimeoutError, SinkUnavailableError, TopicsError
+from bridge.kafka.topics import Difference, Topics, report, system_topics
+from bridge.model import TopicSpec
+from bridge.settings.models import Kafka, Settings
+from tests.kafka_broker import Broker, create_topics, delete_topics, unique
+from tests.kafka_broker.process import ProcessBroker
+
+pytestmark = pytest.mark.kafka
+
+
+def kafka_settings(broker: Broker, **more: object) -> Kafka:
+    return Kafka.model_validate({"bootstrap_servers": [broker.bootstrap], **more})
+
+
+@pytest.fixture
+async def topics(kafka: Broker) -> AsyncIterator[Topics]:
+    async with Topics(kafka_settings(kafka)) as opened:
+        yield opened
+
+
+def spec(prefix: str, *, partitions: int = 2, replicas: int = 1, **more: object) -> TopicSpec:
+    return TopicSpec(unique(prefix), partitions, replicas, **more)  # type: ignore[arg-type]
+
+
+def by_kind(found: list[Difference]) -> Mapping[str, Difference]:
+    assert len({difference.kind for difference in found}) == len(found), report(found)
+    return {difference.kind: difference for difference in found}
+
+
+def run_line(broker: ProcessBroker, line: str) -> None:
+    script, *arguments = shlex.split(line)
+    broker.tool(script, *arguments)
+
+
+async def test_missing_topics_are_made_with_all_that_was_configured_and_what_exists_is_left_alone(
+    kafka: Broker, topics: Topics
+) -> None:
+    there = spec("there", partitions=5)
+    await create_topics(kafka.bootstrap, there.name, partitions=1)
+    wanted = spec("wanted", partitions=3, retention_ms=3_600_000, config={"max.message.bytes": "4194304"})
+    (left,) = await topics.ensure([wanted, there], "missing")
+    assert (left.topic, left.kind, left.message) == (there.name, "partitions", "has 1 partition, expected 5")
+    states = await topics.probe([wanted.name, there.name])
+    made = states[wanted.name]
+    assert (made.status, made.partitions, made.replication_factor) == ("ok", 3, 1)
+    assert made.settings is not None
+    assert made.settings["retention.ms"] == "3600000"
+    assert made.max_message_bytes == 4 << 20
+    assert states[there.name].partitions == 1
+
+
+async def test_bridges_that_make_the_same_topics_at_the_same_moment_all_succeed(kafka: Broker) -> None:
+    wanted = [spec("race") for _ in range(4)]
+    racers = [Topics(kafka_settings(kafka)) for _ in range(5)]
+    try:
+        assert await asyncio.gather(*(racer.ensure(wanted, "missing") for racer in racers)) == [[]] * 5
+    finally:
+        for racer in racers:
+            await racer.close()
+
+
+async def test_verify_changes_nothing_and_lists_each_difference_with_the_command_that_mends_it(
+    process_kafka: ProcessBroker, topics: Topics
+) -> None:
+    missing = spec("missing", retention_ms=86_400_000)
+    changed = spec("changed", partitions=4, retention_ms=604_800_000, config={"max.message.bytes": "2000000"})
+    await create_topics(
+        process_kafka.bootstrap, changed.name, partitions=2, config={"retention.ms": "-1", "max.message.bytes": "1000"}
+    )
+    with pytest.raises(TopicsError) as raised:
+        await topics.ensure([missing, changed], "verify")
+    text = str(raised.value)
+    assert raised.value.exit_code == ExitCode.MISMATCH
+    assert "2 topics are not as the configuration wants" in text
+    assert "topics.create: missing" in text
+    found = await topics.compare([missing, changed])
+    assert [(d.topic, d.kind, d.message) for d in found] == [
+        (missing.name, "missing", "is missing"),
+        (changed.name, "partitions", "has 2 partitions, expected 4"),
+        (changed.name, "retention", "has retention without end, expected 7d"),
+        (changed.name, "setting", "has max.message.bytes 1000, expected at least 2000000"),
+    ]
+    for difference in found:
+        assert difference.mend in text
+        await asyncio.to_thread(run_line, process_kafka, difference.mend)
+    assert await topics.compare([missing, changed]) == []
+    assert await topics.ensure([missing, changed], "verify") == []
+
+
+async def test_more_partitions_or_replicas_than_can_be_are_named_with_what_to_change_instead(
+    kafka: Broker, topics: Topics
+) -> None:
+    wanted = spec("replicas", partitions=1, replicas=3)
+    await create_topics(kafka.bootstrap, wanted.name, partitions=2)
+    found = by_kind(await topics.compare([wanted]))
+    assert found["partitions"].message == (
+        "has 2 partitions, expected 1: Kafka can't take partitions away, so set `partitions: 2` for it"
+    )
+    if kafka.can_control:  # ours is a single node
+        assert found["replication_factor"].message == (
+            "has 1 replica, expected 3: the cluster has 1 broker, so add some or lower topics.replication_factor"
+        )
+
+
+async def test_a_topic_that_can_not_be_made_is_an_error_with_kafkas_reason_and_the_others_are_made(
+    kafka: Broker, topics: Topics
+) -> None:
+    impossible, possible = spec("impossible", replicas=30), spec("possible")
+    with pytest.raises(TopicsError, match=f"{impossible.name}: is missing, and could not be made: InvalidReplication"):
+        await topics.ensure([impossible, possible], "missing")
+    assert (await topics.probe([possible.name]))[possible.name].status == "ok"
+
+
+async def test_off_looks_at_nothing(kafka: Broker) -> None:
+    async with Topics(Kafka.model_validate({"bootstrap_servers": ["127.0.0.1:1"]})) as nowhere:
+        assert await nowhere.ensure([spec("off")], "off") == []
+
+
+async def test_asking_about_a_missing_topic_does_not_make_it_and_sees_it_come_and_go(
+    kafka: Broker, topics: Topics
+) -> None:
+    name = unique("later")
+    assert (await topics.probe([name]))[name].status == "missing"
+    await create_topics(kafka.bootstrap, name)
+    state = (await topics.probe([name]))[name]
+    assert (state.status, state.partitions, state.max_message_bytes) == ("ok", 1, 1048588)
+    await delete_topics(kafka.bootstrap, name)
+    assert (await topics.probe([name]))[name].status == "missing"
+    illegal = "no/legal name"
+    assert (await topics.probe([illegal]))[illegal].status == "invalid"
+
+
+async def test_a_probe_works_again_by_itself_after_the_broker_was_away(controllable_kafka: Broker) -> None:
+    broker = controllable_kafka
+    name = unique("away")
+    await create_topics(broker.bootstrap, name)
+    settings = kafka_settings(broker, request_timeout="500ms", call_timeout="1s")
+    async with Topics(settings) as topics:
+        assert (await topics.probe([name]))[name].status == "ok"
+        broker.pause()
+        loop = asyncio.get_running_loop()
+        started = loop.time()
+        with pytest.raises((SinkTimeoutError, SinkUnavailableError)):
+            await topics.probe([name])
+        assert loop.time() - started < 4
+        broker.resume()
+        assert (await topics.probe([name]))[name].status == "ok"
+        broker.kill()
+        with pytest.raises(SinkUnavailableError):
+            await topics.probe([name])
+        with pytest.raises(SinkUnavailableError, match=f"{broker.bootstrap}: nothing listens there"):
+            await topics.probe([name])
+        await asyncio.to_thread(broker.start)
+        assert (await topics.probe([name]))[name].status == "ok"
+
+
+def minimal(broker: Broker, **sections: object) -> Settings:
+    source = {"treble": {"auth": "none"}}
+    return Settings.model_validate({"kafka": kafka_settings(broker), "sources": source, **sections})
+
+
+async def test_the_bridges_own_topics_pass_their_own_verification_and_take_the_largest_body(
+    kafka: Broker, topics: Topics
+) -> None:
+    settings = minimal(
+        kafka,
+        topics={"replication_factor": 1, "quarantine": unique("quarantine")},
+        server={"max_body": "5MiB"},
+    )
+    settings = settings.model_copy(
+        update={"kafka": settings.kafka.model_copy(update={"positions_topic": unique("positions")})}
+    )
+    quarantine, positions = system_topics(settings)
+    assert await topics.ensure([quarantine, positions], "missing") == []
+    assert await topics.ensure([quarantine, positions], "verify") == []
+    states = await topics.probe([quarantine.name, positions.name])
+    assert states[positions.name].partitions == 1
+    assert (states[positions.name].settings or {})["cleanup.policy"] == "compact"
+    record = b"x" * (5 * (1 << 20) * 4 // 3)
+    async with AIOKafkaProducer(bootstrap_servers=kafka.bootstrap, max_request_size=16 << 20) as producer:
+        await producer.send_and_wait(quarantine.name, record)

@@ -1,0 +1,185 @@
+"""The admin port tells the truth: ready is who can take a webhook durably now."""
+
+import resource
+
+import aiohttp
+import pytest
+
+from bridge.errors import ExitCode
+from bridge.service.topic_watch import TopicWatch
+from tests.fakes.sink import ScriptedSink
+from tests.flow.conftest import StartInside, StartProcess
+from tests.flow.running import Bridge, until, webhook
+
+LARGE = {"filler": "x" * 50_000}
+
+
+async def test_without_kafka_it_is_alive_and_ready_and_says_that_kafka_is_away(
+    start_process: StartProcess, http: aiohttp.ClientSession
+) -> None:
+    bridge = start_process()
+    await bridge.started()
+    assert await bridge.post(http) == 200
+    assert await bridge.get(http, "/livez") == (200, {"status": "ok"})
+    status, ready = await bridge.get(http, "/readyz")
+    assert (status, ready["status"]) == (200, "ok")
+    assert ready["checks"]["kafka"] == {"status": "degraded", "connected": False}
+    assert ready["checks"]["journal"]["pending"] == 1
+    await until(lambda: bridge.log.lines("kafka.lost"), "a line about Kafka")
+
+
+async def fill(bridge: Bridge, http: aiohttp.ClientSession, until_status: str) -> list[int]:
+    """Post large webhooks until the journal's check says `until_status`; the statuses of the answers."""
+    statuses: list[int] = []
+    for number in range(400):
+        if (await bridge.get(http, "/readyz"))[1]["checks"]["journal"]["state"] == until_status:
+            return statuses
+        statuses.append(await bridge.post(http, webhook(f"s-{number}", **LARGE)))
+    raise AssertionError(f"the journal never became {until_status}")
+
+
+async def test_a_nearly_full_journal_degrades_a_full_one_refuses_and_forwarding_makes_room(
+    start_inside: StartInside, http: aiohttp.ClientSession
+) -> None:
+    sink = ScriptedSink(up=False)
+    bridge = await start_inside(sink=sink, journal={"max_bytes": "2MiB"}, kafka={"backoff": "50ms"})
+    assert set(await fill(bridge, http, "nearly_full")) == {200}
+    status, ready = await bridge.get(http, "/readyz")
+    assert (status, ready["status"]) == (200, "degraded")
+
+    taken = await fill(bridge, http, "full")
+    assert (await bridge.get(http, "/readyz"))[0] == 503
+    assert (await bridge.get(http, "/livez"))[0] == 200
+    assert await bridge.post(http, webhook("refused", **LARGE)) == 503
+    assert {200} <= set(taken) <= {200, 503}
+
+    sink.up = True
+    await until(lambda: sink.taken, "forwarding")
+    await ready_again(bridge, http)
+    assert await bridge.post(http, webhook("taken again")) == 200
+
+
+async def ready_again(bridge: Bridge, http: aiohttp.ClientSession) -> None:
+    """Wait until /readyz is 200."""
+    for _ in range(1000):
+        if (await bridge.get(http, "/readyz"))[0] == 200:
+            return
+    raise AssertionError("not ready again")
+
+
+async def test_a_disk_that_fails_ends_the_process_with_code_5_and_answers_503_not_200(
+    start_process: StartProcess, http: aiohttp.ClientSession
+) -> None:
+    bridge = start_process()
+    await bridge.started()
+    assert await bridge.post(http) == 200
+    _, hard = resource.prlimit(bridge.pid, resource.RLIMIT_FSIZE)
+    resource.prlimit(bridge.pid, resource.RLIMIT_FSIZE, (4096, hard))  # every further byte of a file: EFBIG
+    assert await bridge.post(http, webhook("on the failing disk")) == 503
+    assert await bridge.ended() == ExitCode.JOURNAL_FAILED
+    assert bridge.log.lines("journal.failed")
+
+    again = start_process(bridge.config)
+    await again.started()
+    assert await again.pending(http) == 1
+
+
+async def test_being_fenced_ends_the_process_with_code_6_and_says_by_whom(
+    start_inside: StartInside, http: aiohttp.ClientSession
+) -> None:
+    sink = ScriptedSink(up=False)
+    bridge = await start_inside(sink=sink, kafka={"backoff": "50ms", "backoff_max": "50ms"})
+    assert await bridge.post(http) == 200
+    sink.fenced = True
+    assert await bridge.ended() is ExitCode.FENCED
+    assert "process 1 on elsewhere" in bridge.log.lines("kafka.fenced")[0]["error.message"]
+    assert bridge.log.lines("service.stopped")[0]["pending"] == 1
+
+
+async def test_a_mistake_beside_the_way_of_an_event_stops_no_event(
+    start_inside: StartInside, http: aiohttp.ClientSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def mistake(_: TopicWatch) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(TopicWatch, "run", mistake)
+    sink = ScriptedSink()
+    bridge = await start_inside(sink=sink)
+    assert await bridge.post(http) == 200
+    await until(lambda: sink.taken, "forwarding")
+    (line,) = bridge.log.lines("service.stage_restarted")
+    assert (line["stage"], line["error.type"]) == ("topics", "ZeroDivisionError")
+    assert (await bridge.get(http, "/readyz"))[0] == 200
+
+
+async def test_a_second_process_on_the_same_journal_ends_with_code_3_and_names_the_owner(
+    start_process: StartProcess,
+) -> None:
+    first = start_process()
+    await first.started()
+    second = start_process(first.config)
+    assert await second.ended() == ExitCode.JOURNAL_LOCKED
+    (line,) = second.log.lines("service.not_started")
+    assert str(first.pid) in line["error.message"]
+    assert first.running
+
+
+async def test_a_taken_port_ends_the_start_with_code_2_and_names_the_key(start_process: StartProcess) -> None:
+    first = start_process()
+    await first.started()
+    for section in ("server", "admin"):
+        taken = first.url if section == "server" else first.admin_url
+        journal = {"path": f"{first.config.parent}/{section}"}
+        second = start_process(journal=journal, **{section: {"listen": taken.removeprefix("http://")}})
+        assert await second.ended() == ExitCode.USAGE
+        assert f"{section}.listen" in second.log.text
+
+
+async def test_status_shows_what_a_person_looks_for(start_inside: StartInside, http: aiohttp.ClientSession) -> None:
+    sink = ScriptedSink(blocked={"treble.message.read"})
+    bridge = await start_inside(sink=sink)
+    assert await bridge.post(http) == 200
+    assert await bridge.post(http, {"event_type": "something.new", "event_id": "1"}) == 200
+    await until(lambda: sink.taken, "forwarding")
+    _, status = await bridge.get(http, "/status")
+    assert status["lanes"] == {"treble.message.read": "missing"}
+    assert status["positions"]["topics"]["treble.message.read"] == 1
+    assert status["positions"]["next_id"] == 3
+    assert status["journal"]["pending"] == 1
+    assert status["journal"]["parked"] == {"treble.message.read": 1}
+    assert status["forwarder"]["connected"] is True
+    assert {"version", "uptime_seconds", "versions", "config", "topics", "ingress"} <= set(status)
+
+
+SERIES = [
+    'requests_total{outcome="accepted",source="treble"}',
+    "acknowledgement_seconds_count",
+    "journal_commit_seconds_count",
+    "journal_commit_entries_count",
+    "journal_bytes",
+    "journal_bytes_max",
+    "journal_pending_entries",
+    "journal_oldest_pending_seconds",
+    'events_total{outcome="forwarded",type="message.read"}',
+    "end_to_end_seconds_count",
+    'duplicates_total{type="message.read"}',
+    'transactions_total{outcome="committed"}',
+    'credential_matches_total{alternative="0",generation="0",source="treble"}',
+    "kafka_connected",
+    "accepting",
+    "connections",
+]
+
+
+async def test_metrics_have_what_happened(start_inside: StartInside, http: aiohttp.ClientSession) -> None:
+    sink = ScriptedSink()
+    bridge = await start_inside(sink=sink)
+    for _ in range(2):
+        assert await bridge.post(http) == 200
+    assert await bridge.post(http, [1, 2, 3]) == 200
+
+    await until(lambda: len(sink.taken) == 2, "forwarding")
+    found = {series: await bridge.metric(http, series) for series in SERIES}
+    assert [series for series, value in found.items() if value is None] == []
+    assert found['duplicates_total{type="message.read"}'] == 1
+    assert found["journal_pending_entries"] == 0

@@ -1,0 +1,116 @@
+"""The table of event types is data, in one place, and a new type is one new module."""
+
+import shutil
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import bridge
+from bridge.catalogue import HINTS, TABLE
+from bridge.catalogue.table import tabled
+
+# What is promised to those who configure URLs and topics; a change here breaks them.
+PROMISED = {
+    "message.read": ("read", "session"),
+    "message.delivered": ("delivered", "session"),
+    "message.responded": ("response", "session"),
+    "message.timed_out": ("timeout", "session"),
+    "contact.opted_out": ("opt-out", "session"),
+    "condition.evaluated": ("condition", "session"),
+    "conversation.closed": ("session-close", "session"),
+    "hsm.status_changed": ("hsm-status", "template"),
+    "deployment.failed": ("deployment-failure", "phone"),
+}
+
+NEW_TYPE = '''
+"""A type that Treble might add."""
+
+from bridge.catalogue.definition import EventType, Evidence, Field
+from bridge.catalogue.families import FLOW, IN_THE_FLOW, flow_body
+from bridge.catalogue.identity import Identity
+from bridge.catalogue.scene import naive
+from bridge.catalogue.shapes import Text, Time
+
+EVENT = EventType(
+    name="message.reacted",
+    treble="reaction",
+    family=FLOW,
+    fires="When the person reacted with an emoji.",
+    configured=IN_THE_FLOW,
+    hints=("reaction",),
+    evidence=(Evidence(("reacted_at",), rank=45),),
+    own_time=("reacted_at",),
+    fields=(Field("reacted_at", Time("When.")), Field("emoji", Text("With what."))),
+    identity=Identity(("session_id", "reacted_at", "emoji"), (("reacted_at",),), "body"),
+    samples={"usual": lambda scene: {**flow_body(scene), "reacted_at": naive(scene.at), "emoji": "x"}},
+)
+'''
+
+USE = """
+import orjson
+from bridge.catalogue import HINTS, TABLE, classify
+from bridge.model import Entry
+from bridge.prepare import Preparer
+from bridge.samples import hint_for, sample
+from bridge.settings.models import Settings
+body = sample("message.reacted", 3)
+assert classify(body, "").event_type == "message.reacted" == HINTS[hint_for("message.reacted")]
+settings = Settings.model_validate(
+    {"kafka": {"bootstrap_servers": ["k:1"]}, "sources": {"treble": {"auth": "none"}}}
+)
+preparer = Preparer(settings, "j")
+prepared = preparer.prepare(Entry(1, 0, "treble", "", b"", orjson.dumps(body)))
+assert prepared.topic == "treble.message.reacted" and prepared.topic in preparer.topics()
+print(orjson.loads(prepared.record.value)["data"]["emoji"])
+"""
+
+
+def test_the_nine_types_have_the_hints_and_keys_that_are_promised() -> None:
+    found = {name: (*event_type.hints, event_type.key) for name, event_type in TABLE.items() if name != "unknown"}
+    assert found == PROMISED
+    assert {hint: name for name, (hint, _) in PROMISED.items()} == HINTS
+
+
+def test_an_event_type_without_a_known_name_is_in_the_table_and_has_no_hint() -> None:
+    assert TABLE["unknown"].hints == ()
+    assert TABLE["unknown"].key == "session"
+
+
+@pytest.mark.parametrize("name", TABLE)
+def test_every_type_says_what_people_need_to_know(name: str) -> None:
+    event_type = TABLE[name]
+    assert event_type.samples
+    assert event_type.fires.endswith(".")
+    assert event_type.configured.endswith(".")
+
+
+def test_a_new_event_type_is_one_module(tmp_path: Path) -> None:
+    """A copy of the program with one file more: nothing else was edited."""
+    package = tmp_path / "bridge"
+    shutil.copytree(Path(bridge.__file__).parent, package, ignore=shutil.ignore_patterns("__pycache__"))
+    (package / "catalogue" / "events" / "message_reacted.py").write_text(NEW_TYPE, encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, "-c", USE], capture_output=True, text=True, timeout=60, check=False, cwd=tmp_path
+    )
+    assert (done.stdout, done.stderr) == ("x\n", "")
+
+
+@pytest.mark.parametrize(
+    ("kept", "message"),
+    [
+        ("name", "name message.read"),
+        ("hints", "hint read"),
+        ("treble", "word of Treble's read"),
+        ("evidence", "rank 20"),
+    ],
+)
+def test_two_types_that_claim_the_same_are_refused(kept: str, message: str) -> None:
+    first = TABLE["message.read"]
+    others: dict[str, Any] = {"name": "other", "hints": ("other",), "treble": "other", "evidence": ()}
+    del others[kept]
+    with pytest.raises(ValueError, match=message):
+        tabled([first, replace(first, **others)])

@@ -1,0 +1,141 @@
+"""Times come out as RFC 3339 in UTC, as precise as they were sent."""
+
+import datetime as dt
+import re
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bridge.catalogue.reading import Reading
+from bridge.catalogue.shapes import TIME_PATTERN
+from bridge.catalogue.times import time_reader, utc_text
+
+read = time_reader("read_at")
+
+
+def read_in(value: object, zone: str = "UTC") -> tuple[str | None, list[str]]:
+    reading = Reading(None if zone == "UTC" else ZoneInfo(zone))
+    return read(value, reading), reading.notes
+
+
+@pytest.mark.parametrize(
+    ("sent", "out"),
+    [
+        ("2021-06-22 15:19:08", "2021-06-22T15:19:08Z"),
+        ("2021-06-22 15:19:06.473256", "2021-06-22T15:19:06.473256Z"),
+        ("2021-06-22T15:19:08", "2021-06-22T15:19:08Z"),
+        ("2024-09-10T12:34:56.789Z", "2024-09-10T12:34:56.789Z"),
+        ("2026-05-04T23:03:09.195065Z", "2026-05-04T23:03:09.195065Z"),
+        ("2026-05-04T23:03:09.195065123Z", "2026-05-04T23:03:09.195065123Z"),
+        ("2026-05-04T23:03:09.1950651234567Z", "2026-05-04T23:03:09.195065123Z"),
+        ("2026-05-04T23:03:09.1Z", "2026-05-04T23:03:09.1Z"),
+        ("2026-05-04T23:03:09Z", "2026-05-04T23:03:09Z"),
+        ("2026-05-04 23:03:09z", "2026-05-04T23:03:09Z"),
+        ("2026-05-04 23:03:09 UTC", "2026-05-04T23:03:09Z"),
+        ("2026-05-04T18:03:09-05:00", "2026-05-04T23:03:09Z"),
+        ("2026-05-04T18:03:09.5-0500", "2026-05-04T23:03:09.5Z"),
+        ("2026-05-05 00:03:09+01", "2026-05-04T23:03:09Z"),
+        ("2026-05-04 23:03", "2026-05-04T23:03:00Z"),
+        ("2026-05-04 23:03:09,125", "2026-05-04T23:03:09.125Z"),
+        ("  2026-05-04 23:03:09 ", "2026-05-04T23:03:09Z"),
+    ],
+)
+def test_a_time_as_treble_or_a_gateway_writes_it_is_read_without_a_note(sent: str, out: str) -> None:
+    assert read_in(sent) == (out, [])
+
+
+@pytest.mark.parametrize(
+    ("sent", "out"),
+    [
+        (1_624_375_146, "2021-06-22T15:19:06Z"),
+        (1_624_375_146_473, "2021-06-22T15:19:06.473Z"),
+        (1_624_375_146_473_256, "2021-06-22T15:19:06.473256Z"),
+        (1_624_375_146.473256, "2021-06-22T15:19:06.473256Z"),
+        (1_624_375_146.0, "2021-06-22T15:19:06Z"),
+        ("1624375146", "2021-06-22T15:19:06Z"),
+    ],
+)
+def test_unix_time_in_seconds_or_finer_is_read_and_noted(sent: object, out: str) -> None:
+    assert read_in(sent) == (out, ["read_at_was_epoch"])
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        "yesterday",
+        "2021-06-22",
+        "15:19:08",
+        "2021-13-22 15:19:08",
+        "2021-02-30 15:19:08",
+        "2021-06-22 25:19:08",
+        "2021-06-22 24:00:00",
+        "2021-06-22 15:19:60",
+        "2021-06-22x15:19:08",
+        "20210622T151908",
+        "2021-W25-2T15:19:08",
+        "2021-06-22 151908.1",
+        "22/06/2021 15:19:08",
+        "2021-06-22 15:19:08+99:00",
+        "٢٠٢١-06-22 15:19:08",
+        "0001-01-01 00:00:00+05:00",
+        "1" * 30,
+        7,
+        -1_624_375_146,
+        0.5,
+        1e300,
+        10**18,
+        True,
+        {},
+        ["2021-06-22 15:19:08"],
+    ],
+)
+def test_what_is_no_time_is_unreadable(sent: object) -> None:
+    assert read_in(sent) == (None, ["unreadable:read_at"])
+
+
+def test_an_empty_time_is_absent() -> None:
+    assert read_in("") == read_in("  ") == (None, ["empty:read_at"])
+
+
+def test_a_time_without_a_zone_is_in_the_zone_of_its_source() -> None:
+    assert read_in("2021-06-22 15:19:06.473256", "America/Bogota") == ("2021-06-22T20:19:06.473256Z", [])
+    assert read_in("2021-06-22 15:19:06.4732561", "America/Bogota") == ("2021-06-22T20:19:06.4732561Z", [])
+    assert read_in("2021-06-22T15:19:08Z", "America/Bogota") == ("2021-06-22T15:19:08Z", [])
+
+
+def test_a_time_that_was_there_twice_is_the_first_of_the_two_and_noted() -> None:
+    assert read_in("2026-10-25 02:30:00", "Europe/Madrid") == ("2026-10-25T00:30:00Z", ["time_twice:read_at"])
+
+
+def test_a_time_that_never_was_is_taken_with_the_old_offset_and_noted() -> None:
+    assert read_in("2026-03-29 02:30:00", "Europe/Madrid") == ("2026-03-29T01:30:00Z", ["time_skipped:read_at"])
+
+
+@pytest.mark.parametrize("edge", ["0001-01-01 00:00:00", "9999-12-31 23:59:59"])
+def test_the_ends_of_the_calendar_raise_nothing(edge: str) -> None:
+    for zone in ("UTC", "America/Bogota", "Asia/Tokyo", "Europe/Madrid"):
+        out, notes = read_in(edge, zone)
+        assert out is not None or notes[-1] == "unreadable:read_at"
+
+
+@given(st.datetimes(), st.sampled_from(" T"))
+def test_any_moment_reads_back_as_itself(moment: dt.datetime, separator: str) -> None:
+    out, notes = read_in(moment.isoformat(separator))
+    assert out is not None
+    assert notes == []
+    assert dt.datetime.fromisoformat(out) == moment.replace(tzinfo=dt.UTC)
+
+
+@given(st.text(alphabet="0123456789-: .TZ+,", max_size=30) | st.integers() | st.floats() | st.text(max_size=20))
+def test_anything_is_a_time_of_the_promised_form_or_unreadable(sent: object) -> None:
+    for zone in ("UTC", "America/Bogota"):
+        out, notes = read_in(sent, zone)
+        assert out is None or re.fullmatch(TIME_PATTERN, out)
+        assert out is not None or notes
+
+
+def test_arrival_has_milliseconds() -> None:
+    assert utc_text(1_782_141_549_104) == "2026-06-22T15:19:09.104Z"
+    assert utc_text(0) == "1970-01-01T00:00:00.000Z"

@@ -1,0 +1,131 @@
+"""`treble-bridge check`: an error to mend, or what the configuration amounts to; never a secret."""
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from bridge.catalogue import HINTS, TABLE
+from bridge.cli import cli
+from tests.unit.settings.test_secrecy import CANARY, EVERYWHERE, OAUTH
+
+SMALL = "kafka: {bootstrap_servers: ['127.0.0.1:1'], call_timeout: 300ms, request_timeout: 200ms}\n"
+SOURCE = "sources:\n  treble:\n    auth: [{bearer: long-enough-token}]\n"
+
+
+def check(folder: Path, text: str, *arguments: str) -> Result:
+    (folder / "bridge.yaml").write_text(text, encoding="utf-8")
+    return CliRunner().invoke(cli, ["check", str(folder / "bridge.yaml"), *arguments])
+
+
+def test_a_valid_configuration_shows_urls_to_paste_and_the_topic_of_each_event_type(tmp_path: Path) -> None:
+    result = check(tmp_path, SMALL + SOURCE, "--url", "https://hooks.example.com/")
+    assert result.exit_code == 0, result.output
+    for hint in HINTS:
+        assert f"https://hooks.example.com/webhooks/treble/{hint} " in result.output
+    for event_type in TABLE:
+        assert f"treble.{event_type} " in result.output
+    assert "bridge.yaml is fine: 0 errors, 0 warnings, config hash " in result.output
+
+
+def test_every_error_is_shown_with_its_line_and_nothing_else(tmp_path: Path) -> None:
+    result = check(tmp_path, f"{SMALL}sources: {{treble: {{}}}}\nlog: {{level: loud}}\n")
+    assert result.exit_code == 2
+    path = tmp_path / "bridge.yaml"
+    assert result.output.splitlines() == [
+        f"error: {path}:2: sources.treble.auth: missing: alternatives; or `none`, for everyone may post",
+        f'error: {path}:3: log.level: expected debug, info, warning or error, found "loud"',
+        f"{path} can't be used: 2 errors, 0 warnings",
+    ]
+
+
+def test_a_warning_is_shown_and_is_no_error(tmp_path: Path) -> None:
+    result = check(tmp_path, f"{SMALL}sources: {{treble: {{auth: none}}}}\n")
+    assert result.exit_code == 0
+    assert "warning: " in result.output
+    assert "none, everyone may post" in result.output
+
+
+def test_a_file_that_is_not_there_is_exit_code_2(tmp_path: Path) -> None:
+    result = CliRunner().invoke(cli, ["check", str(tmp_path / "none.yaml")])
+    assert result.exit_code == 2
+    assert "No such file" in result.output
+    assert CliRunner().invoke(cli, ["check"]).exit_code == 2
+
+
+def test_the_file_may_be_named_as_for_the_other_commands(tmp_path: Path) -> None:
+    (tmp_path / "bridge.yaml").write_text(SMALL + SOURCE, encoding="utf-8")
+    assert CliRunner().invoke(cli, ["check", "--config", str(tmp_path / "bridge.yaml")]).exit_code == 0
+    variable = {"TREBLE_BRIDGE_CONFIG": str(tmp_path / "bridge.yaml")}
+    assert CliRunner().invoke(cli, ["check"], env=variable).exit_code == 0
+
+
+def test_json_says_the_same_to_programs(tmp_path: Path) -> None:
+    good = json.loads(check(tmp_path, SMALL + SOURCE, "--json").output)
+    assert (good["ok"], good["findings"]) == (True, [])
+    assert {row["event_type"] for row in good["configuration"]["event_types"]} == set(TABLE)
+    assert "treble.bridge.positions" in [row["topic"] for row in good["configuration"]["topics"]]
+    bad = json.loads(check(tmp_path, f"{SMALL}sources: {{t: {{auth: x}}}}\n", "--json").output)
+    (finding,) = bad["findings"]
+    assert (bad["ok"], bad["configuration"]) == (False, None)
+    assert (finding["severity"], finding["path"], finding["line"]) == ("error", "sources.t.auth", 2)
+
+
+def test_credentials_are_shown_by_their_kind_with_their_generations(tmp_path: Path) -> None:
+    text = EVERYWHERE.replace("not_after: 2020-01-01", "not_after: 2099-01-01")
+    (one, two) = json.loads(check(tmp_path, text, "--json").output)["configuration"]["sources"]
+    assert one["credentials"][0] == [
+        "Authorization: Bearer <secret>",
+        "X-A: <secret>",
+        "X-B: <secret> (2 values, value 2 until 2099-01-01)",
+        "?token=<secret> in the URL",
+        "a secret in the URL's path",
+        "X-S: HMAC-sha256",
+        "from 10.0.0.0/8",
+    ]
+    assert one["credentials"][1] == ["basic authentication as u"]
+    assert two["credentials"] == [["Authorization: Bearer <secret> (2 values)"]]
+    read = [row["url"] for row in one["urls"] if row["hint"] == "read"]
+    assert read == [
+        "https://<your host>/webhooks/one/<path secret>/read?token=<secret>",
+        "https://<your host>/webhooks/one/read",
+    ]
+
+
+def test_dropped_types_and_topics_of_ones_own_are_shown(tmp_path: Path) -> None:
+    topics = (
+        "topics: {map: {message.read: {drop: true}, message.delivered: {topic: mine, partitions: 3, key: phone}}}\n"
+    )
+    about = json.loads(check(tmp_path, SMALL + SOURCE + topics, "--json").output)["configuration"]
+    by_type = {row["event_type"]: row for row in about["event_types"]}
+    assert by_type["message.read"]["topic"] is None
+    assert (by_type["message.delivered"]["topic"], by_type["message.delivered"]["key"]) == ("mine", "phone")
+    (mine,) = [row for row in about["topics"] if row["topic"] == "mine"]
+    assert (mine["partitions"], mine["receives"]) == (3, ["message.delivered"])
+    assert "(dropped)" in check(tmp_path, SMALL + SOURCE + topics).output
+
+
+@pytest.mark.parametrize("text", [EVERYWHERE, OAUTH, EVERYWHERE + "lgo: {}\n"])
+@pytest.mark.parametrize("arguments", [(), ("--json",)])
+def test_no_output_shows_a_secret(tmp_path: Path, text: str, arguments: tuple[str, ...]) -> None:
+    result = check(tmp_path, text, *arguments)
+    assert result.exit_code == (2 if "lgo" in text else 0), result.output
+    assert CANARY not in result.output
+
+
+@pytest.mark.parametrize("arguments", [(), ("--json",)])
+def test_live_without_kafka_is_exit_code_7_and_says_which_server_does_not_answer(
+    tmp_path: Path, arguments: tuple[str, ...]
+) -> None:
+    result = check(tmp_path, SMALL + SOURCE, "--live", *arguments)
+    assert result.exit_code == 7, result.output
+    assert "127.0.0.1:1" in result.output
+
+
+def test_live_with_a_certificate_that_is_none_is_exit_code_2(tmp_path: Path) -> None:
+    (tmp_path / "ca.pem").write_text("nothing", encoding="utf-8")
+    security = f"security: {{protocol: SSL, ca_file: {tmp_path}/ca.pem}}"
+    result = check(tmp_path, f"kafka: {{bootstrap_servers: ['127.0.0.1:1'], {security}}}\n{SOURCE}", "--live")
+    assert result.exit_code == 2, result.output
+    assert "ca_file" in result.output

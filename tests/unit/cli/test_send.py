@@ -1,0 +1,183 @@
+"""`send` against a server that records what comes, and credentials that the bridge's own check takes."""
+
+import asyncio
+import datetime as dt
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import web
+from click.testing import CliRunner, Result
+from multidict import CIMultiDict
+
+from bridge.catalogue import TABLE, classify
+from bridge.cli import cli
+from bridge.cli.posting import Summary
+from bridge.cli.proof import recipient
+from bridge.credentials import Credentials, Denied, Facts
+from bridge.errors import ConfigError, ExitCode
+from bridge.settings.models import Alternative, Settings
+
+Invoke = Callable[..., Awaitable[Result]]
+
+
+class Server:
+    """Answers what it is told to, and remembers each request."""
+
+    def __init__(self) -> None:
+        self.url = ""
+        self.status = 200
+        self.seen: list[tuple[str, dict[str, str], Any]] = []
+
+    async def handle(self, request: web.Request) -> web.Response:
+        self.seen.append((request.path_qs, dict(request.headers), await request.json()))
+        return web.json_response({}, status=self.status)
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[Server]:
+    recorder = Server()
+    app = web.Application()
+    app.router.add_post("/{path:.*}", recorder.handle)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    recorder.url = "http://{}:{}".format(*runner.addresses[0][:2])
+    yield recorder
+    await runner.cleanup()
+
+
+async def send(*arguments: str) -> Result:
+    return await asyncio.to_thread(CliRunner().invoke, cli, ["send", *arguments])
+
+
+async def test_one_webhook_is_posted_as_treble_would_and_its_answer_shown(server: Server) -> None:
+    result = await send("--url", f"{server.url}/hook/", "--type", "message.responded", "--session", "s1",
+                        "--header", "X-API-Key: k", "--set", "session.n=5", "--set", "note=text")  # fmt: skip
+    assert result.exit_code == 0, result.output
+    ((path, headers, body),) = server.seen
+    assert path == "/hook/response"
+    assert headers["Content-Type"] == "application/json"
+    assert headers["X-API-Key"] == "k"
+    assert classify(body, "").event_type == "message.responded"
+    assert body["session"]["n"] == 5
+    assert body["note"] == "text"
+    assert result.stdout.startswith("200 in ")
+    assert "message.responded  session s1" in result.stdout
+
+
+async def test_all_types_take_turns_and_the_same_seed_sends_the_same(server: Server) -> None:
+    known = len(TABLE) - ("unknown" in TABLE)
+    for _ in range(2):
+        result = await send("--url", server.url, "--type", "all", "--count", str(known), "--seed", "7", "--json")
+        assert result.exit_code == 0, result.output
+    first, second = server.seen[:known], server.seen[known:]
+    assert [body for _, _, body in first] == [body for _, _, body in second]
+    lines = [json.loads(line) for line in result.stdout.splitlines()]
+    assert len({line["type"] for line in lines[:-1]}) == known
+    assert all(line["status"] == 200 and line["ms"] > 0 for line in lines[:-1])
+    assert lines[-1]["answers"] == {"200": known}
+
+
+async def test_a_stream_keeps_its_rate_and_is_summed_up(server: Server) -> None:
+    loop = asyncio.get_running_loop()
+    started = loop.time()
+    result = await send("--url", server.url, "--count", "60", "--rate", "200/s", "--json")
+    assert loop.time() - started >= 59 / 200
+    assert result.exit_code == 0, result.output
+    (summary,) = [json.loads(line) for line in result.stdout.splitlines()]
+    assert (summary["sent"], summary["answers"]) == (60, {"200": 60})
+    assert summary["ms"]["p50"] <= summary["ms"]["p99"] <= summary["ms"]["max"]
+    assert len({json.dumps(body) for _, _, body in server.seen}) == 60
+
+
+async def test_an_answer_that_is_not_200_and_none_at_all_have_exit_codes_of_their_own(server: Server) -> None:
+    server.status = 503
+    result = await send("--url", server.url)
+    assert result.exit_code == ExitCode.MISMATCH
+    assert result.stdout.startswith("503 in ")
+    result = await send("--url", "http://127.0.0.1:1/hook")
+    assert result.exit_code == ExitCode.UNREACHABLE
+    assert "no connection" in result.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--url", "localhost:8080"],
+        ["--url", "http://h/x?token=1"],
+        [],
+        ["--url", "http://h", "--type", "message.fled"],
+        ["--url", "http://h", "--header", "no colon"],
+        ["--url", "http://h", "--set", "novalue"],
+        ["--url", "http://h", "--rate", "fast"],
+    ],
+)
+async def test_wrong_options_are_usage_errors_and_nothing_is_sent(arguments: list[str]) -> None:
+    result = await send(*arguments)
+    assert result.exit_code == ExitCode.USAGE, result.output
+
+
+AT = dt.datetime(2026, 6, 1, tzinfo=dt.UTC)
+OLD = {"value": "old-secret", "not_after": "2026-01-01"}
+
+
+@pytest.mark.parametrize(
+    "alternative",
+    [
+        {"bearer": [OLD, "s3cret-ä"]},
+        {"header": {"name": "X-API-Key", "value": "k"}},
+        {"header": [{"name": "X-A", "value": "a"}, {"name": "X-B", "value": [OLD, "b"]}], "bearer": "t"},
+        {"basic": {"username": "ü", "password": "p:w"}},
+        {"query": {"name": "to ken", "value": "a&b=c/ä"}},
+        {"path_secret": "s3gment"},
+        {"hmac": {"header": "X-Sig", "secret": "k", "prefix": "sha256="}},
+        {"hmac": {"header": "X-Sig", "secret": "k", "algorithm": "sha512", "encoding": "base64",
+                  "timestamp_header": "X-Time"}, "bearer": "t"},
+    ],
+    ids="+".join,
+)  # fmt: skip
+def test_what_send_shows_is_what_the_bridge_takes(alternative: dict[str, Any]) -> None:
+    settings = Settings.model_validate(
+        {"kafka": {"bootstrap_servers": "k:1"}, "sources": {"treble": {"auth": [alternative]}}}
+    )
+    body = b'{"a": 1}'
+    proof = recipient(settings, None).prove(body, AT)
+    facts = Facts(CIMultiDict(proof.headers), proof.query, proof.segment or None, "127.0.0.1")
+    taken = Credentials((Alternative.model_validate(alternative),), ()).decide(facts, body, int(AT.timestamp() * 1000))
+    assert not isinstance(taken, Denied), taken
+    assert "s3" not in repr(proof)
+
+
+def test_the_recipient_is_where_this_machines_bridge_listens() -> None:
+    def settings(**server: Any) -> Settings:
+        sources = {"treble": {"auth": "none"}, "other": {"auth": "none", "path": "/x"}}
+        return Settings.model_validate({"kafka": {"bootstrap_servers": "k:1"}, "sources": sources, "server": server})
+
+    assert recipient(settings(), "treble").base == "http://127.0.0.1:8080/webhooks/treble"
+    assert recipient(settings(listen="[::]:9"), "other").base == "http://[::1]:9/x"
+    for source, complaint in ((None, "several sources"), ("nobody", "no source nobody")):
+        with pytest.raises(ConfigError, match=complaint):
+            recipient(settings(), source)
+
+
+async def test_the_credentials_of_the_configuration_are_sent_and_never_printed(server: Server, tmp_path: Path) -> None:
+    file = tmp_path / "bridge.yaml"
+    file.write_text(f"""
+server: {{listen: "{server.url.removeprefix("http://")}"}}
+kafka: {{bootstrap_servers: ["k:1"]}}
+sources: {{treble: {{auth: [{{bearer: t0ken-value, query: {{name: q, value: qu3ry-value}}}}]}}}}
+""")
+    result = await send("--config", str(file))
+    assert result.exit_code == 0, result.output
+    ((path, headers, _),) = server.seen
+    assert path == "/webhooks/treble/read?q=qu3ry-value"
+    assert headers["Authorization"] == "Bearer t0ken-value"
+    assert "-value" not in result.output
+
+
+def test_quantiles_of_nothing_are_nothing() -> None:
+    assert Summary().quantile_ms(0.5) is None

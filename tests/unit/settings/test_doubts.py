@@ -1,0 +1,65 @@
+"""What is valid and doubtful is a warning."""
+
+import pytest
+
+from tests.unit.settings.given import KAFKA, SOURCES, warnings
+
+TOKEN = "long-enough-token"
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ("auth: none", ["auth: none: everyone who knows the URL may post"]),
+        ("auth: [{bearer: short}]", ["auth[0].bearer: shorter than 8 characters: easy to guess"]),
+        (f"auth: [{{bearer: [{TOKEN}, {TOKEN}]}}]", ["auth[0].bearer[1]: the same value is listed twice"]),
+        (
+            f"auth: [{{bearer: [{TOKEN}, {{value: {TOKEN}-old, not_after: 2026-06-30}}]}}]",
+            ["auth[0].bearer[1].not_after: is over: the value is refused, and can be removed"],
+        ),
+        (
+            f"auth: [{{header: {{name: X, value: {{value: {TOKEN}, not_after: '2026-07-01T11:59:59Z'}}}}}}]",
+            ["auth[0].header.value: not_after is over for every value: nobody can pass"],
+        ),
+        (f"auth: [{{bearer: {{value: {TOKEN}, not_after: 2026-07-01}}}}]", []),
+        (f"auth: [{{bearer: {{value: {TOKEN}, not_after: '2026-07-01T14:00:01+02:00'}}}}]", []),
+        (f"auth: [{{bearer: {{value: {TOKEN}, not_after: 9999-12-31}}}}]", []),
+        ("auth: [{client_ip: [10.0.0.0/8, '::/0']}]", ["auth[0].client_ip[1]: takes every address"]),
+        (
+            f"auth: [{{bearer: {TOKEN}}}], responses: {{message.read: {{user_session_keys: [{{key: a, value: 5}}]}}}}",
+            [
+                (
+                    "responses.message.read.user_session_keys[0].value: "
+                    "not text: Treble's values are text; write it in quotes"
+                )
+            ],
+        ),
+    ],
+)
+def test_doubts_about_a_source(source: str, expected: list[str]) -> None:
+    assert warnings(f"{KAFKA}sources:\n  t: {{{source}}}\n") == [f"3: sources.t.{text}" for text in expected]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("transaction_timeout: 16m", "kafka.transaction_timeout: above 15m"),
+        (
+            f"security: {{protocol: SASL_PLAINTEXT, username: a, password: {TOKEN}}}",
+            "kafka.security.protocol: SASL_PLAINTEXT: credentials and events cross the network unencrypted",
+        ),
+        ("security: {protocol: SSL, verify_hostname: false}", "kafka.security.verify_hostname: false: another host"),
+    ],
+)
+def test_doubts_about_kafka(text: str, expected: str) -> None:
+    (found,) = warnings(f"{SOURCES}kafka:\n  bootstrap_servers: [a:1]\n  {text}\n")
+    assert found.startswith(f"4: {expected}")
+
+
+def test_believing_everyones_forwarded_address_is_doubtful() -> None:
+    (found,) = warnings(f"{KAFKA}{SOURCES}server: {{trusted_proxies: 0.0.0.0/0}}\n")
+    assert found == "3: server.trusted_proxies[0]: takes X-Forwarded-For of everyone"
+
+
+def test_a_sound_configuration_has_no_doubts() -> None:
+    assert warnings(KAFKA + SOURCES) == []
