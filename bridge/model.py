@@ -10,8 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Submission:
+class Submission(NamedTuple):
     """One accepted request on its way into the journal.
 
     `hint` is the last path segment of the URL, "" when the source's bare path was called. `headers` is the JSON object
@@ -21,20 +20,25 @@ class Submission:
     received_at_ms: int
     source: str
     hint: str
-    headers: bytes = field(repr=False)
-    body: bytes = field(repr=False)
+    headers: bytes
+    body: bytes
+
+    def __repr__(self) -> str:
+        return f"Submission({self.source}, {self.hint}, {len(self.body)} bytes)"
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """One accepted request in the journal. `id` grows by arrival, starts at 1, is never used twice."""
 
     id: int
     received_at_ms: int
     source: str
     hint: str
-    headers: bytes = field(repr=False)
-    body: bytes = field(repr=False)
+    headers: bytes
+    body: bytes
+
+    def __repr__(self) -> str:
+        return f"Entry({self.id}, {self.source}, {self.hint}, {len(self.body)} bytes)"
 
 
 class Contact(NamedTuple):

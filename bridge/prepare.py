@@ -23,8 +23,9 @@ UNCLASSIFIED = "unclassified"
 REPLAY_FIELD = "x-treble-bridge-replay"
 """Field of an entry's headers: the id of the entry that it copies, then ` again` to pass the window of duplicates."""
 
-TRUNCATED_BYTES_MAX = 16_384
-"""Of a quarantine record that Kafka refused as well."""
+_HEADROOM_BYTES = 64 << 10  # of the topic's limit, for key, headers and the batch
+_CUT_BYTES = (quarantine.VALUE_BYTES_MAX, 16_384)
+"""How large a quarantine record may be that was refused once (what brokers take by default), and twice."""
 
 _KEY_FALLBACKS: tuple[KeyKind, ...] = ("session", "phone", "event_id")
 _DUPLICATE = ("treble_duplicate", b"true")
@@ -57,6 +58,7 @@ class Preparer:
     def __init__(self, settings: Settings, journal_id: str) -> None:
         self._journal_id = journal_id
         self._quarantine = settings.topics.quarantine
+        self._whole_bytes_max = settings.quarantine_bytes_max - _HEADROOM_BYTES
         self._settings = settings.topics
         self._encoder = Encoder(settings.kafka.format)
         self.destinations: Mapping[str, Destination] = {name: _destination(settings.topics, name) for name in TABLE}
@@ -78,14 +80,19 @@ class Preparer:
             problem = Problem("", f"the bridge could not handle this body: {type(error).__name__}")
             return self._quarantined(entry, "internal_error", (problem,))
 
-    def refused(self, entry: Entry, prepared: Prepared, message: str, *, truncate: bool = False) -> Prepared:
-        """The quarantine record of an entry that Kafka refused. `truncate`: it refused such a record too."""
-        if prepared.outcome == "quarantined":
-            return self._quarantined(
-                entry, prepared.reason, (Problem("", message),), prepared.event_type, truncate=True
-            )
-        problems = (Problem("", message),)
-        return self._quarantined(entry, "refused_by_kafka", problems, prepared.event_type, truncate=truncate)
+    def refused(self, entry: Entry, prepared: Prepared, message: str, *, times: int = 1) -> Prepared:
+        """The quarantine record of an entry whose record Kafka refused so many `times`: smaller each time.
+
+        The first refusal of an event is not that of a quarantine record, which may hold the whole body.
+        """
+        quarantined = prepared.outcome == "quarantined"
+        return self._quarantined(
+            entry,
+            prepared.reason if quarantined else "refused_by_kafka",
+            (Problem("", message),),
+            prepared.event_type,
+            cut=times if quarantined else times - 1,
+        )
 
     def remark(self, prepared: Prepared) -> Prepared:
         """The same with a header that says it is a duplicate."""
@@ -147,7 +154,7 @@ class Preparer:
         event_type: str | None = None,
         *,
         hint_conflict: bool = False,
-        truncate: bool = False,
+        cut: int = 0,
     ) -> Prepared:
         known = None if event_type == UNCLASSIFIED else event_type
         made = quarantine.record(
@@ -159,7 +166,7 @@ class Preparer:
             event_id=self._event_id(entry) if reason == "refused_by_kafka" else "",
             event_type=known,
             extra=_extras(entry.headers).headers if entry.headers else (),
-            value_bytes_max=TRUNCATED_BYTES_MAX if truncate else quarantine.VALUE_BYTES_MAX,
+            value_bytes_max=_CUT_BYTES[min(cut, len(_CUT_BYTES)) - 1] if cut else self._whole_bytes_max,
         )
         return Prepared(
             entry.id,

@@ -37,7 +37,7 @@ LINGER_BUSY_S_MAX: Final = 0.05
 LINGER_BUSY_S_PER_ENTRY: Final = 0.0002
 STOP_PAUSE_S: Final = 0.5
 REFUSALS_MAX: Final = 3
-"""Refused as an event, as a quarantine record, and as one cut short."""
+"""As an event, as a quarantine record, and as one that is cut; the fourth, cut to some kilobytes, should pass."""
 
 
 class Forwarder:
@@ -132,7 +132,7 @@ class Forwarder:
         found = await self._sink.open(self._journal.positions_offset)
         kafkas, offset = (found.positions, found.offset) if found is not None else (None, None)
         self._positions = await recover(self._journal, self._preparer, kafkas, offset)
-        self._lanes.restore(self._positions.behind, time.monotonic())
+        self._lanes.restore(self._positions, time.monotonic())
         self._connected = True
         self._telemetry.kafka_connected(next_id=self._positions.next_id, pending=self._pending())
 
@@ -189,6 +189,11 @@ class Forwarder:
 
     async def _catch_up(self, lane: Lane) -> bool:
         """Forward a slice of what was parked for a lane. False when its topic still can't take it."""
+        if lane.waits and lane.topic in self._preparer.topics():  # else its entries go elsewhere now
+            count = (await self._sink.partition_counts([lane.topic], tries=1))[lane.topic]
+            if not isinstance(count, int):
+                self._block(count)
+                return False
         entries = await self._journal.read_parked(
             lane.topic, lane.position, self._kafka.batch_entries, self._kafka.batch_bytes
         )
@@ -239,7 +244,7 @@ class Forwarder:
         times, message = self._refusals.times(entry.id)
         if not times:
             return item
-        return self._preparer.refused(entry, item, message, truncate=times > 1)
+        return self._preparer.refused(entry, item, message, times=times)
 
     async def _partitions(self, batch: Batch) -> dict[str, int]:
         """Partition counts of the batch's topics. Lanes whose topic can't take records are blocked and held back."""
@@ -259,6 +264,8 @@ class Forwarder:
     async def _commit(self, batch: Batch, partitions: dict[str, int], positions: Positions) -> None:
         """Hand the records to Kafka with the positions, then note both in the journal."""
         offset = None
+        if cut_short := [item.entry_id for item in batch.out if item.truncated]:
+            await self._journal.hold(cut_short)  # the only whole copy
         if batch.records:
             try:
                 offset = await self._sink.send(batch.records, positions, partitions, self._refusals.sizing)

@@ -4,11 +4,11 @@ Pure bookkeeping: the forwarder says what happened and asks what is due. Times a
 """
 
 import random
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from bridge.backoff import delay_s
 from bridge.errors import LaneBlockedError
+from bridge.model import Positions
 
 
 @dataclass(slots=True)
@@ -40,18 +40,16 @@ class Lanes:
         self._probe_s = probe_s
         self._probe_max_s = max(probe_s, probe_max_s)
 
-    def restore(self, behind: Mapping[str, int], now_s: float) -> None:
-        """Take over the lanes of a recovery: each catches up at once, if its topic lets it."""
+    def restore(self, positions: Positions, now_s: float) -> None:
+        """Take over the lanes of a recovery: each catches up at once, but those known to wait go on waiting."""
         kept = self._behind
+        # One that waits and isn't in `behind`: nothing of it is parked, the batch that found it out was not committed.
+        waiting = [topic for topic, lane in kept.items() if lane.waits]
         self._behind = {}
-        for topic, position in behind.items():
-            lane = kept.get(topic) or Lane(topic, position, "catching_up", "", now_s)
-            lane.position = position
+        for topic in (*positions.behind, *waiting):
+            lane = kept.get(topic) or Lane(topic, 0, "catching_up", "", now_s)
+            lane.position = positions.of(topic)
             self._behind[topic] = lane
-        for topic, lane in kept.items():
-            # Blocked, but nothing of it is parked yet: the batch that found it out was not committed.
-            if topic not in self._behind and lane.waits:
-                self._behind[topic] = lane
 
     def block(self, error: LaneBlockedError, position: int, now_s: float) -> Lane:
         """A topic can't take records. A lane that was at the front waits from `position` on."""

@@ -5,9 +5,13 @@ from typing import Final
 from bridge.errors import JournalFullError
 
 NEARLY_FULL: Final = 0.80
+NOT_ANY_MORE: Final = 0.79
+"""Lower than where it began, so that a fill that plays around the mark is said once."""
 RESUME: Final = 0.95
 YIELD: Final = 0.75
 """From here on what is only retained is deleted early: so a warning at 80 % always means entries that wait."""
+YIELD_TO: Final = 0.70
+"""How far that goes."""
 QUEUED_BYTES_MAX: Final = 64 << 20
 """Bytes of entries that may wait for a commit: a disk that stalls must not fill the memory."""
 ENTRY_OVERHEAD_BYTES: Final = 96
@@ -66,6 +70,6 @@ class Capacity:
         if fill >= 1 or (self.state == "full" and fill >= RESUME):
             self.state = "full"
         else:
-            self.state = "nearly_full" if fill >= NEARLY_FULL else "ok"
+            self.state = "nearly_full" if fill >= (NEARLY_FULL if self.state == "ok" else NOT_ANY_MORE) else "ok"
         before, self._settled = self._settled, self.state
         return self.state != before

@@ -9,7 +9,7 @@ from typing import Any, Self, TypeVar
 import apsw
 
 from bridge.errors import JournalError, JournalFailedError, JournalFullError
-from bridge.journal import identities, queries
+from bridge.journal import identities, identity_table, queries
 from bridge.journal.capacity import Capacity
 from bridge.journal.database import open_reader, open_writer, prepare_folder, translated
 from bridge.journal.identities import RecentIdentities
@@ -17,7 +17,7 @@ from bridge.journal.ownership import Ownership
 from bridge.journal.queries import Listed
 from bridge.journal.reader import Reader
 from bridge.journal.storage import Storage
-from bridge.journal.upkeep import Limits, Upkeep
+from bridge.journal.upkeep import Figures, Limits, Upkeep
 from bridge.journal.writer import Commit, Step, Writer
 from bridge.model import Entry, JournalUsage, Positions, Submission
 from bridge.telemetry import Telemetry
@@ -59,12 +59,14 @@ class Journal:
         self._entries, self._parked = storage.entries, dict(storage.parked)
         self._upkeep = Upkeep(storage, limits, clock_ms)
         self._figures = self._upkeep.figures
-        self._oldest_pending_ms = self._figures.oldest_pending_ms
+        self._oldest_pending_ms = storage.oldest_pending_ms()
         self._capacity.measured(self._figures.used)
         self._capacity.settle()
-        self._recent = RecentIdentities(identities.read_log(storage.connection))
-        self._merged_any = identities.any_merged(storage.connection)
-        self._writer = Writer(storage, self._upkeep, loop, done=self._committed, failed=self._write_failed)
+        self._recent = RecentIdentities(storage.identities.logged(), limits.bytes_max)
+        self._merged_any = identity_table.any_merged(storage.connection)
+        self._writer = Writer(
+            storage, self._upkeep, loop, done=self._committed, measured=self._measured, failed=self._write_failed
+        )
         self._reader = Reader(reader, loop)
         self._put = self._writer.put
         self._writer.start()
@@ -101,7 +103,7 @@ class Journal:
                 return cls(
                     path,
                     ownership,
-                    Storage(writer),
+                    Storage(writer, max_bytes),
                     reader,
                     limits,
                     telemetry=telemetry,
@@ -197,7 +199,7 @@ class Journal:
 
         def step(storage: Storage) -> int | None:
             storage.advance(positions, positions_offset)
-            return identities.log(storage.connection, items) if items else None
+            return storage.identities.log(items) if items else None
 
         future = self._queue(step)
         # Not after the await: what is committed counts, even when the caller is cancelled meanwhile.
@@ -225,20 +227,19 @@ class Journal:
         """Those of the identities that were remembered with a time of `since_ms` or later."""
         found = self._recent.find(wanted, since_ms)
         if self._merged_any and (rest := [identity for identity in wanted if identity not in found]):
-            found |= await self._ask(lambda connection: identities.look_up(connection, rest, since_ms))
+            found |= await self._ask(lambda connection: identity_table.look_up(connection, rest, since_ms))
         return found
 
     def _merge(self) -> None:
         """Move identities from memory into the table, when there are too many."""
-        while (next_one := self._recent.to_merge()) is not None:
-            number, taken = next_one
+        while (merge := self._recent.to_merge()) is not None:
             self._merged_any = True
-            done = self._queue(partial(_merge_step, taken, self._recent.log_merged))
-            done.add_done_callback(partial(self._merged, number, taken))
+            done = self._queue(partial(_merge_step, merge, self._recent.log_merged))
+            done.add_done_callback(partial(self._merged, merge))
 
-    def _merged(self, number: int, taken: dict[bytes, int], done: "asyncio.Future[Any]") -> None:
+    def _merged(self, merge: identities.Merge, done: "asyncio.Future[Any]") -> None:
         if not done.cancelled() and done.exception() is None:
-            self._recent.merged(number, taken)
+            self._recent.merged(merge)
 
     def remember_for(self, window_s: float) -> None:
         """Another length of the window of duplicates, from now on: how long identities are kept."""
@@ -277,8 +278,8 @@ class Journal:
             if not future.done():
                 future.set_result(entry_id)
             entry_id += 1
-        if commit.parked is not None:
-            self._parked = commit.parked
+        if commit.standing is not None:
+            self._parked, self._oldest_pending_ms = commit.standing
         for future, result in commit.steps:
             if not future.done():
                 future.set_result(result)
@@ -289,12 +290,13 @@ class Journal:
             self._telemetry.journal_committed(len(commit.entries), commit.seconds)
         if self._waiting:
             self._wake(self.last_id)
-        if commit.figures is not None:
-            shortened = commit.figures.window_share < self._figures.window_share
-            self._figures, self._oldest_pending_ms = commit.figures, commit.figures.oldest_pending_ms
-            self._capacity.measured(commit.figures.used)
-            if shortened:
-                self._telemetry.window_shortened(commit.figures.window_share)
+        self._settle()
+
+    def _measured(self, figures: Figures) -> None:
+        if figures.remembered_ms is not None:
+            self._telemetry.window_shortened(figures.remembered_ms / 1000)
+        self._figures = figures
+        self._capacity.measured(figures.used)
         self._settle()
 
     def _settle(self) -> None:
@@ -358,8 +360,8 @@ class Journal:
             raise
 
 
-def _merge_step(taken: dict[bytes, int], log_merged: int, storage: Storage) -> None:
-    identities.merge(storage.connection, taken, log_merged)
+def _merge_step(merge: identities.Merge, log_merged: int, storage: Storage) -> None:
+    storage.identities.merge(merge.bucket, merge.taken, log_merged)
 
 
 def _cause(error: BaseException) -> str:

@@ -9,11 +9,13 @@ from typing import Final
 import apsw
 
 from bridge.journal import queries
+from bridge.journal.identity_table import IdentityTable
 from bridge.journal.layout import PAGE_BYTES
 from bridge.model import Positions, Submission
 
 ROWS_PER_INSERT: Final = 64
 _COLUMNS: Final = 7
+BYTES_MAX_DEFAULT: Final = 2 << 30
 RETIRE_BYTES: Final = 8 << 20
 """Bytes of entries deleted in one step: the pages of large bodies have to be freed one by one."""
 
@@ -46,8 +48,9 @@ class Storage:
     `last_id` is the highest id that was used; `parked` counts the parked entries of each topic.
     """
 
-    def __init__(self, connection: apsw.Connection) -> None:
+    def __init__(self, connection: apsw.Connection, bytes_max: int = BYTES_MAX_DEFAULT) -> None:
         self.connection = connection
+        self.identities = IdentityTable(connection, bytes_max)
         state = queries.standing(connection)
         self.journal_id = state.journal_id
         self.positions = state.positions
@@ -162,6 +165,16 @@ class Storage:
             self.connection.execute("UPDATE state SET deleted = ?", (self._deleted,))
         self._retained_from = due + 1
         return True
+
+    def retained_bytes(self) -> int:
+        """Bytes from the oldest entry that retention hasn't passed over, to the next entry to forward."""
+        ends = [
+            self._one("SELECT stream_end FROM entries WHERE id >= ? ORDER BY id LIMIT 1", (self._retained_from,)),
+            self._one(
+                "SELECT stream_end FROM entries WHERE id < ? ORDER BY id DESC LIMIT 1", (self.positions.next_id,)
+            ),
+        ]
+        return max(0, (ends[1] or 0) - (ends[0] or 0)) if self._retained_from < self.positions.next_id else 0
 
     # figures
 

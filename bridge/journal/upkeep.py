@@ -11,7 +11,7 @@ from typing import Final
 import apsw
 
 from bridge.journal import identities
-from bridge.journal.capacity import YIELD
+from bridge.journal.capacity import YIELD, YIELD_TO
 from bridge.journal.layout import WAL_FRAME_BYTES
 from bridge.journal.storage import Storage
 
@@ -27,8 +27,6 @@ then and overwrites itself, which costs the file system half of what a growing f
 IDLE_CHECKPOINT_S: Final = 5.0
 SWEEPS_PER_WINDOW: Final = 8
 SWEEP_STEP_S_MIN: Final = 0.2
-IDENTITY_DISK_BYTES: Final = 40
-IDENTITIES_SHARE: Final = 0.25
 PENDING_MARGIN_MS: Final = 60_000
 
 
@@ -44,11 +42,10 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """What was measured. `window_share` is below 1 while the window is shortened because identities take too much."""
+    """What was measured: bytes that are in use; and when identities had to be forgotten early, how far back they go."""
 
     used: int
-    oldest_pending_ms: int | None
-    window_share: float
+    remembered_ms: int | None
 
 
 class Upkeep:
@@ -71,42 +68,39 @@ class Upkeep:
         self._retire_at_s = 0.0
         self._measure_at_s = 0.0
         self._unmeasured = 0
-        self._left_by_bucket: dict[int, int] = {}
-        self._window_share = 1.0
-        self._swept = self._sweep_now()
+        self._swept_at = self._sweep_turn()
+        # Begins where the clock says: a process that restarts often gets to all buckets.
+        self._sweep_next = self._swept_at % identities.BUCKETS
         self.figures = self._measured()
 
     # in a transaction
 
     def due(self) -> bool:
         """Whether `work` has something to look at."""
-        return self._monotonic() >= self._retire_at_s or self._sweep_now() != self._swept
+        return self._monotonic() >= self._retire_at_s or self._sweep_turn() != self._swept_at
 
     def work(self) -> None:
         """One step of what is due."""
         if self._monotonic() >= self._retire_at_s:
             more = self._retire()
             self._retire_at_s = self._monotonic() + (PAUSE_S if more else IDLE_S)
-        now = self._sweep_now()
-        if now != self._swept:
-            if not 0 < now - self._swept <= identities.BUCKETS:  # the clock was set, or the step has changed
-                self._swept = now - 1
-            self._swept += 1
-            self._sweep(self._swept % identities.BUCKETS)
+        turn = self._sweep_turn()
+        if turn != self._swept_at:
+            self._swept_at = turn
+            self._sweep_next = (self._sweep_next + 1) % identities.BUCKETS
+            self._sweep(self._sweep_next)
 
     def set_window(self, window_ms: int) -> None:
         """Another length of the window. From any thread: it is one assignment."""
         self._limits = replace(self._limits, window_ms=window_ms)
 
-    def hasten(self) -> None:
-        """Positions have moved: what is retained may have become too much."""
-        if self._pressed:
-            self._retire_at_s = 0.0
-
     def _retire(self) -> bool:
-        limits = self._limits
-        keep_bytes = 0 if self._pressed else limits.retain_bytes
-        found = self._storage.retire(
+        storage, limits = self._storage, self._limits
+        keep_bytes = limits.retain_bytes
+        if self._pressed:
+            excess = self._used - int(YIELD_TO * limits.bytes_max)
+            keep_bytes = max(0, min(keep_bytes, storage.retained_bytes() - excess))
+        found = storage.retire(
             received_before_ms=self._clock_ms() - limits.retain_ms, keep_bytes=keep_bytes, rows_max=RETIRE_ROWS
         )
         if found:
@@ -114,8 +108,12 @@ class Upkeep:
         return found
 
     @property
+    def _used(self) -> int:
+        return self.figures.used + self._unmeasured
+
+    @property
     def _pressed(self) -> bool:
-        return self.figures.used + self._unmeasured >= YIELD * self._limits.bytes_max
+        return self._used >= YIELD * self._limits.bytes_max
 
     def _sweep(self, bucket: int) -> None:
         """Forget identities of one bucket that nobody can ask for any more.
@@ -125,27 +123,26 @@ class Upkeep:
         """
         now_ms, oldest_ms = self._clock_ms(), self._storage.oldest_pending_ms()
         newest_ms = now_ms if oldest_ms is None else min(now_ms, oldest_ms)
-        before_ms = newest_ms - int(self._limits.window_ms * self._window_share) - PENDING_MARGIN_MS
-        counts = self._left_by_bucket
-        counts[bucket] = identities.sweep(self._storage.connection, bucket, before_ms)
-        used = sum(counts.values()) / len(counts) * identities.BUCKETS * IDENTITY_DISK_BYTES
-        self._window_share = min(1.0, IDENTITIES_SHARE * self._limits.bytes_max / max(1.0, used))
+        self._storage.identities.sweep(bucket, newest_ms - self._limits.window_ms - PENDING_MARGIN_MS)
 
-    def _sweep_now(self) -> int:
-        """Which bucket's turn it is, by the clock: so a process that restarts often gets to all of them."""
-        pass_s = self._limits.window_ms / 1000 * self._window_share / SWEEPS_PER_WINDOW
+    def _sweep_turn(self) -> int:
+        """Changes whenever it is time for the next bucket."""
+        pass_s = self._limits.window_ms / 1000 / SWEEPS_PER_WINDOW
         return int(self._clock_ms() / 1000 / max(SWEEP_STEP_S_MIN, pass_s / identities.BUCKETS))
 
     # between transactions
 
-    def committed(self, size: int) -> None:
-        """Entries of `size` bytes were committed."""
+    def committed(self, size: int, *, steps: int) -> None:
+        """Entries of `size` bytes, and so many other steps, were committed."""
         self._unmeasured += size
+        if steps:
+            self._measure_at_s = 0.0
+            if self._pressed:  # positions may have moved: what was pending may be only retained now
+                self._retire_at_s = 0.0
 
-    def measure(self, *, now: bool) -> Figures | None:
-        """New figures, when the last ones are too old, or when it has to be `now`."""
-        fresh = self._unmeasured * 256 < self._limits.bytes_max and self._monotonic() < self._measure_at_s
-        if fresh and not now:
+    def measure(self) -> Figures | None:
+        """New figures, when the last ones are too old."""
+        if self._unmeasured * 256 < self._limits.bytes_max and self._monotonic() < self._measure_at_s:
             return None
         self.figures = self._measured()
         self._measure_at_s = self._monotonic() + MEASURE_S
@@ -153,9 +150,13 @@ class Upkeep:
         return self.figures
 
     def _measured(self) -> Figures:
-        frames, _ = self._storage.connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_NOOP)
-        used = self._storage.bytes_used() + frames * WAL_FRAME_BYTES
-        return Figures(used, self._storage.oldest_pending_ms(), self._window_share)
+        """The log counts as if it were as long as it may become, so that its coming and going moves no mark."""
+        frames, done = self._storage.connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_NOOP)
+        log_bytes = max(frames - done, self._log_frames_max) * WAL_FRAME_BYTES
+        table, remembered_ms = self._storage.identities, None
+        if table.trimmed_ms is not None:
+            remembered_ms, table.trimmed_ms = max(0, self._clock_ms() - table.trimmed_ms), None
+        return Figures(self._storage.bytes_used() + log_bytes, remembered_ms)
 
     def checkpoint(self, *, idle: bool) -> None:
         """Move the log into the database when it is long enough, or when there is time. Nobody is kept waiting.

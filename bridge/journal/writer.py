@@ -31,7 +31,8 @@ class Commit:
     """One commit: what went in, and once it is done, what to tell.
 
     `entries` are the futures of the appended entries, whose ids go up from `first_id`; `steps` those of other work
-    with its result. `parked` is a copy when a step may have changed it.
+    with its result. `standing` is set when a step may have changed it: what is parked, and the oldest pending entry's
+    time.
     """
 
     submissions: list[Submission] = field(default_factory=list)
@@ -42,8 +43,7 @@ class Commit:
     first_id: int = 0
     last_id: int = 0
     count: int = 0
-    parked: dict[str, int] | None = None
-    figures: Figures | None = None
+    standing: tuple[dict[str, int], int | None] | None = None
     seconds: float = 0.0
 
     def futures(self) -> list["asyncio.Future[Any]"]:
@@ -52,7 +52,7 @@ class Commit:
 
 
 class Writer:
-    """Owns the storage from `start` on. `done` and `failed` are called on the loop; after `failed` nothing follows.
+    """Owns the storage from `start` on. `done`, `measured` and `failed` are called on the loop; `failed` is the last.
 
     `failed` gets the error and the futures of the commit that failed; what is still queued is in `abandoned`.
     """
@@ -64,12 +64,14 @@ class Writer:
         loop: asyncio.AbstractEventLoop,
         *,
         done: Callable[[Commit], None],
+        measured: Callable[[Figures], None],
         failed: Callable[[BaseException, Sequence["asyncio.Future[Any]"]], None],
     ) -> None:
         self._storage = storage
         self._upkeep = upkeep
         self._loop = loop
         self._done = done
+        self._measured = measured
         self._failed = failed
         self._queue: SimpleQueue[Item | None] = SimpleQueue()
         self._outbox: list[Item] = []
@@ -170,20 +172,20 @@ class Writer:
         elif entries:
             self._append(commit)  # one statement is a transaction of its own
         commit.seconds = time.perf_counter() - began_s
-        self._tell_of(commit)
-        self._upkeep.checkpoint(idle=not commit.entries and not commit.work)
+        self._after(commit)
 
     def _append(self, commit: Commit) -> None:
         if commit.submissions:
             commit.first_id = self._storage.append(commit.submissions)
 
-    def _tell_of(self, commit: Commit) -> None:
+    def _after(self, commit: Commit) -> None:
+        """Tell who waits; then what nobody has to wait for."""
         storage, upkeep = self._storage, self._upkeep
-        upkeep.committed(commit.size)
         if commit.work:
-            upkeep.hasten()
-            commit.parked = dict(storage.parked)
-        commit.figures = upkeep.measure(now=bool(commit.work))
+            commit.standing = (dict(storage.parked), storage.oldest_pending_ms())
         commit.last_id, commit.count = storage.last_id, storage.entries
-        if commit.entries or commit.steps or commit.figures:
-            self._tell(self._done, commit)
+        self._tell(self._done, commit)
+        upkeep.committed(commit.size, steps=len(commit.steps))
+        upkeep.checkpoint(idle=not commit.entries and not commit.work)
+        if (figures := upkeep.measure()) is not None:
+            self._tell(self._measured, figures)

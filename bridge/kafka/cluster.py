@@ -28,6 +28,7 @@ T = TypeVar("T")
 
 CLOSE_TIMEOUT_S: Final = 2.0
 ALREADY_EXISTS: Final = 36
+NO_SUCH_TOPIC: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +115,17 @@ class Cluster:
             }
 
         return await self._call(make)
+
+    async def delete(self, names: Sequence[str]) -> dict[str, str]:
+        """Remove topics. Returns those that could not be removed, with Kafka's reason; one that is gone is none."""
+
+        async def remove(admin: _Admin) -> dict[str, str]:
+            answer = await admin.delete_topics(list(names), timeout_ms=int(self._kafka.request_timeout * 1000))
+            return {
+                name: _said(code, None) for name, code in answer.topic_error_codes if code not in {0, NO_SUCH_TOPIC}
+            }
+
+        return await self._call(remove)
 
     async def close(self) -> None:
         """End the connection."""

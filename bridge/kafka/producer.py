@@ -27,6 +27,7 @@ from bridge.kafka.errors import blocked, translate
 from bridge.settings.models import Kafka
 
 BATCH_BYTES_MAX: Final = 512 << 10
+SUSPICIOUS_S: Final = 2.0
 METADATA_TRIES: Final = 3
 METADATA_PAUSE_S: Final = 0.1
 
@@ -123,8 +124,7 @@ class Producer:
             async with asyncio.timeout(self._call_timeout_s):
                 for batch in batches:
                     futures.append(await self._submit(batch))  # noqa: PERF401 - what was sent counts after a timeout, too
-                if futures:
-                    await asyncio.wait(futures)
+                await self._confirmed(batches, futures)
         except TimeoutError as error:
             raise _worst(batches, futures) or _stalled(batches, futures) from error
         except SinkError:
@@ -138,6 +138,20 @@ class Producer:
         if (worst := _worst(batches, futures)) is not None:
             raise worst
         return [future.result().offset for future in futures]
+
+    async def _confirmed(self, batches: Sequence[Batch], futures: "Sequence[asyncio.Future[Any]]") -> None:
+        """Wait for the batches. When that takes long, ask for the topics: a deleted one holds up its transaction as a
+        whole, without an error, and would cost all others the whole time limit.
+        """
+        _, pending = await asyncio.wait(futures, timeout=SUSPICIOUS_S)
+        if not pending:
+            return
+        await self._inner.client.force_metadata_update()
+        for topic in {batch.topic for batch in batches}:
+            count = self._partition_count(topic)
+            if isinstance(count, LaneBlockedError):
+                raise count
+        await asyncio.wait(futures)
 
     async def _submit(self, batch: Batch) -> "asyncio.Future[Any]":
         try:

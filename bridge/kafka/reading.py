@@ -22,6 +22,7 @@ from bridge.settings.models import Kafka
 
 LOOK_AGAIN_S: Final = 2.0
 RECORDS_MAX: Final = 500
+FETCH_WAIT_S: Final = 0.5
 _READABLE: Final = {"ok", "leaderless"}
 
 
@@ -45,7 +46,16 @@ class Incoming:
 class Reader:
     """Reads topics without a consumer group, so that nobody else's position moves."""
 
-    def __init__(self, kafka: Kafka, topics: Sequence[str], *, from_beginning: bool, committed: bool) -> None:
+    def __init__(
+        self,
+        kafka: Kafka,
+        topics: Sequence[str],
+        *,
+        from_beginning: bool,
+        committed: bool,
+        fetch_wait_s: float = FETCH_WAIT_S,
+    ) -> None:
+        """`fetch_wait_s` is how long the broker holds a question open that it has no records for."""
         self._kafka = kafka
         self._names = list(dict.fromkeys(topics))
         self._from_beginning = from_beginning
@@ -56,6 +66,7 @@ class Reader:
             isolation_level="read_committed" if committed else "read_uncommitted",
             enable_auto_commit=False,
             request_timeout_ms=int(kafka.request_timeout * 1000),
+            fetch_max_wait_ms=int(fetch_wait_s * 1000),
             # The control records of librdkafka's mock cluster have a wrong checksum, and TCP has one of its own.
             check_crcs=False,
         )

@@ -22,7 +22,7 @@ from bridge.errors import (
 from bridge.kafka.batches import Sizing, assemble
 from bridge.kafka.diagnosis import diagnose
 from bridge.kafka.positions import Found, Instance, PositionsTopic
-from bridge.kafka.producer import Producer
+from bridge.kafka.producer import METADATA_TRIES, Producer
 from bridge.kafka.security import client_options
 from bridge.model import Positions, Prepared
 from bridge.settings.models import Kafka
@@ -34,8 +34,8 @@ class Sink(Protocol):
     async def open(self, known_offset: int | None) -> Found | None:
         """Build a producer. Returns what Kafka knows of the positions, None where Kafka isn't asked."""
 
-    async def partition_counts(self, topics: Sequence[str]) -> dict[str, int | LaneBlockedError]:
-        """How many partitions each topic has, or why it can't take records."""
+    async def partition_counts(self, topics: Sequence[str], tries: int = ...) -> dict[str, int | LaneBlockedError]:
+        """How many partitions each topic has, or why it can't take records. What is unwell is asked for anew."""
 
     async def send(
         self,
@@ -83,9 +83,11 @@ class _ProducerSink:
             raise SinkUnavailableError(f"no connection to Kafka: {'; '.join(reasons)}") from error
         return producer
 
-    async def partition_counts(self, topics: Sequence[str]) -> dict[str, int | LaneBlockedError]:
+    async def partition_counts(
+        self, topics: Sequence[str], tries: int = METADATA_TRIES
+    ) -> dict[str, int | LaneBlockedError]:
         """How many partitions each topic has, or why it can't take records."""
-        return await self.producer.partition_counts(topics)
+        return await self.producer.partition_counts(topics, tries)
 
     async def close(self, *, healthy: bool) -> None:
         """Drop the producer."""

@@ -22,8 +22,6 @@ __all__ = ["Difference", "TopicState", "Topics", "merged", "report", "system_top
 
 VISIBLE_TRIES_MAX: Final = 100
 VISIBLE_PAUSE_S: Final = 0.05
-QUARANTINE_BYTES_MIN: Final = 4 << 20
-_ENVELOPE_BYTES: Final = 128 << 10  # headers of the request, list of problems, the batch's own frame
 _POSITIONS_SEGMENT_BYTES: Final = 16 << 20  # the segment in use is never compacted, and recovery may read all of it
 _ROOM_FOR_ONE_BROKER_AWAY: Final = 3
 
@@ -32,14 +30,12 @@ def system_topics(settings: Settings) -> list[TopicSpec]:
     """The topics that the bridge needs for itself: the quarantine, and the positions if they are kept on Kafka."""
     topics, kafka = settings.topics, settings.kafka
     retention_ms = None if topics.retention is None else int(topics.retention * 1000)
-    # The raw bytes of a body that is no text stand in a quarantine record as base64: 4 bytes for 3.
-    record_bytes = max(QUARANTINE_BYTES_MIN, settings.server.max_body * 4 // 3 + _ENVELOPE_BYTES)
     quarantine = TopicSpec(
         topics.quarantine,
         topics.partitions,
         topics.replication_factor,
         retention_ms,
-        {"max.message.bytes": str(record_bytes)},
+        {"max.message.bytes": str(settings.quarantine_bytes_max)},
     )
     if kafka.delivery != "exactly_once":
         return [quarantine]

@@ -61,6 +61,10 @@ def _source_name(value: Any) -> Any:
     return value
 
 
+QUARANTINE_BYTES_MIN = 4 << 20
+_QUARANTINE_ENVELOPE_BYTES = 128 << 10  # headers of the request, list of problems, the batch's own frame
+
+
 class Settings(Section):
     """The whole file."""
 
@@ -74,6 +78,11 @@ class Settings(Section):
     topics: Topics = Field(default_factory=Topics, description="event types to topics")
     duplicates: Duplicates = Field(default_factory=Duplicates, description="the window of duplicates")
     log: Log = Field(default_factory=Log, description="logs")
+
+    @property
+    def quarantine_bytes_max(self) -> int:
+        """How large a record of the quarantine topic may become: raw bytes that are no text stand in it as base64."""
+        return max(QUARANTINE_BYTES_MIN, self.server.max_body * 4 // 3 + _QUARANTINE_ENVELOPE_BYTES)
 
     def contradictions(self) -> Contradictions:
         """What spans sections. That needs the event types' names is checked when a file is loaded."""

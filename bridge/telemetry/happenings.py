@@ -81,9 +81,9 @@ class Telemetry(Voice):
         self.metrics.journal_failures.inc()
         self.log.error("journal.failed", error=error)
 
-    def window_shortened(self, share: float) -> None:
-        """Identities would take too much of the journal: only this share of the window of duplicates is remembered."""
-        self.once_a_while("duplicates.window_shortened", share=round(share, 3))
+    def window_shortened(self, seconds: float) -> None:
+        """Identities would take too much of the journal: only those of the last `seconds` are remembered."""
+        self.once_a_while("duplicates.window_shortened", seconds=round(seconds))
 
     # forwarding
 

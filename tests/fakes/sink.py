@@ -34,7 +34,7 @@ class ScriptedSink:
         self._refuse_when_down()
         return None
 
-    async def partition_counts(self, topics: Sequence[str]) -> dict[str, int | LaneBlockedError]:
+    async def partition_counts(self, topics: Sequence[str], tries: int = 1) -> dict[str, int | LaneBlockedError]:
         """Six partitions each."""
         self._refuse_when_down()
         return {t: LaneBlockedError(t, "missing", f"{t} is missing") if t in self.blocked else 6 for t in topics}

@@ -180,22 +180,25 @@ def test_an_event_that_kafka_refuses_is_quarantined_under_its_id() -> None:
     assert (found.outcome, found.reason, found.event_type) == ("quarantined", "refused_by_kafka", "message.read")
     assert key_of(found) == event(READ).id
     assert value_of(found)["problems"] == [{"pointer": "", "message": "MessageSizeTooLarge"}]
-    assert found.truncated
-    assert found.record is not None
-    assert len(found.record.value) <= 900_000
+    assert not found.truncated, "the quarantine topic takes more than others"
+    assert value_of(found)["raw"] == large.body.decode()
 
 
 def test_a_quarantine_record_that_kafka_refuses_as_well_is_cut_short() -> None:
     given = entry({**READ, "sent_text": "x" * 100_000})
     preparing = preparer()
-    cut = preparing.refused(given, preparing.prepare(given), "too large", truncate=True)
-    assert (cut.reason, cut.truncated) == ("refused_by_kafka", True)
-    broken = entry(b"x" * 100_000)
-    again = preparing.refused(broken, preparing.prepare(broken), "too large")
-    assert (again.reason, again.truncated) == ("not_json", True)
-    for prepared in (cut, again):
+    event, broken = preparing.prepare(given), entry(b"x" * 1_000_000)
+    whole = preparing.refused(given, event, "too large", times=1)
+    assert (whole.reason, whole.truncated) == ("refused_by_kafka", False)
+    for prepared, bytes_max in (
+        (preparing.refused(given, event, "too large", times=3), 16_384),
+        (preparing.refused(broken, preparing.prepare(broken), "too large", times=1), 900_000),
+        (preparing.refused(broken, preparing.prepare(broken), "too large", times=2), 16_384),
+        (preparing.refused(broken, preparing.prepare(broken), "too large", times=9), 16_384),
+    ):
+        assert prepared.truncated
         assert prepared.record is not None
-        assert len(prepared.record.value) <= 16_384
+        assert len(prepared.record.value) <= bytes_max
 
 
 def test_all_topics_that_can_be_sent_to_are_listed_with_how_they_are_made() -> None:

@@ -2,6 +2,7 @@
 
 from bridge.errors import LaneBlockedError
 from bridge.forward.lanes import Lanes
+from bridge.model import Positions
 
 
 def blocked(topic: str = "a", state: str = "missing") -> LaneBlockedError:
@@ -48,7 +49,7 @@ def test_a_lane_that_moved_is_due_at_once_until_it_is_at_the_front() -> None:
 def test_a_recovery_keeps_what_is_known_of_a_waiting_lane() -> None:
     lanes = Lanes(2, 8)
     lanes.block(blocked(), 1, 0.0)
-    lanes.restore({"a": 4, "b": 2}, 1.0)
+    lanes.restore(Positions(9, {"a": 4, "b": 2}), 1.0)
     assert lanes.positions() == {"a": 4, "b": 2}
     assert [lane.topic for lane in lanes.due(0.5)] == ["b"], "a waits on; b, known from the journal only, is tried"
 
@@ -56,5 +57,6 @@ def test_a_recovery_keeps_what_is_known_of_a_waiting_lane() -> None:
 def test_a_lane_found_blocked_by_a_batch_that_failed_stays_blocked() -> None:
     lanes = Lanes(2, 8)
     lanes.block(blocked(), 1, 0.0)
-    lanes.restore({}, 0.1)
+    lanes.restore(Positions(7), 0.1)
     assert lanes.is_behind("a")
+    assert lanes.positions() == {"a": 7}, "what was committed meanwhile counts: a position never goes back"
