@@ -4,7 +4,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.stamp-dev
 
-.PHONY: help setup demo test check format lock schemas bench clean
+.PHONY: help setup demo test check schemas format lock bench clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -25,11 +25,19 @@ demo: $(STAMP) ## run the main job and show it; KAFKA=host:port runs it on a rea
 test: $(STAMP) ## all tests; the real broker is found or started (see CONTRIBUTING.md)
 	$(BIN)/python -m pytest $(ARGS)
 
-check: $(STAMP) ## format, lint, types, layers, staleness of generated files
+check: $(STAMP) ## format, lint, types, layers, staleness of generated schemas
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python -m bridge.schemas.generate --check
+
+schemas: $(STAMP) ## make the generated files again: schemas, AsyncAPI, OpenAPI, tables in docs/
+	$(BIN)/python -m bridge.schemas.generate
+	$(BIN)/python -m bridge.ingress.openapi
+	$(BIN)/python -m bridge.settings.schema
+	$(BIN)/python -m bridge.settings.tables
+	$(BIN)/python -m tests.doc_pages
 
 format: $(STAMP) ## format and fix what can be fixed
 	$(BIN)/ruff format .
@@ -40,6 +48,9 @@ lock: $(STAMP) ## resolve the requirements again, with hashes
 	$(BIN)/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras --no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-header -o requirements/runtime.txt pyproject.toml
 	$(BIN)/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras --no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-header --extra demo -o requirements/demo.txt pyproject.toml
 	$(BIN)/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras --no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-header --extra dev -o requirements/dev.txt pyproject.toml requirements/build.in
+
+bench: $(STAMP) ## measure beside a bare handler (see bench/README.md)
+	$(BIN)/python -m bench.ingress $(ARGS)
 
 clean: ## remove what was built
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -13,11 +13,13 @@ from urllib.parse import quote
 import orjson
 
 from bridge.catalogue.definition import SCHEMA_VERSION
+from bridge.catalogue.table import TABLE
 from bridge.catalogue.times import utc_text
 from bridge.model import Contact, Event, Record
 
 Format = Literal["cloudevents-binary", "cloudevents-structured", "plain"]
-Headers = tuple[tuple[str, bytes], ...]
+Header = tuple[str, bytes]
+Headers = tuple[Header, ...]
 
 JSON = "application/json"
 CLOUDEVENT_JSON = "application/cloudevents+json; charset=utf-8"
@@ -75,7 +77,8 @@ def envelope(event: Event) -> dict[str, Any]:
     out["data"] = event.data
     if event.notes:
         out["notes"] = event.notes
-    out["raw"] = orjson.Fragment(event.raw)
+    if event.raw:
+        out["raw"] = orjson.Fragment(event.raw)
     return out
 
 
@@ -94,7 +97,7 @@ class Encoder:
         self._structured = record_format == "cloudevents-structured"
         self._binary = record_format == "cloudevents-binary"
         # One row per source and event type, so it is bounded by the configuration and the table.
-        self._static: dict[tuple[str, str], Headers] = {}
+        self._static: dict[tuple[str, str], tuple[Header, Header, Headers]] = {}
 
     def record(self, event: Event, topic: str, key: bytes, extra: Headers = ()) -> Record:
         """The record of an event. `extra` are further headers: the trace, marks of the bridge."""
@@ -108,17 +111,18 @@ class Encoder:
     def _attributes(self, event: Event) -> Headers:
         static = self._static.get((event.source, event.type))
         if static is None:
+            schema = (("ce_dataschema", schema_uri(event.type).encode()),) if event.type in TABLE else ()
             static = self._static[event.source, event.type] = (
                 ("ce_type", ce_type(event.type).encode()),
                 ("ce_source", ce_source(event.source).encode()),
-                ("ce_dataschema", schema_uri(event.type).encode()),
+                (*schema, _CONTENT_TYPE),
             )
-        kind, source, schema = static
+        kind, source, rest = static
         subject = event.session_id
         head = (_SPECVERSION, ("ce_id", event.id.encode()), kind, source, ("ce_time", event.occurred_at.encode()))
         if subject is None:
-            return (*head, schema, _CONTENT_TYPE)
-        return (*head, ("ce_subject", _attribute(subject).encode()), schema, _CONTENT_TYPE)
+            return (*head, *rest)
+        return (*head, ("ce_subject", _attribute(subject).encode()), *rest)
 
     def _as_cloudevent(self, event: Event, extra: Headers) -> bytes:
         out: dict[str, Any] = {
@@ -130,7 +134,8 @@ class Encoder:
         }
         if event.session_id is not None:
             out["subject"] = _attribute(event.session_id)
-        out["dataschema"] = schema_uri(event.type)
+        if event.type in TABLE:  # a type of the configuration's own has no schema
+            out["dataschema"] = schema_uri(event.type)
         out["datacontenttype"] = JSON
         out |= {name: value.decode() for name, value in extra if name in ("traceparent", "tracestate")}
         out["data"] = envelope(event)

@@ -1,9 +1,9 @@
 """Why a webhook becomes what it becomes: every decision on its way, for people. Needs no Kafka and no journal.
 
-Pure: settings, a path or hint, headers and a body in; an explanation out.
+Pure: settings, a path or hint, headers and a body in (or a quarantine record); an explanation out.
 """
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from bridge.body import NotJson, decode
@@ -11,13 +11,15 @@ from bridge.catalogue import HINTS, TABLE
 from bridge.catalogue.classify import NOTHING, Classification, evidence_in
 from bridge.catalogue.identity import Basis, IdRule
 from bridge.catalogue.notes import meaning
+from bridge.catalogue.table import UNKNOWN
 from bridge.credentials import Denied, Facts, Headers
 from bridge.errors import BridgeError, ExitCode
 from bridge.ingress.routes import Routes, Target
 from bridge.kafka.partitioner import partition_of
 from bridge.model import Entry, Event, Problem, Rejected
-from bridge.normalize import examine
 from bridge.prepare import Preparer, key_kind_of
+from bridge.quarantine import Returned
+from bridge.remedies import remedies, since_then
 from bridge.settings.models import Settings
 
 ENTRY_ID = 0
@@ -26,6 +28,12 @@ ENTRY_ID = 0
 
 class UnknownTargetError(BridgeError):
     """No source has this path, or the hint does not say which of several sources is meant."""
+
+    exit_code = ExitCode.USAGE
+
+
+class IncompleteRecordError(BridgeError):
+    """A quarantine record that holds less than the body."""
 
     exit_code = ExitCode.USAGE
 
@@ -44,7 +52,10 @@ class Request:
 @dataclass(frozen=True, slots=True, repr=False)  # it may hold secrets and phones
 class Explanation:
     """Every decision. What was not reached is None; `partition` also when the number of partitions isn't known, and
-    `granted` when no credentials were given to judge."""
+    `granted` when no credentials were given to judge.
+
+    `remedies` say what would make an event of what is none; `before` what a quarantine record said.
+    """
 
     source: str
     hint: str
@@ -68,6 +79,8 @@ class Explanation:
     partitions: int | None
     headers: tuple[tuple[str, str], ...]
     value: bytes
+    remedies: tuple[str, ...]
+    before: str = ""
 
     def as_json(self) -> dict[str, Any]:
         """The same for programs, without `value`, which is JSON text already."""
@@ -87,10 +100,36 @@ def explain(settings: Settings, request: Request, now_ms: int, *, partitions: in
     credentials, granted = _credentials(target, query, request, now_ms)
     headers = target.route.keeper.keep(_first_values(request.headers))
     entry = Entry(ENTRY_ID, now_ms, target.route.source, target.hint, headers, request.body)
+    return _followed(settings, entry, credentials, granted, partitions)
+
+
+def explain_record(settings: Settings, returned: Returned, *, partitions: int | None = None) -> Explanation:
+    """Follow what a quarantine record holds, by today's version and configuration.
+
+    Raises IncompleteRecordError where the record holds less than the body.
+    """
+    if not returned.complete:
+        raise IncompleteRecordError(
+            f"the record holds less than the body's {returned.raw_bytes} bytes; the journal {returned.journal_id} may "
+            f"have them: treble-bridge journal show PATH {returned.entry.id} --raw"
+        )
+    by = f" by version {returned.bridge}" if returned.bridge else ""
+    found = _followed(settings, returned.entry, "held when it arrived: it is in the quarantine", None, partitions)
+    prepared = Preparer(settings, "").prepare(returned.entry)
+    return replace(
+        found,
+        before=f"{returned.reason}{by}: " + "; ".join(f"{p.pointer or 'body'}: {p.message}" for p in returned.problems),
+        remedies=(*since_then(returned, prepared), *found.remedies),
+    )
+
+
+def _followed(
+    settings: Settings, entry: Entry, credentials: str, granted: bool | None, partitions: int | None
+) -> Explanation:
     preparer = Preparer(settings, "")
     prepared = preparer.prepare(entry)
-    decided, result = _OUR_FAULT if prepared.reason == "internal_error" else examine(entry, preparer.zone(entry.source))
-    value = _value_of(request.body)
+    decided, result = _OUR_FAULT if prepared.reason == "internal_error" else preparer.examine(entry)
+    value = _value_of(entry.body)
     event = result if isinstance(result, Event) else None
     key_kind, key = key_kind_of(event, preparer.destinations[event.type]) if event else (None, None)
     record = prepared.record
@@ -118,6 +157,7 @@ def explain(settings: Settings, request: Request, now_ms: int, *, partitions: in
         partitions=count,
         headers=tuple((name, text.decode()) for name, text in record.headers) if record else (),
         value=record.value if record else b"",
+        remedies=remedies(preparer, entry, prepared) if prepared.outcome == "quarantined" else (),
     )
 
 
@@ -190,4 +230,4 @@ def _value_of(body: bytes) -> Any:
 
 
 def _basis(event: Event, value: Any) -> Basis:
-    return IdRule(event.type, TABLE[event.type].identity).basis(value)
+    return IdRule(event.type, TABLE.get(event.type, TABLE[UNKNOWN]).identity).basis(value)

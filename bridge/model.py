@@ -113,8 +113,8 @@ class Prepared(NamedTuple):
 
     `topic` names the lane; `record` is None when the route says `drop`. `identity` (16 bytes) is what the window of
     duplicates remembers; None for quarantined entries, which are never dropped as duplicates. `outcome` is
-    "forwarded", "quarantined" or "dropped"; `reason` says why it was quarantined. `truncated`: the record holds only
-    the first bytes of the body, so the journal must keep the entry.
+    "forwarded", "quarantined", "dropped" or "duplicate" (forwarded, with a mark); `reason` says why it was quarantined.
+    `truncated`: the record holds only the first bytes of the body, so the journal must keep the entry.
     """
 
     entry_id: int

@@ -14,11 +14,12 @@ from bridge.catalogue.classify import NOTHING, Classification, classify
 from bridge.catalogue.definition import EventType, Field
 from bridge.catalogue.identity import IdRule, split, treble_id
 from bridge.catalogue.phones import CONTACT_FIELDS, read_contact
-from bridge.catalogue.reading import Reading
+from bridge.catalogue.reading import MORE_NOTES, Reading, note_kind
 from bridge.catalogue.session_keys import read_session_keys
 from bridge.catalogue.shapes import Read, number_text
-from bridge.catalogue.table import TABLE
+from bridge.catalogue.table import HINTS, TABLE, UNKNOWN
 from bridge.catalogue.times import utc_text
+from bridge.mapping import Mapper, Rule
 from bridge.model import Contact, Entry, Event, Problem, Rejected
 
 DEPTH_MAX = 200
@@ -34,8 +35,13 @@ def normalize(entry: Entry, timezone: dt.tzinfo) -> Event | Rejected:
     return examine(entry, None if str(timezone) == "UTC" else timezone)[1]
 
 
-def examine(entry: Entry, zone: dt.tzinfo | None) -> tuple[Classification, Event | Rejected]:
-    """The event of an entry, and what decided its type. `zone` None is UTC, and quicker."""
+def examine(
+    entry: Entry, zone: dt.tzinfo | None, mapper: Mapper | None = None
+) -> tuple[Classification, Event | Rejected]:
+    """The event of an entry, and what decided its type. `zone` None is UTC, and quicker.
+
+    `mapper` knows the event types of the configuration.
+    """
     text: bytes = entry.body
     notes: tuple[str, ...] = ()
     try:
@@ -49,11 +55,41 @@ def examine(entry: Entry, zone: dt.tzinfo | None) -> tuple[Classification, Event
         what = "an array, but a webhook is one object" if type(value) is list else "no JSON object"
         return NOTHING, Rejected("not_object", (Problem("", f"the body is {what}"),))
     decided = classify(value, entry.hint)
+    if mapper is not None and (decided.event_type in _UNDECIDED or decided.evidence == "hint"):
+        rule = mapper.find(value)
+        if rule is not None:
+            return _mapped(rule, entry, value, text, Reading(zone, notes))
     if decided.event_type is None:
         return decided, Rejected("unclassified", (Problem("", _unclassified(entry.hint)),))
     if decided.evidence == "hint" and _too_deep(value, text):
         return decided, Rejected("invalid", (_TOO_DEEP,))
     return decided, _FORMS[decided.event_type].read(entry, value, text, Reading(zone, notes))
+
+
+_UNDECIDED = (None, UNKNOWN)
+_OF_FIELDS = ("unknown_field", MORE_NOTES)
+
+
+def _mapped(
+    rule: Rule, entry: Entry, value: dict[str, Any], text: bytes, reading: Reading
+) -> tuple[Classification, Event | Rejected]:
+    """An event of a type that only the configuration knows: read as an unknown one, its data the body as it is.
+
+    So its id is the same before and after the configuration knows it. Which of its fields are known is nobody's claim.
+    """
+    decided = Classification(rule.name, rule.evidence, entry.hint in HINTS)
+    if _too_deep(value, text):
+        return decided, Rejected("invalid", (_TOO_DEEP,))
+    event = _FORMS[UNKNOWN].read(entry, value, text, reading)
+    if isinstance(event, Rejected):
+        return decided, event
+    key = rule.key_of(value)
+    return decided, event._replace(
+        type=rule.name,
+        data=value,
+        key_fields=event.key_fields if key is None else {**event.key_fields, "path": key},
+        notes=tuple(note for note in event.notes if note_kind(note) not in _OF_FIELDS),
+    )
 
 
 _NOT_JSON = {

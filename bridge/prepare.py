@@ -11,10 +11,13 @@ from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
 from bridge import quarantine
-from bridge.catalogue import TABLE, KeyKind
+from bridge.catalogue import TABLE
+from bridge.catalogue.classify import Classification
 from bridge.envelope import Encoder, Headers, trace_headers
+from bridge.mapping import Mapper
 from bridge.model import Entry, Event, Prepared, Problem, Rejected, TopicSpec
 from bridge.normalize import examine
+from bridge.privacy import Redaction
 from bridge.settings.models import Route, Settings, Topics
 
 UNCLASSIFIED = "unclassified"
@@ -27,18 +30,23 @@ _HEADROOM_BYTES = 64 << 10  # of the topic's limit, for key, headers and the bat
 _CUT_BYTES = (quarantine.VALUE_BYTES_MAX, 16_384)
 """How large a quarantine record may be that was refused once (what brokers take by default), and twice."""
 
-_KEY_FALLBACKS: tuple[KeyKind, ...] = ("session", "phone", "event_id")
+_KEY_FALLBACKS = ("session", "phone", "event_id")
+_KEY_KINDS = ("session", "phone", "template", "event_id")
 _DUPLICATE = ("treble_duplicate", b"true")
 _TRACE_MARK, _REPLAY_MARK = b"traceparent", REPLAY_FIELD.encode()
 
 
 @dataclass(frozen=True, slots=True)
 class Destination:
-    """Where the events of one type go: the topic, and what the key is, the first of `key_kinds` that an event has."""
+    """Where the events of one type go: the topic, and what the key is, the first of `key_kinds` that an event has.
+
+    `redaction` hides what may not be stored there.
+    """
 
     topic: str
-    key_kinds: tuple[KeyKind, ...]
+    key_kinds: tuple[str, ...]
     drop: bool
+    redaction: Redaction | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,18 +67,28 @@ class Preparer:
         self._journal_id = journal_id
         self._quarantine = settings.topics.quarantine
         self._whole_bytes_max = settings.quarantine_bytes_max - _HEADROOM_BYTES
-        self._settings = settings.topics
+        self._settings = settings.routing
         self._encoder = Encoder(settings.kafka.format)
-        self.destinations: Mapping[str, Destination] = {name: _destination(settings.topics, name) for name in TABLE}
+        self.destinations: Mapping[str, Destination] = {
+            name: _destination(settings, name) for name in [*TABLE, *settings.events]
+        }
+        self._mapped = settings.events.keys()
+        self._mapper = Mapper(settings.events) if settings.events else None
         self._zones = {
             name: None if source.timezone == "UTC" else ZoneInfo(source.timezone)
             for name, source in settings.sources.items()
         }
         self.marks_duplicates = settings.duplicates.action == "mark"
+        hidden = settings.privacy.of(self._quarantine)
+        self._quarantines_raw = hidden is None or hidden.keeps_raw
 
     def zone(self, source: str) -> dt.tzinfo | None:
         """The zone of a source's times that have none; None is UTC, also for a source that is no longer configured."""
         return self._zones.get(source)
+
+    def examine(self, entry: Entry) -> tuple[Classification, Event | Rejected]:
+        """What the entry is, and what decided it. May raise: `prepare` doesn't."""
+        return examine(entry, self._zones.get(entry.source), self._mapper)
 
     def prepare(self, entry: Entry) -> Prepared:
         """Make an entry ready. Never raises: what our own code can't handle goes to the quarantine as well."""
@@ -99,7 +117,7 @@ class Preparer:
         if prepared.record is None:
             return prepared
         headers = (*prepared.record.headers, _DUPLICATE)
-        return prepared._replace(record=prepared.record._replace(headers=headers))
+        return prepared._replace(record=prepared.record._replace(headers=headers), outcome="duplicate")
 
     def topics(self) -> Mapping[str, TopicSpec]:
         """Every topic that this configuration can send to, by name. Without the positions topic."""
@@ -113,7 +131,7 @@ class Preparer:
         return {topic: _spec(self._settings, topic, sharing) for topic, sharing in routes.items()}
 
     def _prepare(self, entry: Entry) -> Prepared:
-        decided, result = examine(entry, self._zones.get(entry.source))
+        decided, result = examine(entry, self._zones.get(entry.source), self._mapper)
         if isinstance(result, Rejected):
             return self._quarantined(
                 entry, result.reason, result.problems, decided.event_type, hint_conflict=decided.hint_conflict
@@ -132,7 +150,10 @@ class Preparer:
                 hint_conflict=decided.hint_conflict,
             )
         extras = _extras(entry.headers) if entry.headers else _NO_EXTRAS
-        record = self._encoder.record(result, destination.topic, key_of(result, destination).encode(), extras.headers)
+        shown = result
+        if destination.redaction is not None:
+            shown = destination.redaction.event(result, whole_body=result.type in self._mapped)
+        record = self._encoder.record(shown, destination.topic, key_of(result, destination).encode(), extras.headers)
         return Prepared(
             entry.id,
             entry.received_at_ms,
@@ -167,6 +188,7 @@ class Preparer:
             event_type=known,
             extra=_extras(entry.headers).headers if entry.headers else (),
             value_bytes_max=_CUT_BYTES[min(cut, len(_CUT_BYTES)) - 1] if cut else self._whole_bytes_max,
+            with_raw=self._quarantines_raw,
         )
         return Prepared(
             entry.id,
@@ -183,7 +205,7 @@ class Preparer:
         )
 
     def _event_id(self, entry: Entry) -> str:
-        _, result = examine(entry, self._zones.get(entry.source))
+        _, result = self.examine(entry)
         return result.id if isinstance(result, Event) else ""
 
 
@@ -192,12 +214,12 @@ def key_of(event: Event, destination: Destination) -> str:
     return key_kind_of(event, destination)[1]
 
 
-def key_kind_of(event: Event, destination: Destination) -> tuple[KeyKind, str]:
+def key_kind_of(event: Event, destination: Destination) -> tuple[str, str]:
     """What became the key, and its value."""
     for kind in destination.key_kinds:
         key = event.key_fields.get(kind)
         if key:
-            return kind, key
+            return kind, key if destination.redaction is None else destination.redaction.key(kind, key)
     return "event_id", event.id
 
 
@@ -206,12 +228,16 @@ def identity(event: Event) -> bytes:
     return hashlib.sha256(f"{event.source}\0{event.type}\0{event.id}".encode()).digest()[:16]
 
 
-def _destination(topics: Topics, event_type: str) -> Destination:
+def _destination(settings: Settings, event_type: str) -> Destination:
+    topics = settings.routing
     route = topics.map.get(event_type)
-    kind = (route.key if isinstance(route, Route) else None) or TABLE[event_type].key
+    own = settings.events.get(event_type)
+    key = (own.key or "session") if own else TABLE[event_type].key
+    kind = (route.key if isinstance(route, Route) else None) or (key if key in _KEY_KINDS else "path")
     kinds = (kind, *(fallback for fallback in _KEY_FALLBACKS if fallback != kind))
     topic = topics.topic_of(event_type)
-    return Destination(topic or "", kinds, drop=topic is None)
+    redaction = None if topic is None else Redaction.of(settings.privacy, topic)
+    return Destination(topic or "", kinds, topic is None, redaction)
 
 
 def _spec(topics: Topics, name: str, routes: Sequence[Route]) -> TopicSpec:

@@ -4,19 +4,24 @@ The value is JSON:
 
     {"id": …, "reason": one of REASONS, "problems": [{"pointer": JSON pointer, "message": …}], "event_type": … if known,
      "journal_id": …, "entry_id": …, "received_at": …, "source": …, "hint": …, "headers": {…},
-     "raw": text or base64, "raw_encoding": "utf-8" | "base64", "raw_bytes": size of the body, "truncated": bool}
+     "raw": text or base64, "raw_encoding": "utf-8" | "base64", "raw_bytes": size of the body, "truncated": bool,
+     "bridge": version}
 
 A record that would be too large for Kafka carries the body's first bytes; the journal then keeps the whole entry.
+Where the configuration says that bodies may not be stored, `raw` is empty; the journal then keeps the entry as any.
 """
 
 import base64
+import datetime as dt
 import hashlib
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import orjson
 
 from bridge.catalogue.times import utc_text
 from bridge.model import Entry, Problem, Record
+from bridge.version import VERSION
 
 REASONS = ("not_json", "not_object", "unclassified", "invalid", "refused_by_kafka", "internal_error")
 
@@ -49,8 +54,12 @@ def record(
     event_type: str | None = None,
     extra: tuple[tuple[str, bytes], ...] = (),
     value_bytes_max: int = VALUE_BYTES_MAX,
+    with_raw: bool = True,
 ) -> Quarantined:
-    """The record of an entry that is no event. `event_id` is its key, where the event has one."""
+    """The record of an entry that is no event. `event_id` is its key, where the event has one.
+
+    Without `with_raw` it says nothing of the body but its size; that is not what `truncated` of the result means.
+    """
     key = event_id or body_id(entry.source, entry.body)
     head: dict[str, Any] = {
         "id": key,
@@ -67,12 +76,64 @@ def record(
         "received_at": utc_text(entry.received_at_ms),
         "source": entry.source,
         "hint": entry.hint,
+        "bridge": VERSION,
     }
     if fields := header_fields(entry.headers):
         head["headers"] = fields
-    value, truncated = _fitting(head, entry.body, value_bytes_max)
+    if with_raw:
+        value, truncated = _fitting(head, entry.body, value_bytes_max)
+    else:
+        value, truncated = _value(head, entry.body, 0), False
     headers = (("content-type", b"application/json"), ("treble_reason", reason.encode()), *extra)
     return Quarantined(Record(topic, key.encode(), value, headers, entry.received_at_ms), truncated)
+
+
+@dataclass(frozen=True, slots=True, repr=False)  # it holds what people said
+class Returned:
+    """A record read back: the entry that it was made of, and what was said of it then.
+
+    `complete` is False where the record holds less than the body: there is nothing to try again with. `bridge` is the
+    version that made it, "" before versions were noted.
+    """
+
+    id: str
+    entry: Entry
+    reason: str
+    problems: tuple[Problem, ...]
+    event_type: str | None
+    journal_id: str
+    raw_bytes: int
+    complete: bool
+    bridge: str
+
+
+def read_back(value: bytes) -> Returned:
+    """The record whose value this is. Raises ValueError, without what stands in it, for what is none."""
+    try:
+        held = orjson.loads(value)
+        raw = base64.b64decode(held["raw"]) if held["raw_encoding"] == "base64" else held["raw"].encode()
+        received_at = dt.datetime.fromisoformat(held["received_at"])
+        entry = Entry(
+            int(held["entry_id"]),
+            round(received_at.timestamp() * 1000),
+            str(held["source"]),
+            str(held["hint"]),
+            orjson.dumps(held["headers"]) if "headers" in held else b"",
+            raw,
+        )
+        return Returned(
+            str(held["id"]),
+            entry,
+            str(held["reason"]),
+            tuple(Problem(str(one["pointer"]), str(one["message"])) for one in held["problems"]),
+            held.get("event_type"),
+            str(held["journal_id"]),
+            int(held["raw_bytes"]),
+            not held["truncated"] and len(raw) == int(held["raw_bytes"]),
+            str(held.get("bridge", "")),
+        )
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise ValueError("no record of the quarantine topic") from error
 
 
 def header_fields(headers: bytes) -> dict[str, Any]:

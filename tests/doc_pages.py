@@ -3,20 +3,25 @@
 A part stands between `<!-- NAME: made by … -->` and `<!-- end of NAME -->`; everything outside is written by hand.
 """
 
+import ast
+import re
 from collections.abc import Callable, Iterator, Mapping
+from configparser import ConfigParser
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Final
+
+import click
 
 from bridge.catalogue import TABLE
-from bridge.catalogue.definition import EventType, Evidence
-from bridge.catalogue.schema import data_schema
-from bridge.cli import EXIT_CODES
+from bridge.cli import COMMANDS, EXIT_CODES, cli
 from bridge.errors import ExitCode
 from bridge.telemetry.events import EVENTS
 from bridge.telemetry.metrics import describe
+from tests.doc_events import event_types, required, told_by
 
 DOCS: Final = Path(__file__).parent.parent / "docs"
+BRIDGE: Final = DOCS.parent / "bridge"
 
 RESTART: Final[Mapping[ExitCode, str]] = MappingProxyType(
     {
@@ -42,13 +47,6 @@ def catalogue() -> Iterator[str]:
         yield f"| `{event_type.treble}` | {' | '.join(cells)} | {event_type.key} | {required(event_type)} |"
 
 
-def event_types() -> Iterator[str]:
-    """A section for each event type."""
-    for event_type in TABLE.values():
-        yield from _section(event_type)
-        yield ""
-
-
 def metrics() -> Iterator[str]:
     """One row for each metric, by the name that a scrape shows."""
     yield "| metric | type | labels | meaning |\n|---|---|---|---|"
@@ -71,11 +69,67 @@ def exit_codes() -> Iterator[str]:
         yield f"| {int(code)} | {meaning} | {RESTART[code]} |"
 
 
+def commands() -> Iterator[str]:
+    """One row for each command, groups left out."""
+    yield "| command | does |\n|---|---|"
+    for name in COMMANDS:
+        yield from _commands(("treble-bridge", name), cli)
+
+
+def _commands(path: tuple[str, ...], group: click.Group) -> Iterator[str]:
+    command = group.get_command(click.Context(group), path[-1])
+    if isinstance(command, click.Group):
+        for name in command.list_commands(click.Context(command)):
+            yield from _commands((*path, name), command)
+    elif command is not None:
+        yield f"| `{' '.join(path)}` | {_first_sentence(command.help)} |"
+
+
+def file_map() -> Iterator[str]:
+    """One row for each package and module of the program, the highest layer first."""
+    yield "| package or module | is | |\n|---|---|---|"
+    pure = _contracts()["importlinter:contract:pure"]["source_modules"].split()
+    modules = [name for line in _layers() for name in line.split(" | ")]
+    for name in ["__init__", *modules]:
+        path = BRIDGE / name / "__init__.py"
+        shown = f"bridge/{name}/" if path.exists() else f"bridge/{name}.py"
+        docstring = ast.get_docstring(ast.parse((path if path.exists() else BRIDGE / f"{name}.py").read_text("utf-8")))
+        yield f"| `{shown}` | {_first_sentence(docstring)} | {'pure' if f'bridge.{name}' in pure else ''} |"
+
+
+def layers() -> Iterator[str]:
+    """The layers that import-linter checks, a line each."""
+    yield "\n".join(["```text", *(line.replace("|", "·") for line in _layers()), "```"])
+
+
+def _layers() -> list[str]:
+    lines = _contracts()["importlinter:contract:layers"]["layers"].split("\n")
+    return [line.strip() for line in lines if line.strip()]
+
+
+def _contracts() -> ConfigParser:
+    contracts = ConfigParser()
+    contracts.read(BRIDGE.parent / ".importlinter", encoding="utf-8")
+    return contracts
+
+
+def _first_sentence(text: str | None) -> str:
+    """The first paragraph as one line; of that, what stands before the first full stop."""
+    paragraph = " ".join((text or "").split("\n\n")[0].split())
+    return re.split(r"\.(?: |$)", paragraph)[0] + "."
+
+
 PARTS: Final[Mapping[str, Mapping[str, Callable[[], Iterator[str]]]]] = MappingProxyType(
     {
+        "architecture.md": {"file map": file_map, "layers": layers},
         "contract.md": {"catalogue": catalogue},
         "events.md": {"event types": event_types},
-        "operations.md": {"metrics": metrics, "log events": log_events, "exit codes": exit_codes},
+        "operations.md": {
+            "commands": commands,
+            "metrics": metrics,
+            "log events": log_events,
+            "exit codes": exit_codes,
+        },
     }
 )
 """Page → its parts by name."""
@@ -92,88 +146,6 @@ def with_parts(page: str, parts: Mapping[str, Callable[[], Iterator[str]]]) -> s
         text = "\n".join(make()).strip()
         page = f"{before}{begin}\n\n{text}\n\n{end}{after}"
     return page
-
-
-def told_by(event_type: EventType) -> str:
-    """What in a body, or in its URL, says that it is of this type."""
-    if event_type.family.name == "unknown":
-        return "any other `event_type`"
-    if event_type.family.name == "global":
-        evidence = f"`event_type` = `{event_type.treble}`"
-    else:
-        evidence = ", or ".join(map(_evidence, sorted(event_type.evidence, key=lambda each: -each.rank)))
-    return f"{evidence}; else the hint {' '.join(f'`{hint}`' for hint in event_type.hints)}"
-
-
-def required(event_type: EventType) -> str:
-    """What a body must have, or it goes to the quarantine."""
-    paths = [field.path for field in event_type.fields if field.required]
-    if event_type.family.session_required:
-        paths = [event_type.family.session[0], *paths]
-    names = [f"`{path}`" for path in paths]
-    if event_type.identity.fallback == "reject":
-        combinations = (" with ".join(f"`{path}`" for path in one) for one in event_type.identity.enough)
-        names.append(", or ".join(["`event_id`", *combinations]))
-    return "; ".join(names) or "nothing"
-
-
-def _section(event_type: EventType) -> Iterator[str]:
-    name = event_type.name
-    yield f"## `{name}`\n"
-    yield f"{event_type.fires}\n"
-    yield f"- at Treble: `{event_type.treble}`. {event_type.configured}"
-    yield f"- told by: {told_by(event_type)}"
-    yield f"- default topic: `treble.{name}`, default key: {event_type.key}"
-    yield f"- happened at: {_moment(event_type)}"
-    yield f"- id: {_id(event_type)}"
-    yield f"- required: {required(event_type)}\n"
-    yield "| in `data` | is | meaning | sent as |\n|---|---|---|---|"
-    properties: dict[str, Any] = data_schema(event_type)["properties"]
-    sent_as = {field.name: field.path for field in event_type.fields}
-    for field, schema in properties.items():
-        yield from _rows(field, schema, f"`{sent_as[field]}`")
-
-
-def _evidence(evidence: Evidence) -> str:
-    fields = " and ".join(f"`{field}`" for field in evidence.fields)
-    if evidence.equals is not None:
-        return f"{fields} = `{evidence.equals}`"
-    return fields + "".join(f" without `{field}`" for field in evidence.without)
-
-
-def _moment(event_type: EventType) -> str:
-    paths = {field.name: field.path for field in event_type.fields}
-    return ", else ".join([*(f"`{paths[name]}`" for name in event_type.own_time), "the time of arrival"])
-
-
-def _id(event_type: EventType) -> str:
-    fields = ", ".join(f"`{path}`" for path in event_type.identity.fields)
-    if not event_type.identity.enough:
-        return f"`event_id`, else a hash of source, type, {fields} and the whole body"
-    whole = ""
-    if event_type.identity.fallback == "body":
-        needed = " or ".join(" and ".join(f"`{path}`" for path in one) for one in event_type.identity.enough)
-        whole = f"; without {needed}, of the whole body too"
-    return f"`event_id`, else a hash of source, type, {fields}{whole}"
-
-
-def _rows(field: str, schema: dict[str, Any], sent_as: str) -> Iterator[str]:
-    meaning = schema.get("description", "")
-    if known := schema.get("examples"):
-        meaning += f" Seen: {', '.join(f'`{value}`' for value in known)}."
-    yield f"| `{field}` | {_kind(schema)} | {meaning} | {sent_as} |"
-    inner = schema.get("items", schema)
-    name = f"{field}[]" if "items" in schema else field
-    for member, below in inner.get("properties", {}).items():
-        yield from _rows(f"{name}.{member}", below, "")
-
-
-def _kind(schema: dict[str, Any]) -> str:
-    if schema.get("format") == "date-time":
-        return "time"
-    if schema["type"] == "array":
-        return f"list of {_kind(schema['items'])}s"
-    return "text" if schema["type"] == "string" else str(schema["type"])
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ MEANINGS: Mapping[str, str] = {
     "cellphone_was_international": "the number had a plus of its own, so it is complete without country_code",
     "country_code_had_00": "the country code began with 00 in place of a plus",
     "phone_not_e164": "the parts make no E.164 number, so `phone` is left out",
+    "phone_not_in_plan": "the numbering plan of the phone's country has no such number; nothing was changed",
     "user_session_keys_was_object": "session keys came as an object, not as a list of pairs",
     "session_key_without_name": "a session key had no name; it is left out",
     "session_key_without_value": "a session key had no value; it is left out",

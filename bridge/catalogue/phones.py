@@ -1,11 +1,15 @@
 """A person's phone out of `country_code` and `cellphone`: E.164 with its parts, nothing guessed.
 
+A number that its country's numbering plan does not have is noted, and passed on as it is: plans change, and metadata
+ages.
+
 National quirks are not rewritten. Mexico's mobile numbers travel with and without a 1 after 52, Argentina's with and
 without a 9 after 54; for those, the other spelling is in `phone_variants`, so that consumers can match.
 """
 
 from typing import Any
 
+from bridge.catalogue.plans import in_plan
 from bridge.catalogue.reading import Reading, sent_as
 from bridge.catalogue.shapes import number_text
 from bridge.model import Contact
@@ -16,6 +20,7 @@ _PLUS_CODES = {f"+{code}": str(code) for code in range(1, 1000)}
 _MOBILE_MARKS = {"52": "1", "54": "9"}
 _NATIONAL_DIGITS = 10  # of Mexico and Argentina, without the mark
 _E164_DIGITS_MAX = 15
+_NOT_IN_PLAN = "phone_not_in_plan"
 _SEPARATORS = str.maketrans("", "", " \u00a0-.()/\t")
 
 
@@ -27,6 +32,8 @@ def read_contact(holder: dict[str, Any], reading: Reading) -> Contact | None:
         if code is not None and len(code) + len(cell_sent) <= _E164_DIGITS_MAX:
             if len(cell_sent) > _NATIONAL_DIGITS or code in _MOBILE_MARKS:
                 return _contact(code, cell_sent, reading)
+            if not in_plan(code, cell_sent):
+                reading.note(_NOT_IN_PLAN)
             return Contact(f"+{code}{cell_sent}", code, cell_sent)
     return _read_unusual(code_sent, cell_sent, reading)
 
@@ -35,6 +42,9 @@ def _contact(code: str, national: str, reading: Reading) -> Contact:
     if len(national) > _NATIONAL_DIGITS and national.startswith(code):
         reading.note("cellphone_may_have_country_code")
     variants = _variants(code, national) if code in _MOBILE_MARKS else ()
+    # Plans know only one of the two spellings of a mobile number in Mexico.
+    if not in_plan(code, national) and not any(in_plan("", number[1:]) for number in variants):
+        reading.note(_NOT_IN_PLAN)
     return Contact(f"+{code}{national}", code, national, variants)
 
 
@@ -67,6 +77,8 @@ def _read_unusual(code_sent: Any, cell_sent: Any, reading: Reading) -> Contact |
         reading.note("phone_not_e164")
         return Contact(None, code, national)
     if code is None or whole is national:
+        if not in_plan("", whole):
+            reading.note(_NOT_IN_PLAN)
         return Contact(f"+{whole}", code, national)
     return _contact(code, national, reading)
 

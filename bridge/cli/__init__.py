@@ -24,6 +24,7 @@ COMMANDS: Final[Mapping[str, str]] = MappingProxyType(
         "send": "Send sample webhooks to a bridge.",
         "tail": "Show events as they come out on Kafka.",
         "topics": "List, make or verify the topics.",
+        "schemas": "Print schemas: of the events, the topics (AsyncAPI), the URLs (OpenAPI).",
         "journal": "Look into the journal, verify it, forward entries again.",
     }
 )

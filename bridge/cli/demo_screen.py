@@ -1,13 +1,15 @@
 """How the demo looks: text for people, on a terminal or in a pipe; JSON for programs."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any, Final
 
 import click
-import orjson
 from rich.markup import escape
+from rich.padding import Padding
 from rich.table import Table
+from rich.text import Text
 
 from bridge.cli.console import console, masked, print_json
 from bridge.demo.ledger import Sent, Verdict
@@ -16,6 +18,7 @@ from bridge.kafka.reading import Incoming
 
 _TEXT_CHARACTERS_MAX: Final = 36
 _KEY_CHARACTERS_MAX: Final = 20
+_INDENT: Final = 6
 _IDS: Final = ("session_id", "id")
 _COUNTS: Final = {
     "sent": "posted",
@@ -46,15 +49,17 @@ class TextScreen:
         out.print(f"[bold]Kafka[/]   {escape(kafka)}")
         if not plan.real:
             out.print(
-                "        Its transactions are only pretended, so the bridge runs with at_least_once here. "
-                "On a real Kafka\n        (--kafka host:port) it runs with exactly_once."
+                "        Its transactions are only pretended, so the bridge runs with at_least_once here.\n"
+                "        On a real Kafka (--kafka host:port) it runs with exactly_once."
             )
         out.print(f"[bold]Bridge[/]  process {pid}: treble-bridge run --config {escape(str(plan.config_file))}")
-        out.print(f"        webhooks at {url}{PATH}, health and metrics at {admin_url}/status, /readyz, /metrics")
-        out.print(f"        what Treble is told to add to each call: {escape(orjson.dumps(plan.headers()).decode())}")
+        out.print(f"        webhooks at {url}{PATH}")
+        out.print(f"        health, metrics and more at {admin_url}/readyz, /metrics, /status")
+        out.print("        what Treble is told to add to each call (Webhook Headers):")
+        out.print(f"        {escape(_json(dict(plan.headers())))}", soft_wrap=True)
         out.print()
         for line in plan.configuration().splitlines():
-            out.print(f"  [dim]│[/] {escape(line)}")
+            out.print(f"  [dim]│[/] {escape(line)}", soft_wrap=True)
 
     def act(self, title: str, about: str) -> None:
         """A new act begins."""
@@ -80,8 +85,15 @@ class TextScreen:
             return
         self._seen.add(record.topic)
         headers = "  ".join(f"{name}={_short(_header(name, text))}" for name, text in record.headers.items())
-        self._out.print(f"      [dim]{escape(headers)}[/]")
-        self._out.print(f"      {escape(orjson.dumps(_short(masked(record.decoded)), default=str).decode())}")
+        self._indented(headers, "dim")
+        self._indented(_json(_short(masked(record.decoded))))
+
+    def _indented(self, text: str, style: str = "") -> None:
+        """A long text below its line: wrapped where it stands on a terminal, one line in a pipe."""
+        if self._out.is_terminal:
+            self._out.print(Padding(Text(text, style), (0, 0, 0, _INDENT)))
+        else:
+            self._out.print(Text(" " * _INDENT + text))
 
     def closed(self, plan: Plan, verdict: Verdict, seconds: float) -> None:
         """The counts."""
@@ -168,6 +180,11 @@ class JsonScreen(QuietScreen):
 def _last_words(log: str) -> None:
     if log:
         click.echo(f"the bridge's log ends with:\n{log}\n", err=True)
+
+
+def _json(value: Any) -> str:
+    """JSON with a blank after each comma and colon, where a line may break."""
+    return json.dumps(value, ensure_ascii=False, default=str)
 
 
 def _key(key: str | None, value: Mapping[str, Any], limit: int | None = _KEY_CHARACTERS_MAX) -> str:

@@ -13,12 +13,21 @@ from bridge.errors import ExitCode
 
 if TYPE_CHECKING:
     from bridge.explain import Explanation
+    from bridge.settings.models import Settings
 
 
 @click.command()
 @config_option()
-@click.argument("target", metavar="PATH_OR_HINT")
-@click.argument("body", type=click.Path(path_type=Path, allow_dash=True), metavar="BODYFILE|-")
+@click.argument("target", metavar="[PATH_OR_HINT]", required=False)
+@click.argument("body", type=click.Path(path_type=Path, allow_dash=True), metavar="[BODYFILE|-]", required=False)
+@click.option(
+    "--record",
+    type=click.Path(path_type=Path, allow_dash=True),
+    metavar="FILE|-",
+    help="Instead of a body: the value of a record of the quarantine topic.",
+)
+@click.option("--check", "folder", type=click.Path(path_type=Path), metavar="DIR", help="Compare pairs of files.")
+@click.option("--update", is_flag=True, help="With --check: write what comes out as what is expected.")
 @click.option("-H", "--header", "headers", multiple=True, metavar="'NAME: VALUE'", help="A request header.")
 @click.option("--source", metavar="NAME", help="The source, when a hint is given and there are several.")
 @click.option("--remote", default="", metavar="ADDRESS", help="The caller's address, for client_ip.")
@@ -27,8 +36,11 @@ if TYPE_CHECKING:
 def explain(
     *,
     config: Path,
-    target: str,
-    body: Path,
+    target: str | None,
+    body: Path | None,
+    record: Path | None,
+    folder: Path | None,
+    update: bool,
     headers: tuple[str, ...],
     source: str | None,
     remote: str,
@@ -40,24 +52,50 @@ def explain(
     PATH_OR_HINT is the URL's path (with its query, if that has a secret), or its last segment alone. Exit code 8 when
     the body would go to the quarantine.
 
+    --check goes over all NAME.body.json in DIR and compares what each becomes with NAME.event.json beside it. A folder
+    in DIR is named after the hint that its bodies are sent to. Exit code 8 when one differs.
+
     \b
     Example:
       treble-bridge explain --config bridge.yaml /webhooks/treble/read body.json
       echo '{"session_id": "s1"}' | treble-bridge explain --config bridge.yaml read -
+      treble-bridge explain --config bridge.yaml --record record.json
+      treble-bridge explain --config bridge.yaml --check golden/
     """
     from multidict import CIMultiDict  # noqa: PLC0415 - not for --help
 
     from bridge.explain import Request  # noqa: PLC0415
     from bridge.explain import explain as follow  # noqa: PLC0415
 
+    if [body is not None, record is not None, folder is not None].count(True) != 1:
+        raise click.UsageError("expected PATH_OR_HINT and BODYFILE, or --record, or --check")
     settings = load_configuration(config).settings
-    request = Request(target, _read(body), CIMultiDict(_header(text) for text in headers), remote, source)
-    found = follow(settings, request, time.time_ns() // 1_000_000, partitions=partitions)
+    if folder is not None:
+        from bridge.cli.golden import check  # noqa: PLC0415
+
+        return check(settings, folder, target or "", source, update=update, as_json=as_json)
+    if record is not None:
+        found = _explain_record(settings, record, partitions)
+    else:
+        assert body is not None
+        request = Request(target or "", _read(body), CIMultiDict(_header(text) for text in headers), remote, source)
+        found = follow(settings, request, time.time_ns() // 1_000_000, partitions=partitions)
     if as_json:
         print_json({**found.as_json(), "value": _decoded(found.value)})
     else:
         _print(found)
     return ExitCode.MISMATCH if found.outcome == "quarantined" else ExitCode.OK
+
+
+def _explain_record(settings: "Settings", record: Path, partitions: int | None) -> "Explanation":
+    from bridge.explain import explain_record  # noqa: PLC0415 - not for --help
+    from bridge.quarantine import read_back  # noqa: PLC0415
+
+    try:
+        returned = read_back(_read(record))
+    except ValueError as error:
+        raise click.UsageError(f"{record}: {error}") from error
+    return explain_record(settings, returned, partitions=partitions)
 
 
 def _read(body: Path) -> bytes:
@@ -99,6 +137,7 @@ def _print(found: "Explanation") -> None:
 def _lines(found: "Explanation") -> list[tuple[str, str]]:
     hint = f"hint {found.hint}" if found.hint else "no hint"
     lines = [("source", f"{found.source}, {hint}"), ("credentials", found.credentials)]
+    lines += [("was", found.before)] if found.before else []
     if found.granted is False:
         lines.append(("", "nothing would be stored; with the right ones, this would follow"))
     if found.event_type:
@@ -111,6 +150,9 @@ def _lines(found: "Explanation") -> list[tuple[str, str]]:
         lines.append(("quarantined", found.reason))
         lines += [("problem", f"{problem.pointer or 'body'}: {problem.message}") for problem in found.problems]
         lines += [("advice", found.advice)] if found.advice else []
+        lines += [("changes it", remedy) for remedy in found.remedies]
+    else:
+        lines += [("since then", remedy) for remedy in found.remedies]
     if found.event_id is not None:
         lines.append(("id", f"{found.event_id}, from {_id_from(found)}"))
     if found.outcome == "dropped":

@@ -71,7 +71,7 @@ hint_option = click.option("--hint", metavar="HINT", help="Only entries whose UR
 
 @click.group()
 def journal() -> None:
-    """Look into a journal, verify it, forward entries again, rescue a damaged one.
+    """Look into the journal, verify it, forward entries again.
 
     PATH is the journal's folder (`journal.path` of the configuration). `ls`, `show` and `verify` work while a bridge
     runs on it; the others need it stopped.

@@ -9,6 +9,7 @@ from typing import Final, Protocol
 from bridge.demo.errors import NoEmbeddedKafkaError, StageError
 from bridge.demo.plan import Plan
 from bridge.demo.processes import Child
+from bridge.errors import SinkError
 from bridge.kafka.cluster import Cluster
 from bridge.kafka.reading import FETCH_WAIT_S
 from bridge.settings.models import Kafka
@@ -38,8 +39,8 @@ class Broker(Protocol):
     async def prepare(self, plan: Plan) -> None:
         """Before the bridge starts."""
 
-    async def clean_up(self, plan: Plan) -> None:
-        """After the bridge has ended: remove the run's topics."""
+    async def clean_up(self, plan: Plan) -> str:
+        """After the bridge has ended: remove the run's topics. Returns what could not be removed, and why, or ""."""
 
     async def close(self) -> None:
         """End what was started for it."""
@@ -70,11 +71,14 @@ class EmbeddedBroker:
                 "or run the demo on a Kafka of your own with --kafka host:port"
             )
         child = await Child.start([sys.executable, "-m", "bridge.demo.embedded"])
-        servers = await child.line(_STEP_S)
-        if not servers:
+        try:
+            if servers := await child.line(_STEP_S):
+                return cls(child, servers.split(","))
+        except BaseException:
             await child.kill()
-            raise StageError("the embedded Kafka did not start")
-        return cls(child, servers.split(","))
+            raise
+        await child.kill()
+        raise StageError("the embedded Kafka did not start")
 
     def freeze(self) -> None:
         """Be away: connections stay open, nothing is answered."""
@@ -91,8 +95,10 @@ class EmbeddedBroker:
             if await self.child.line(_STEP_S) != topic:
                 raise StageError(f"the embedded Kafka did not make the topic {topic}")
 
-    async def clean_up(self, plan: Plan) -> None:
+    async def clean_up(self, plan: Plan) -> str:
         """Nothing is left when the process is gone."""
+        del plan
+        return ""
 
     async def close(self) -> None:
         """End the process: it holds nothing that anyone needs."""
@@ -127,9 +133,13 @@ class GivenBroker:
     async def prepare(self, plan: Plan) -> None:
         """Nothing: the bridge makes its topics itself."""
 
-    async def clean_up(self, plan: Plan) -> None:
+    async def clean_up(self, plan: Plan) -> str:
         """Remove the run's topics."""
-        await self._cluster.delete([*plan.topics(), plan.positions])
+        try:
+            left = await self._cluster.delete([*plan.topics(), plan.positions])
+        except SinkError as error:
+            return f"all of them ({error})"
+        return ", ".join(f"{name} ({reason})" for name, reason in left.items())
 
     async def close(self) -> None:
         """End the connection."""

@@ -64,7 +64,7 @@ class _Ports(NamedTuple):
 async def staged(options: Options, screen: Screen) -> AsyncIterator[Stage]:
     """A stage for one run. Raises a BridgeError when it can't be put up; `screen` gets the bridge's last words then."""
     async with AsyncExitStack() as closing:
-        plan, broker, guard = await _with_kafka(options, closing)
+        plan, broker, guard = await _with_kafka(options, closing, screen)
         plan.config_file.write_text(plan.configuration())
         bridge = await Child.start(
             [sys.executable, "-m", "bridge", "run", "--config", str(plan.config_file)],
@@ -98,7 +98,7 @@ async def staged(options: Options, screen: Screen) -> AsyncIterator[Stage]:
             raise cause from None
 
 
-async def _with_kafka(options: Options, closing: AsyncExitStack) -> tuple[Plan, Broker, Guard]:
+async def _with_kafka(options: Options, closing: AsyncExitStack, screen: Screen) -> tuple[Plan, Broker, Guard]:
     """A folder, a guard, a Kafka, and the plan that names them. What must go at the end goes on `closing`."""
     broker: Broker
     if options.kafka is None:
@@ -129,8 +129,13 @@ async def _with_kafka(options: Options, closing: AsyncExitStack) -> tuple[Plan, 
     )
     await broker.prepare(plan)
     if options.keep is None:
-        closing.push_async_callback(broker.clean_up, plan)
+        closing.push_async_callback(_cleaned_up, broker, plan, screen)
     return plan, broker, guard
+
+
+async def _cleaned_up(broker: Broker, plan: Plan, screen: Screen) -> None:
+    if left := await broker.clean_up(plan):
+        screen.say(f"These topics could not be removed: {left}.")
 
 
 async def _started(bridge: Child) -> _Ports:

@@ -20,10 +20,11 @@ from bridge.errors import (
     RecordRefusedError,
     SinkError,
     SinkTimeoutError,
+    SinkUnavailableError,
 )
 from bridge.forward.batch import Batch, prepare, sort
 from bridge.forward.lanes import Lane, Lanes
-from bridge.forward.recovery import recover
+from bridge.forward.recovery import begin_anew, is_older, recover
 from bridge.forward.refusals import Refusals
 from bridge.journal import Journal
 from bridge.kafka.sink import Sink, build_sink
@@ -59,14 +60,20 @@ class Forwarder:
         self._preparer = preparer
         self._telemetry = telemetry
         self._clock_ms = clock_ms
-        self._sink = sink or build_sink(settings.kafka, journal.id, lambda: sorted(self._preparer.topics()))
+        self._sink = sink or self._build_sink()
+        self._opened_before = False
         self._positions = journal.positions
         self._lanes = Lanes(self._kafka.lane_probe, self._kafka.backoff_max)
         self._refusals = Refusals()
         self._stop = asyncio.Event()
+        self._changed = asyncio.Event()
+        self._next_configuration: tuple[Preparer, Settings] | None = None
         self._connected = False
         self._last_error = ""
         self._rebuilds = 0
+
+    def _build_sink(self) -> Sink:
+        return build_sink(self._kafka, self._journal.id, lambda: sorted(self._preparer.topics()))
 
     # from outside
 
@@ -76,8 +83,8 @@ class Forwarder:
 
     def reconfigure(self, preparer: Preparer, settings: Settings) -> None:
         """Route by a new configuration from the next batch on."""
-        self._preparer = preparer
-        self._window_ms = int(settings.duplicates.window * 1000)
+        self._next_configuration = preparer, settings
+        self._changed.set()
 
     def status(self) -> dict[str, Any]:
         """For /status: positions, lanes, the producer."""
@@ -129,16 +136,52 @@ class Forwarder:
                 return
 
     async def _open(self) -> None:
+        self._take_up_configuration()
         found = await self._sink.open(self._journal.positions_offset)
         kafkas, offset = (found.positions, found.offset) if found is not None else (None, None)
+        if kafkas is not None and not self._opened_before and is_older(self._journal, kafkas):
+            await self._begin_anew(kafkas)
+        self._opened_before = True
         self._positions = await recover(self._journal, self._preparer, kafkas, offset)
         self._lanes.restore(self._positions, time.monotonic())
+        await self._find_heirs()
         self._connected = True
         self._telemetry.kafka_connected(next_id=self._positions.next_id, pending=self._pending())
+
+    async def _begin_anew(self, kafkas: Positions) -> None:
+        old_id = self._journal.id
+        await begin_anew(self._journal, self._preparer, kafkas)
+        self._telemetry.journal_renewed(old_id, self._journal.id)
+        await self._sink.close(healthy=True)
+        self._sink = self._build_sink()
+        self._opened_before = True
+        raise SinkUnavailableError(f"the journal goes on as {self._journal.id}")
+
+    def _take_up_configuration(self) -> bool:
+        """Put a new configuration in force, between two batches. Whether there was one."""
+        if self._next_configuration is None:
+            return False
+        self._preparer, settings = self._next_configuration
+        self._window_ms = int(settings.duplicates.window * 1000)
+        self._journal.remember_for(settings.duplicates.window)
+        self._next_configuration = None
+        self._changed.clear()
+        self._lanes.retry_all()
+        return True
+
+    async def _find_heirs(self) -> None:
+        """Where the entries go that are parked for each lane, if the map was changed after they were."""
+        routes = self._preparer.destinations
+        for lane in self._lanes.all():
+            types = await self._journal.parked_types(lane.topic)
+            topics = {routes[name].topic for name in types if name in routes and not routes[name].drop}
+            lane.heirs = frozenset(topics - {lane.topic})
 
     async def _pump(self) -> None:
         """Batch after batch, with the lanes that catch up in between."""
         while True:
+            if self._take_up_configuration():
+                await self._find_heirs()
             moved = False
             for lane in self._lanes.due(time.monotonic()):
                 moved |= await self._catch_up(lane)
@@ -151,12 +194,13 @@ class Forwarder:
             await self._linger(count)
 
     async def _wait(self) -> None:
-        """Sleep until an entry comes, a lane is due, or the stop."""
+        """Sleep until an entry comes, a lane is due, a new configuration, or the stop."""
         retry_s = self._lanes.next_retry_s()
         limit_s = IDLE_WAIT_S if retry_s is None else min(IDLE_WAIT_S, max(0.01, retry_s - time.monotonic()))
         waits = {
             asyncio.ensure_future(self._journal.wait_for(self._positions.next_id)),
             asyncio.ensure_future(self._stop.wait()),
+            asyncio.ensure_future(self._changed.wait()),
         }
         try:
             await asyncio.wait(waits, timeout=limit_s, return_when=asyncio.FIRST_COMPLETED)
@@ -180,7 +224,7 @@ class Forwarder:
         entries = await self._journal.read(self._positions.next_id, self._kafka.batch_entries, self._kafka.batch_bytes)
         if not entries:
             return 0
-        batch = await self._sorted(entries, self._lanes.is_behind)
+        batch = await self._sorted(entries, lambda topic: self._lanes.queue_of(topic) is not None)
         partitions = await self._partitions(batch)
         if batch.waiting:
             await self._park(batch)
@@ -237,7 +281,8 @@ class Forwarder:
         for entry, item in zip(entries, prepared, strict=True):
             if item.hint_conflict:
                 self._telemetry.hint_conflict(entry.source, item.event_type, entry.hint)
-        since_ms = self._clock_ms() - self._window_ms if self._window_ms else None
+        # From when they came, not from now: after a long outage, both copies of a webhook are older than the window.
+        since_ms = min(entry.received_at_ms for entry in entries) - self._window_ms if self._window_ms else None
         return await sort(prepared, self._journal, self._preparer, since_ms=since_ms, waits=waits)
 
     def _replace_refused(self, entry: Entry, item: Prepared) -> Prepared:
@@ -259,7 +304,12 @@ class Forwarder:
 
     async def _park(self, batch: Batch) -> None:
         """Note durably what stays behind, before the positions move past it."""
-        await self._journal.park([(item.entry_id, item.topic, item.event_type) for item in batch.waiting])
+        rows = []
+        for item in batch.waiting:
+            # No type for what waits for the quarantine: it doesn't follow the map when its type's topic changes.
+            event_type = item.event_type if item.outcome != "quarantined" else ""
+            rows.append((item.entry_id, self._lanes.queue_of(item.topic) or item.topic, event_type))
+        await self._journal.park(rows)
 
     async def _commit(self, batch: Batch, partitions: dict[str, int], positions: Positions) -> None:
         """Hand the records to Kafka with the positions, then note both in the journal."""

@@ -15,7 +15,8 @@ from bridge.model import Positions
 class Lane:
     """A lane that is not at the front: it waits (`retry_at_s`), or it catches up (`retry_at_s` None).
 
-    `position` is the id of its next entry to forward.
+    `position` is the id of its next entry to forward. `heirs` are topics that entries in its queue go to by now, since
+    the map was changed: what is new for them queues up here too, or it would overtake.
     """
 
     topic: str
@@ -25,6 +26,7 @@ class Lane:
     since_s: float
     attempt: int = 0
     retry_at_s: float | None = None
+    heirs: frozenset[str] = frozenset()
 
     @property
     def waits(self) -> bool:
@@ -63,8 +65,21 @@ class Lanes:
         return lane
 
     def is_behind(self, topic: str) -> bool:
-        """Whether a new entry of this topic has to queue up behind older ones."""
+        """Whether the lane of this topic is behind."""
         return topic in self._behind
+
+    def queue_of(self, topic: str) -> str | None:
+        """The lane in which a new entry of this topic has to queue up behind older ones; None when it may go."""
+        for lane in self._behind.values():
+            if topic in lane.heirs:
+                return lane.topic
+        return topic if topic in self._behind else None
+
+    def retry_all(self) -> None:
+        """Try every lane now: what it waits for may not be its topic any more."""
+        for lane in self._behind.values():
+            if lane.waits:
+                lane.retry_at_s = 0.0
 
     def get(self, topic: str) -> Lane | None:
         """The lane, if it is behind."""

@@ -22,18 +22,36 @@ async def recover(
     journal: Journal, preparer: Preparer, kafkas: Positions | None, positions_offset: int | None
 ) -> Positions:
     """Where to go on. `kafkas` is what the positions topic says, None when it says nothing of this journal."""
+    truth = merge(journal.positions, kafkas)
+    if truth != journal.positions:
+        await _remember_forwarded(journal, preparer, truth)
+        await journal.advance(truth, [], positions_offset=positions_offset)
+    return truth
+
+
+def is_older(journal: Journal, kafkas: Positions | None) -> bool:
+    """Whether Kafka counts entries that this journal did not hold when the process started. For its first producer."""
+    return kafkas is not None and kafkas.next_id > journal.first_new_id
+
+
+async def begin_anew(journal: Journal, preparer: Preparer, kafkas: Positions) -> None:
+    """Let a journal that `is_older` go on under a new id, from the first entry that this process has taken."""
+    first = journal.first_new_id
+    capped = Positions(first, {topic: position for topic, position in kafkas.behind.items() if position < first})
+    truth = merge(journal.positions, capped)
+    await _remember_forwarded(journal, preparer, truth)
+    await journal.renew(truth)
+
+
+async def _remember_forwarded(journal: Journal, preparer: Preparer, truth: Positions) -> None:
+    """Enter the ids of the entries that Kafka has and the journal doesn't count."""
     ours = journal.positions
-    truth = merge(ours, kafkas)
-    if truth == ours:
-        return truth
     still_parked = await _parked_ids(journal, truth)
     async for entries in _forwarded_since(journal, ours, truth):
         gone = [entry for entry in entries if entry.id not in still_parked]
         prepared = await prepare(gone, preparer, lambda _, item: item)
         identities = [(p.identity, p.received_at_ms) for p in prepared if p.identity is not None]
         await journal.advance(ours, identities)
-    await journal.advance(truth, [], positions_offset=positions_offset)
-    return truth
 
 
 async def _parked_ids(journal: Journal, truth: Positions) -> set[int]:

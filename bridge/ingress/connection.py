@@ -35,6 +35,7 @@ class Connection(Wire):
         "refused",
         "remote",
         "since_s",
+        "spoken",
         "stuck_since_s",
     )
 
@@ -48,6 +49,8 @@ class Connection(Wire):
         self.leaving = False
         self.refused = False
         self.remote = ""
+        self.spoken = False
+        """Whether the client has ended its side: it listens, perhaps, but says no more."""
         self.since_s = loop.time()
         self.stuck_since_s: float | None = None
 
@@ -71,6 +74,14 @@ class Connection(Wire):
         if not self.refused:
             super().connection_lost(exc)
 
+    def eof_received(self) -> bool:  # type: ignore[override]  # aiohttp always closes then
+        """The client says no more. What is here of it is answered first, then the connection ends; True keeps it."""
+        self.spoken = True
+        if self.at_rest or self._link is None or not self._link.can_write_eof():
+            return False  # nothing to answer; or TLS, which can't be half closed
+        self.end_open_body()
+        return True
+
     def sweep(self, now_s: float) -> None:
         """Close what takes too long. Called some times a second with the loop's time."""
         link, server = self._link, self._server.rules.server
@@ -82,6 +93,9 @@ class Connection(Wire):
                 link.abort()
             return
         self.stuck_since_s = None
+        if self.spoken and self.at_rest:
+            link.close()
+            return
         if self.busy:  # bounds its body and its confirmation by itself
             return
         patience_s = server.header_timeout if self._head_bytes else server.keepalive_timeout
@@ -102,7 +116,7 @@ class Connection(Wire):
     @property
     def last_answers(self) -> bool:
         """Whether the next answer is this connection's last."""
-        return self._server.last_answers
+        return self._server.last_answers or (self.spoken and not self._messages)
 
     @property
     def in_flight(self) -> bool:
@@ -114,7 +128,8 @@ class Connection(Wire):
     def whole_request(self, message: RawRequestMessage, content: StreamReader) -> None:
         """A request with its body: judged at once, answered now or when the journal has spoken."""
         intake = self._server.intake
-        close = message.should_close or self._server.last_answers
+        # The parser loses what comes behind an offer to switch protocols in the same piece: nothing may come there.
+        close = message.should_close or message.upgrade or self._server.last_answers
         self._exchange = exchange = Exchange(
             intake.rules,
             method=message.method,
@@ -142,7 +157,7 @@ class Connection(Wire):
         link, server = self._link, self._server
         try:
             if link is not None and not link.is_closing():
-                close = exchange.close or server.last_answers
+                close = exchange.close or self.last_answers
                 link.write(answer.wire(server.date, close=close))
                 if close:
                     link.close()

@@ -15,6 +15,7 @@ from bridge.ingress.answers import Answer
 from bridge.ingress.connection import Connection
 from bridge.ingress.intake import Exchange, Intake
 from bridge.ingress.limits import ByteBudget
+from bridge.ingress.wire import speak_http_1
 
 LINGER_S = 1.0
 LINGER_BYTES_MAX = 1 << 20
@@ -50,10 +51,13 @@ class Streamed:
             headers=request.headers,
             remote=connection.remote,
             now_ms=self._intake.clock_ms(),
-            close=not request.keep_alive or request.version[0] != 1,
+            close=not request.keep_alive or request.version[0] != 1 or "Upgrade" in request.headers,
         )
-        # The parser takes HTTP/0.9 and 2.0 in a request line too; neither looks like what follows it.
-        answer = self._intake.admit(exchange) if request.version[0] == 1 else answers.MALFORMED
+        if request.version[0] == 1:
+            answer = self._intake.admit(exchange)
+        else:  # the parser takes HTTP/0.9 and 2.0 in a request line too; neither looks like what follows it
+            answer = answers.MALFORMED
+            speak_http_1(request)
         if answer is None:
             answer = await self._after_body(request, exchange, connection)
         self._intake.count(exchange, answer)
@@ -70,6 +74,8 @@ class Streamed:
         try:
             _let_continue(request)
             connection.reading = request.content
+            if connection.spoken:
+                connection.end_open_body()
             async with asyncio.timeout(server.body_timeout):
                 body = await reading.read(request.content, server.max_body, self._budget)
         except TimeoutError:

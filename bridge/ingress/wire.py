@@ -96,6 +96,17 @@ class Wire(web.RequestHandler):
             and message.path[0] == "/"  # a proxy may send the absolute form
         )
 
+    @property
+    def at_rest(self) -> bool:
+        """Whether all that came whole is answered: aiohttp's loop sleeps, and nothing goes the short way."""
+        return self._waiter is not None and not self._waiter.done()
+
+    def end_open_body(self) -> None:
+        """No more comes: whoever waits, or will wait, for the rest of a body gets an error instead."""
+        content = self.reading or (self._messages[-1][1] if self._messages else None)
+        if isinstance(content, StreamReader) and not content.is_eof():
+            content.set_exception(ConnectionResetError("ended early"))
+
     def _end_broken_body(self) -> None:
         # aiohttp queues an error behind a request whose framing broke, and leaves its body open: a handler that waits
         # for the rest would wait until its time is up.
@@ -109,3 +120,8 @@ def body_of(content: StreamReader) -> bytes:
         return b""
     pieces = content._buffer  # noqa: SLF001 - this file knows aiohttp from the inside
     return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+
+def speak_http_1(request: web.BaseRequest) -> None:
+    """Answer in HTTP/1.1, whatever version the request line claims: aiohttp would repeat it."""
+    request._cache["version"] = HttpVersion11  # noqa: SLF001 - as above

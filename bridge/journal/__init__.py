@@ -3,9 +3,10 @@
     journal      what the rest of the program uses: append, read, park, advance, seen
     writer       the writing thread: group commit
     reader       the reading thread
+    recent       the newest entries, for a forwarder at the front
     upkeep       what the writer does besides: retention, expiry, checkpoints, figures
     storage      the steps that change tables; queries: those that read them
-    identities   the window of duplicates
+    identities   the window of duplicates, in memory; identity_table: on disk
     capacity     how full it is, and whether it takes one more
     database     opening, recovery, versions; errors of SQLite are translated here
     ownership    one process owns a journal

@@ -1,6 +1,8 @@
 """The journal as the event loop sees it: entries in, entries out, positions."""
 
 import asyncio
+import contextlib
+import uuid
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
@@ -16,6 +18,7 @@ from bridge.journal.identities import RecentIdentities
 from bridge.journal.ownership import Ownership
 from bridge.journal.queries import Listed
 from bridge.journal.reader import Reader
+from bridge.journal.recent import RecentEntries
 from bridge.journal.storage import Storage
 from bridge.journal.upkeep import Figures, Limits, Upkeep
 from bridge.journal.writer import Commit, Step, Writer
@@ -62,6 +65,7 @@ class Journal:
         self._oldest_pending_ms = storage.oldest_pending_ms()
         self._capacity.measured(self._figures.used)
         self._capacity.settle()
+        self._newest = RecentEntries()
         self._recent = RecentIdentities(storage.identities.logged(), limits.bytes_max)
         self._merged_any = identity_table.any_merged(storage.connection)
         self._writer = Writer(
@@ -154,16 +158,32 @@ class Journal:
         if self._error is not None:
             raise self._error
         future: asyncio.Future[None] = self._loop.create_future()
-        self._waiting.append((entry_id, future))
-        await future
+        waiting = (entry_id, future)
+        self._waiting.append(waiting)
+        try:
+            await future
+        except asyncio.CancelledError:
+            with contextlib.suppress(ValueError):  # it may just have been woken
+                self._waiting.remove(waiting)
+            raise
 
     async def read(self, from_id: int, max_entries: int, max_bytes: int) -> list[Entry]:
         """Entries from `from_id` on, in order; at the most so many, and so many bytes, but always one."""
+        if self._error is None:
+            if from_id > self.last_id:
+                return []
+            if (found := self._newest.read(from_id, max_entries, max_bytes)) is not None:
+                await asyncio.sleep(0)  # whoever reads again and again leaves the loop a turn, as reading the disk does
+                return found
         return await self._ask(lambda connection: queries.read(connection, from_id, max_entries, max_bytes))
 
     async def read_parked(self, topic: str, from_id: int, max_entries: int, max_bytes: int) -> list[Entry]:
         """The same of the entries that are parked for a topic."""
         return await self._ask(lambda c: queries.read_parked(c, topic, from_id, max_entries, max_bytes))
+
+    async def parked_types(self, topic: str) -> set[str]:
+        """The event types of what is parked for a topic, as they were given to `park`."""
+        return await self._ask(lambda connection: queries.parked_types(connection, topic))
 
     async def get(self, entry_id: int) -> Entry | None:
         """One entry."""
@@ -206,6 +226,24 @@ class Journal:
         future.add_done_callback(partial(self._advanced, positions, remembered, positions_offset))
         await asyncio.shield(future)
 
+    async def renew(self, positions: Positions) -> None:
+        """Go on under a new id from these positions: one commit, durable when it returns.
+
+        For a journal that is older than what Kafka knows of it (a restored copy): entries taken since then have ids
+        that Kafka counts as forwarded already. Under a new id, nothing that Kafka knows concerns them.
+        """
+        self._promised = positions
+        new_id = str(uuid.uuid4())
+
+        def step(storage: Storage) -> None:
+            storage.advance(positions, None)
+            storage.rename(new_id)
+
+        future = self._queue(step)
+        future.add_done_callback(partial(self._advanced, positions, [], None))
+        await asyncio.shield(future)
+        self.id, self.positions_offset = new_id, None
+
     def _advanced(
         self,
         positions: Positions,
@@ -216,6 +254,7 @@ class Journal:
         if done.cancelled() or done.exception() is not None:
             return
         self.positions = positions
+        self._newest.passed(positions.next_id)
         if positions_offset is not None:
             self.positions_offset = positions_offset
         seq = done.result()
@@ -232,7 +271,7 @@ class Journal:
 
     def _merge(self) -> None:
         """Move identities from memory into the table, when there are too many."""
-        while (merge := self._recent.to_merge()) is not None:
+        while self._error is None and (merge := self._recent.to_merge()) is not None:
             self._merged_any = True
             done = self._queue(partial(_merge_step, merge, self._recent.log_merged))
             done.add_done_callback(partial(self._merged, merge))
@@ -286,6 +325,7 @@ class Journal:
         if commit.entries:
             if self._oldest_pending_ms is None:
                 self._oldest_pending_ms = commit.submissions[0].received_at_ms
+            self._newest.committed(commit.first_id, commit.submissions, commit.size)
             self._capacity.committed(len(commit.entries), commit.size)
             self._telemetry.journal_committed(len(commit.entries), commit.seconds)
         if self._waiting:

@@ -62,6 +62,11 @@ def read_parked(connection: apsw.Connection, topic: str, from_id: int, max_entri
     return _take(connection.execute(_READ_PARKED, (topic, from_id, max_entries)), max_bytes)
 
 
+def parked_types(connection: apsw.Connection, topic: str) -> set[str]:
+    """The event types of what is parked for a topic."""
+    return {row[0] for row in connection.execute("SELECT DISTINCT event_type FROM parked WHERE topic = ?", (topic,))}
+
+
 def _take(rows: apsw.Cursor, max_bytes: int) -> list[Entry]:
     entries: list[Entry] = []
     left = max_bytes

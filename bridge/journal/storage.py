@@ -129,6 +129,11 @@ class Storage:
         if positions_offset is not None:
             self.positions_offset = positions_offset
 
+    def rename(self, journal_id: str) -> None:
+        """Another id for the journal. What the positions topic holds under the old one is no longer its own."""
+        self.connection.execute("UPDATE state SET journal_id = ?, kafka_offset = NULL", (journal_id,))
+        self.journal_id, self.positions_offset = journal_id, None
+
     def _unpark(self, topic: str, below_id: int) -> None:
         first = self._one("SELECT min(entry_id) FROM parked WHERE topic = ?", (topic,))
         if first is None or first >= below_id:

@@ -75,6 +75,7 @@ class Writer:
         self._failed = failed
         self._queue: SimpleQueue[Item | None] = SimpleQueue()
         self._outbox: list[Item] = []
+        self._told_count = storage.entries
         self.ended: asyncio.Future[None] = loop.create_future()
         # A daemon: a process that is told to die does so in the middle of a commit, which the journal survives.
         self._thread = threading.Thread(target=self._run, name="journal-writer", daemon=True)
@@ -84,8 +85,10 @@ class Writer:
         self._thread.start()
 
     def put(self, item: Item) -> None:
-        """Queue an item. It is handed over when the loop has seen what else is ready: on one core, a writer that is
-        woken by the first of many requests would commit it alone, and each commit costs as much as twenty entries.
+        """Queue an item: it is handed over once the loop has seen what else is ready.
+
+        On one core, a writer that is woken by the first of many requests would commit it alone; and a commit costs as
+        much as some twenty entries do.
         """
         if not self._outbox:
             self._loop.call_soon(self._hand_over)
@@ -184,7 +187,9 @@ class Writer:
         if commit.work:
             commit.standing = (dict(storage.parked), storage.oldest_pending_ms())
         commit.last_id, commit.count = storage.last_id, storage.entries
-        self._tell(self._done, commit)
+        if commit.entries or commit.work or commit.count != self._told_count:
+            self._told_count = commit.count
+            self._tell(self._done, commit)
         upkeep.committed(commit.size, steps=len(commit.steps))
         upkeep.checkpoint(idle=not commit.entries and not commit.work)
         if (figures := upkeep.measure()) is not None:

@@ -3,7 +3,7 @@
 A compacted topic. Two keys a journal, both on the partition of the journal's id:
 
     <journal id>           {"version": 1, "next": 4711, "topics": {"treble.message.read": 4711, …}, "behind": {…}}
-    <journal id>/barrier   {"version": 1, "token": "…", "instance": "…", "host": "…", "pid": 1, "started_at": "…"}
+    <journal id>/barrier   {"version": 1, "token": "…", "instance": "…", "host": "…", "pid": 1, "at_ms": 0}
 
 `next` is the id of the next entry to forward; `behind` has the lanes that wait, with theirs. `topics` says the same
 for each topic, for people and tools. A barrier is written by each new producer in a transaction of its own: once a

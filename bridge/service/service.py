@@ -182,7 +182,7 @@ class Service:
             await self.ending.pause(stages.settings.server.drain_delay)
         stages.ingress.stop_listening()
         await stages.ingress.finish(stages.settings.server.ack_deadline + FINISH_MARGIN_S)
-        self.telemetry.metrics.accepting.set(0)
+        self.telemetry.accepting_changed(accepting=False)
 
     async def _drain(self, stages: Stages, forwarding: asyncio.Task[None]) -> None:
         """Let the forwarder empty the journal, as far as it can within `drain_deadline`; then it is cancelled.

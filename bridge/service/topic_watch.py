@@ -11,7 +11,7 @@ from typing import Any
 
 from bridge.backoff import delay_s
 from bridge.errors import SinkError, TopicsError
-from bridge.kafka.topics import Topics, system_topics
+from bridge.kafka.topics import Topics, merged, system_topics
 from bridge.model import TopicSpec
 from bridge.settings.models import Settings
 from bridge.telemetry import Telemetry
@@ -68,7 +68,7 @@ class TopicWatch:
     def _set(self, settings: Settings, specs: Mapping[str, TopicSpec]) -> None:
         self._kafka, self._mode = settings.kafka, settings.topics.create
         self._backoff_s = (settings.kafka.backoff, settings.kafka.backoff_max)
-        self._specs: Sequence[TopicSpec] = [*specs.values(), *system_topics(settings)]
+        self._specs: Sequence[TopicSpec] = merged([*specs.values(), *system_topics(settings)])
         self._state = "unknown"
 
     async def _look(self) -> None:

@@ -6,9 +6,8 @@ from typing import Any
 
 from bridge.errors import ConfigError
 from bridge.settings.findings import path_text
-from bridge.settings.models import Server, Settings
+from bridge.settings.models import Server, Settings, misrouted
 from bridge.settings.section import Loc, Section
-from bridge.settings.topics import topic_clashes
 
 # Everything else is built once, at start: ports, certificates' paths, the journal, the connection to Kafka.
 RELOADABLE: frozenset[Loc] = frozenset(
@@ -16,7 +15,9 @@ RELOADABLE: frozenset[Loc] = frozenset(
         *(("server", key) for key in Server.model_fields if key not in {"listen", "tls"}),
         ("sources",),
         ("topics",),
+        ("events",),
         ("duplicates",),
+        ("privacy",),
         ("log", "level"),
     }
 )
@@ -61,9 +62,8 @@ def merged(running: Settings, new: Settings, event_types: Collection[str]) -> Se
             taken = {key: getattr(theirs, key) for section, key in _reloadable_keys() if section == name}
             values[name] = mine.model_copy(update=taken)
     together = running.model_copy(update=values)
-    clashes = topic_clashes(together.topics, together.kafka.positions_topic, event_types)
     problems = [f"{path_text(loc)}: {message}" for loc, message in _contradictions(together, ())]
-    problems += [f"{path_text(('topics', *loc))}: {message}" for loc, message in clashes]
+    problems += [f"{path_text(loc)}: {message}" for loc, message in misrouted(together, event_types)]
     if problems:
         raise ConfigError("not possible without a restart: " + "; ".join(problems))
     return together

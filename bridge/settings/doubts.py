@@ -22,6 +22,16 @@ def doubts(settings: Settings, now: dt.datetime) -> Doubts:
     for name, source in settings.sources.items():
         yield from _source(("sources", name), source, now)
     yield from _kafka(("kafka",), settings.kafka)
+    yield from _privacy(settings)
+
+
+def _privacy(settings: Settings) -> Doubts:
+    hiding = any(not rules.keeps_raw or rules.hides for rules in settings.privacy.topics.values())
+    if hiding and settings.privacy.of(settings.topics.quarantine) is None:
+        yield (
+            ("privacy", "topics"),
+            f"{settings.topics.quarantine} still gets whole bodies: name it here with raw: drop, or with raw: keep",
+        )
 
 
 def _source(at: Loc, source: Source, now: dt.datetime) -> Doubts:

@@ -16,7 +16,7 @@ from bridge.settings.document import Document
 from bridge.settings.options import NAME, options, section_at
 from bridge.settings.section import Loc
 
-_SECRETIVE = {"auth", "security"}
+_SECRETIVE = {"auth", "security", "hash_key"}
 _FOUND_CHARS_MAX = 40
 
 _EXPECTED = {

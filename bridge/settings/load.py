@@ -24,10 +24,9 @@ from bridge.settings.doubts import doubts
 from bridge.settings.expand import expand
 from bridge.settings.explain import explain, without_strangers
 from bridge.settings.findings import Finding, InvalidSettingsError, path_text
-from bridge.settings.models import Settings
+from bridge.settings.models import Settings, misrouted
 from bridge.settings.options import section_at
 from bridge.settings.section import Loc
-from bridge.settings.topics import topic_clashes
 
 FILE_BYTES_MAX = 1 << 20
 
@@ -76,10 +75,7 @@ def load(
     settings, problems = _validated(document)
     problems += _event_type_problems(document.value, event_types)
     if settings is not None:
-        problems += [
-            (("topics", *at), message)
-            for at, message in topic_clashes(settings.topics, settings.kafka.positions_topic, event_types)
-        ]
+        problems += misrouted(settings, event_types)
         files += [name for _, name in files_of(settings)]
         problems += _unreadable_files(settings)
     errors += [_finding(document, path, at, message) for at, message in problems]
@@ -136,11 +132,19 @@ def _must_not_be_null(at: Loc) -> bool:
 
 def _event_type_problems(value: Any, known: Collection[str]) -> list[tuple[Loc, str]]:
     """Event types that don't exist, wherever the file names event types. `value` is the file's tree."""
-    places: list[tuple[Loc, Any]] = [(("topics", "map"), _at(value, "topics", "map"))]
+    own = _at(value, "events")
+    routed = {*known, *(own if isinstance(own, dict) else ())}
+    routes = _at(value, "topics", "map")
+    found: list[tuple[Loc, str]] = [
+        (("topics", "map", name), _unknown_event_type(name, routed))
+        for name in (routes if isinstance(routes, dict) else ())
+        if name not in routed
+    ]
+    places: list[tuple[Loc, Any]] = []
     sources = _at(value, "sources")
     if isinstance(sources, dict):
         places += [(("sources", name, "responses"), _at(sources, name, "responses")) for name in sources]
-    return [
+    return found + [
         ((*at, name), _unknown_event_type(name, known))
         for at, table in places
         if isinstance(table, dict)

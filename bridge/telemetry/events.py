@@ -12,6 +12,7 @@ EVENTS: dict[str, str] = {
     "request.failed": "A request met an unforeseen error",
     "journal.opened": "The journal is open",
     "journal.fill_changed": "The journal's fill crossed a mark",
+    "journal.renewed": "The journal is older than what Kafka knows of it (a restored copy); it goes on under a new id",
     "journal.failed": "The journal could not be written; the process ends, to recover at its next start",
     "duplicates.window_shortened": "Identities take a quarter of the journal: the oldest are forgotten early",
     "entry.quarantined": "An entry went to the quarantine topic",

@@ -24,6 +24,7 @@ class Telemetry(Voice):
         self.metrics.build.labels(VERSION).set(1)
         self._drift_kinds: set[tuple[str, str]] = set()
         self._blocked: dict[str, str] = {}
+        self._accepting = self._full = False
 
     # ingress
 
@@ -75,6 +76,12 @@ class Telemetry(Voice):
         """The journal's fill crossed a mark: `state` is ok, nearly_full or full."""
         say = self.log.info if state == "ok" else self.log.warning
         say("journal.fill_changed", state=state, bytes=usage.bytes, bytes_max=usage.bytes_max, pending=usage.pending)
+        self._full = state == "full"
+        self._show_accepting()
+
+    def journal_renewed(self, old_id: str, new_id: str) -> None:
+        """The journal is older than what Kafka knows of it, as a restored copy is: it goes on under a new id."""
+        self.log.warning("journal.renewed", journal_id=new_id, former_id=old_id)
 
     def journal_failed(self, error: BaseException) -> None:
         """A commit or a sync failed: nothing of it is acknowledged, the process ends."""
@@ -96,6 +103,8 @@ class Telemetry(Voice):
             observe(max(0, now_ms - item.received_at_ms) / 1000)
             if item.notes:
                 self.drifted(item.event_type, item.notes)
+            if item.outcome == "duplicate":
+                m.duplicates.labels(item.event_type).inc()
             if item.outcome == "quarantined":
                 m.quarantined.labels(item.reason).inc()
                 self.once_a_while(
@@ -223,9 +232,13 @@ class Telemetry(Voice):
 
     def accepting_changed(self, accepting: bool, reason: str = "") -> None:
         """Webhooks are taken from now on, or answered 503 because of `reason`."""
-        self.metrics.accepting.set(accepting)
-        if not accepting:
+        self._accepting = accepting
+        self._show_accepting()
+        if not accepting and reason:
             self.log.warning("service.not_accepting", reason=reason)
+
+    def _show_accepting(self) -> None:
+        self.metrics.accepting.set(self._accepting and not self._full)
 
     def loop_beat(self, lag_s: float, late_s: float = 1.0) -> None:
         """The loop turned, `lag_s` later than it should; said when that is over `late_s`."""

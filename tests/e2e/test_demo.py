@@ -166,7 +166,7 @@ def test_piped_output_is_plain_text_without_phones(tmp_path: Path, demos: list[D
         assert f"← treble.{name}[" in text
     assert "← treble.quarantine[" in text
     assert "ce_type=ai.treble.message.read.v1" in text
-    assert re.search(r'"phone":"\+\d\d\*{6}\d\d"', text)
+    assert re.search(r'"phone": "\+\d\d\*{6}\d\d"', text)
     assert re.findall(r"(?<![0-9a-f*])\+?\d{8,}(?![0-9a-f…])", text) == []
 
 

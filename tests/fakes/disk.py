@@ -61,6 +61,7 @@ class Disk:
     operations: int = 0
     cut_at: int | None = None
     dark: bool = False
+    vfs: "_Vfs" = field(init=False)
 
     def __post_init__(self) -> None:
         self.vfs = _Vfs(self)
@@ -89,16 +90,15 @@ class Disk:
 
     def restore_power(self, chance: random.Random) -> None:
         """Leave in the files what a power cut may have left. All connections have to be closed."""
-        for path, changes in self.unsynced.items():
+        paths, self.unsynced = self.unsynced, {}
+        for path, changes in paths.items():
             content = bytearray(Path(path).read_bytes()) if Path(path).exists() else bytearray()
             for change in reversed(changes):
                 _undo(content, change)
             for change in changes:
                 _maybe_redo(content, change, chance)
             Path(path).write_bytes(content)
-        self.unsynced.clear()
-        for left in {path.removesuffix("-wal") for path in self.unsynced}:
-            Path(f"{left}-shm").unlink(missing_ok=True)
+            Path(f"{path.removesuffix('-wal')}-shm").unlink(missing_ok=True)
         self.dark, self.cut_at, self.faults = False, None, []
 
     # from the files

@@ -18,12 +18,12 @@ from tests.fakes.disk import Disk
 from tests.unit.journal.making import NOON_MS, storage_in, submission
 
 TOPIC = "treble.message.read"
-SEEDS = range(4)
-CUTS_PER_SEED = 30
+SEEDS = range(5)
+CUTS_PER_SEED = 50
 
 
 def live(storage: Storage, chance: random.Random, committed: Callable[[], None]) -> None:
-    """A journal's life in small: every kind of step, checkpoints in between. `committed` is called after each commit."""
+    """A journal's life in small: every kind of step, and checkpoints. `committed` is called after each commit."""
     for turn in range(25):
         with transaction(storage.connection):
             sizes = [chance.choice([10, 300, 3000, 20_000]) for _ in range(chance.randrange(1, 12))]
@@ -36,7 +36,7 @@ def live(storage: Storage, chance: random.Random, committed: Callable[[], None])
             with transaction(storage.connection):
                 if turn % 3 == 0 and next_id > front:
                     storage.park([(front, TOPIC, "message.read")])
-                    behind = {TOPIC: front} if not behind else behind
+                    behind = behind or {TOPIC: front}
                 elif turn % 5 == 0:
                     behind = {}
                 remembered = [(chance.randbytes(16), NOON_MS + turn) for _ in range(20)]
@@ -71,25 +71,29 @@ def uncut(folder: Path, seed: int, disk: Disk) -> tuple[list[list[list[Any]]], i
     return snapshots, disk.operations
 
 
+def commits_before_cut(folder: Path, seed: int, disk: Disk, cut_at: int) -> int:
+    """Live until the power goes; how many commits were acknowledged."""
+    commits: list[int] = []
+    disk.operations, disk.cut_at = 0, cut_at
+    try:
+        with storage_in(folder, disk.name) as storage:
+            live(storage, random.Random(seed), lambda: commits.append(1))
+    except (apsw.Error, JournalError):
+        pass
+    assert disk.dark
+    return len(commits)
+
+
 @pytest.mark.parametrize("seed", SEEDS)
 def test_after_a_power_cut_every_commit_is_there_and_no_half_one(tmp_path: Path, disk: Disk, seed: int) -> None:
     snapshots, operations = uncut(tmp_path / "uncut", seed, disk)
     chance = random.Random(f"cuts of {seed}")
     for cut_at in sorted(chance.sample(range(1, operations), CUTS_PER_SEED)):
         folder = tmp_path / f"cut-{cut_at}"
-        disk.operations, disk.cut_at = 0, cut_at
-        commits = [-1]  # not even made yet
-        try:
-            with storage_in(folder, disk.name) as storage:
-                commits[0] = 0
-                live(storage, random.Random(seed), lambda: commits.__setitem__(0, commits[0] + 1))
-        except (apsw.Error, JournalError):
-            pass
-        assert disk.dark
+        acknowledged = commits_before_cut(folder, seed, disk, cut_at)
         disk.restore_power(random.Random(f"{seed} {cut_at}"))
         with storage_in(folder, disk.name) as storage:
             found = content(storage)
-        acknowledged = max(0, commits[0])
         assert found in snapshots[acknowledged : acknowledged + 2], f"cut at {cut_at} of {operations}"
         report = verify(folder)
         assert (report.damage, report.findings) == ((), ())

@@ -9,10 +9,13 @@ from click.testing import CliRunner, Result
 from multidict import CIMultiDict
 
 from bridge.cli import cli
-from bridge.explain import Request, UnknownTargetError, explain
+from bridge.explain import IncompleteRecordError, Request, UnknownTargetError, explain, explain_record
 from bridge.kafka.partitioner import partition_of
+from bridge.prepare import Preparer
+from bridge.quarantine import read_back
 from bridge.samples import sample
-from tests.unit.webhooks import FLOW, RECEIVED_AT_MS, settings
+from bridge.version import VERSION
+from tests.unit.webhooks import FLOW, RECEIVED_AT_MS, entry, settings
 
 TOKEN = "a-token-long-enough"
 GUARDED = {"sources": {"treble": {"auth": [{"bearer": TOKEN}, {"query": {"name": "t", "value": TOKEN}}]}}}
@@ -132,3 +135,119 @@ def test_the_command_reads_standard_input_and_names_wrong_use(tmp_path: Path) ->
     assert CliRunner().invoke(cli, [*common, "read", str(tmp_path / "none.json")]).exit_code == 2
     assert CliRunner().invoke(cli, [*common, "read", "-", "-H", "nonsense"], input="{}").exit_code == 2
     assert CliRunner().invoke(cli, [*common, "/nowhere", "-"], input="{}").exit_code == 2
+
+
+def test_what_would_change_a_quarantined_body_is_found_by_trying() -> None:
+    """Nothing tells what it is: a hint would, and so would the configuration."""
+    hinted, mapped = explained({"session_id": "s1", "survey": {"id": 1}}).remedies
+    assert "read (message.read)" in hinted
+    assert "hsm-status" not in hinted, "with that hint the template's name would be missing"
+    assert mapped.endswith("`when` may name: session_id, survey")
+    lacking, _ = explained({"survey": 1}).remedies
+    assert "it would still lack" in lacking
+    (sender,) = explained(b"{").remedies
+    assert sender.startswith("no configuration changes this")
+    (invalid,) = explained({"read_at": "soon"}).remedies
+    assert "later version" in invalid
+    assert explained(READ).remedies == ()
+
+
+def test_a_remedy_that_is_named_does_what_it_says() -> None:
+    body = {"session_id": "s1", "survey": {"id": 1}}
+    assert explained(body, "read").outcome == "forwarded"
+    named = settings(events={"survey.answered": {"when": {"survey": "*"}}})
+    with_it = explained(body, given=named)
+    assert (with_it.event_type, with_it.decided_by) == ("survey.answered", "survey in the body")
+    assert with_it.id_from.rule == "body"
+
+
+def test_a_quarantine_record_is_explained_by_todays_configuration() -> None:
+    body = {"session_id": "s1", "survey": {"id": 1}}
+    value = explained(body, "/webhooks/treble").value
+    returned = read_back(value)
+    assert (returned.entry.body, returned.complete) == (orjson.dumps(body), True)
+    still = explain_record(settings(), returned)
+    assert still.outcome == "quarantined"
+    assert still.before.startswith(f"unclassified by version {VERSION}: body: nothing in the body tells")
+    named = settings(events={"survey.answered": {"when": {"survey": "*"}}})
+    passes = explain_record(named, returned)
+    assert (passes.outcome, passes.topic) == ("forwarded", "treble.survey.answered")
+    assert f"treble-bridge quarantine redrive {returned.id}" in passes.remedies[0]
+    assert f'"received_at":"{orjson.loads(value)["received_at"]}"'.encode() in passes.value
+
+
+def test_a_record_that_kafka_refused_names_the_limit() -> None:
+    preparer = Preparer(settings(), "j1")
+    given = entry(READ)
+    refused = preparer.refused(given, preparer.prepare(given), "MessageSizeTooLarge").record
+    assert refused is not None
+    found = explain_record(settings(), read_back(refused.value))
+    assert "raise max.message.bytes of topic treble.message.read" in found.remedies[0]
+
+
+def test_a_record_without_the_body_says_where_it_may_be(tmp_path: Path) -> None:
+    hidden = settings(privacy={"topics": {"*": {"raw": "drop"}}})
+    returned = read_back(explained({}, given=hidden).value)
+    assert not returned.complete
+    with pytest.raises(IncompleteRecordError, match="treble-bridge journal show PATH"):
+        explain_record(settings(), returned)
+    file = tmp_path / "record.json"
+    for content, code in ((explained({}).value, 8), (b"{}", 2), (b"[", 2)):
+        file.write_bytes(content)
+        assert run(tmp_path, {}, "--record", str(file)).exit_code == code
+
+
+@pytest.mark.parametrize("value", [b"", b"{}", b"[]", b'{"raw": 1}', b"\xff"])
+def test_what_is_no_quarantine_record_says_so_and_nothing_of_it(value: bytes) -> None:
+    with pytest.raises(ValueError, match=r"^no record of the quarantine topic$"):
+        read_back(value)
+
+
+def golden(tmp_path: Path, **files: Any) -> Path:
+    folder = tmp_path / "golden"
+    for name, content in files.items():
+        path = folder / name.replace("__", "/").replace("_json", ".json").replace("_body", ".body").replace(
+            "_event", ".event"
+        )
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(orjson.dumps(content))
+    return folder
+
+
+def test_golden_files_are_written_then_pass_then_name_each_difference(tmp_path: Path) -> None:
+    folder = golden(
+        tmp_path, first_body_json=READ, read__bare_body_json={"session_id": "s2"}, bad_body_json={"read_at": 1}
+    )
+    missing = run(tmp_path, {}, "--check", str(folder))
+    assert (missing.exit_code, missing.output.count("is missing; --update writes it")) == (8, 3)
+    assert run(tmp_path, {}, "--check", str(folder), "--update").exit_code == 0
+    written = orjson.loads((folder / "first.event.json").read_bytes())
+    assert (written["topic"], written["key"], written["event"]["received_at"]) == (
+        "treble.message.read", "s1", "2026-01-01T00:00:00.000Z",
+    )  # fmt: skip
+    assert orjson.loads((folder / "bad.event.json").read_bytes())["reason"] == "invalid"
+    passed = run(tmp_path, {}, "--check", str(folder))
+    assert (passed.exit_code, passed.stdout) == (0, "")
+    written["event"]["data"]["read_at"] = "2020-01-01T00:00:00Z"
+    del written["topic"]
+    written["event"]["gone"] = 1
+    (folder / "first.event.json").write_bytes(orjson.dumps(written))
+    (folder / "stray.event.json").write_bytes(b"{}")
+    differs = run(tmp_path, {}, "--check", str(folder))
+    assert differs.exit_code == 8
+    assert 'first: /event/data/read_at: expected "2020-01-01T00:00:00Z", got "2026-06-22T15:19:08Z"' in differs.stdout
+    assert "first: /event/gone: missing: 1" in differs.stdout
+    assert "stray.event.json: there is no body beside it" in differs.stdout
+    assert "/topic" not in differs.stdout, "what the file leaves out is not compared"
+    by_program = run(tmp_path, {}, "--check", str(folder), "--json")
+    assert orjson.loads(by_program.stdout.splitlines()[1])["passed"] is False
+
+
+def test_golden_files_take_the_arrival_from_what_is_expected(tmp_path: Path) -> None:
+    expected = {"event": orjson.loads(explained(READ).value)}
+    folder = golden(tmp_path, one_body_json=READ, one_event_json=expected)
+    assert run(tmp_path, {}, "--check", str(folder)).exit_code == 0
+    assert run(tmp_path, {}, "/webhooks/treble", "--check", str(folder)).exit_code == 0
+    (tmp_path / "empty").mkdir()
+    assert run(tmp_path, {}, "--check", str(tmp_path / "empty")).exit_code == 2
+    assert run(tmp_path, {}, "read").exit_code == 2

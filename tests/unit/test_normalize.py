@@ -237,7 +237,14 @@ def test_notes_are_few_and_short_whatever_a_body_brings() -> None:
 
 
 def test_every_note_has_a_meaning() -> None:
-    body = {**FLOW, "cellphone": 1, "sent_text": 5, "plan": 1, "question": {"answers": ["a"]}, "user_session_keys": {}}
+    body = {
+        **FLOW,
+        "cellphone": 3005550134,
+        "sent_text": 5,
+        "plan": 1,
+        "question": {"answers": ["a"]},
+        "user_session_keys": {},
+    }
     notes = event(body, "read").notes
     assert len(notes) == 6
     assert all(meaning(note) for note in notes)

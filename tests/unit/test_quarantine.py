@@ -8,6 +8,7 @@ import pytest
 
 from bridge.model import Entry, Problem
 from bridge.quarantine import VALUE_BYTES_MAX, Quarantined, body_id, record
+from bridge.version import VERSION
 from tests.unit.webhooks import RECEIVED_AT_MS, entry
 
 PROBLEMS = (Problem("/session_id", "expected a text"), Problem("/read_at", "expected a time"))
@@ -33,6 +34,7 @@ def test_a_record_tells_all_that_is_known() -> None:
         "received_at": "2026-06-22T15:19:09.104Z",
         "source": "treble",
         "hint": "read",
+        "bridge": VERSION,
         "headers": {"x-request-id": "r1"},
         "raw": '{"read_at": 7}',
         "raw_encoding": "utf-8",
@@ -41,6 +43,13 @@ def test_a_record_tells_all_that_is_known() -> None:
     }
     assert (found.topic, found.timestamp_ms) == ("q", RECEIVED_AT_MS)
     assert found.headers == (("content-type", b"application/json"), ("treble_reason", b"invalid"))
+
+
+def test_a_body_that_may_not_be_stored_leaves_its_size_only() -> None:
+    found = quarantined(entry(b'{"cellphone": "3005550134"}'), with_raw=False)
+    value = orjson.loads(found.record.value)
+    assert (value["raw"], value["raw_bytes"], value["truncated"]) == ("", 27, True)
+    assert not found.truncated, "the journal need not hold it for ever"
 
 
 def test_the_key_is_the_events_id_or_else_that_of_the_body() -> None:

@@ -4,7 +4,9 @@ import asyncio
 import contextlib
 import gc
 import logging
+import socket
 import ssl
+import struct
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
@@ -88,6 +90,11 @@ class Client:
             with contextlib.suppress(ConnectionError):
                 return await self.reader.read()
             return b""
+
+    def vanish(self) -> None:
+        """Be gone, without a goodbye: what the server sends is refused."""
+        self.writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.writer.transport.abort()
 
     def close(self) -> None:
         self.writer.close()

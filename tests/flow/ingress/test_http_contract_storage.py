@@ -142,7 +142,7 @@ async def test_a_client_that_goes_away_does_not_take_its_entry_with_it(way: Way)
         client = await d.connect()
         await way(client)
         await d.until(lambda: d.journal.held)
-        client.writer.transport.abort()
+        client.vanish()
         await d.until(lambda: not d.open)
         d.journal.release()
         assert len(d.journal.stored) == 1
@@ -155,9 +155,31 @@ async def test_a_client_that_goes_away_amid_its_body_leaves_nothing() -> None:
         client = await d.connect()
         await client.send(request(PATH, READ, AUTHORIZED)[:-5])
         await d.until(lambda: d.in_flight)
-        client.writer.transport.abort()
+        client.vanish()
         await d.until(lambda: d.requests)
         assert d.requests == {("treble", "client_gone"): 1}
+        assert not d.journal.submissions
+
+
+@WAYS
+async def test_a_client_that_ends_its_side_still_gets_its_answer_and_the_connection_ends(way: Way) -> None:
+    async with door() as d:
+        client = await d.connect()
+        await way(client)
+        client.writer.write_eof()
+        assert (await client.reply()).status == 200
+        assert await client.ended() == b""
+        assert len(d.journal.stored) == 1
+
+
+async def test_a_client_that_ends_its_side_amid_its_body_is_told_so_at_once() -> None:
+    async with door() as d:
+        client = await d.connect()
+        await client.send(request(PATH, READ, AUTHORIZED)[:-5])
+        client.writer.write_eof()
+        reply = await client.reply()
+        assert (reply.status, reply.problem) == (400, "malformed-request")
+        assert await client.ended() == b""
         assert not d.journal.submissions
 
 

@@ -60,7 +60,10 @@ def test_other_numbers_have_no_variants(code: str, cell: str) -> None:
 
 def test_a_number_that_may_have_its_country_code_in_it_is_only_noted() -> None:
     found, notes = contact("+57", "573005550134")
-    assert (found and found.phone, notes) == ("+57573005550134", ["cellphone_may_have_country_code"])
+    assert (found and found.phone, notes) == (
+        "+57573005550134",
+        ["cellphone_may_have_country_code", "phone_not_in_plan"],
+    )
 
 
 @pytest.mark.parametrize("code", ["+57", None])
@@ -102,3 +105,26 @@ def test_any_two_parts_make_an_e164_number_or_none(code: Any, cell: Any) -> None
         assert found.phone[1:].isascii()
         assert found.phone[1] != "0"
         assert len(found.phone) <= 16
+
+
+@pytest.mark.parametrize(
+    ("code", "cell", "flagged"),
+    [
+        ("+57", "3005550134", False),
+        ("+57", "1005550134", True),
+        ("+57", "300555013", True),
+        ("+44", "07911123456", True),  # the trunk prefix has no place after the country code
+        ("+1809", "5550134", False),  # an area of country code 1
+        ("+999", "3005550134", True),
+        ("+52", "5512345678", False),
+        ("+52", "15512345678", False),  # plans know one spelling, WhatsApp has the other
+        ("+52", "0012345678", True),
+        ("+54", "91123456789", False),
+        ("+54", "1123456789", False),
+    ],
+)
+def test_a_number_that_no_numbering_plan_has_is_flagged_and_passed_on(code: str, cell: str, flagged: bool) -> None:
+    found, notes = contact(code, cell)
+    assert found is not None
+    assert found.phone == f"{code}{cell}"
+    assert notes == (["phone_not_in_plan"] if flagged else [])

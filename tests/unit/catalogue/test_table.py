@@ -1,5 +1,6 @@
 """The table of event types is data, in one place, and a new type is one new module."""
 
+import json
 import shutil
 import subprocess
 import sys
@@ -68,6 +69,24 @@ assert prepared.topic == "treble.message.reacted" and prepared.topic in preparer
 print(orjson.loads(prepared.record.value)["data"]["emoji"])
 """
 
+SHOW = """
+import orjson, sys
+from bridge.schemas import generate, shipped
+assert generate.stale() == ["v1/asyncapi.json", "v1/message.reacted.json"]
+sys.argv = ["generate"]
+assert generate.main() == 0 and generate.stale() == []
+schema = orjson.loads(shipped.text("message.reacted"))
+assert schema["$id"] == "urn:treble-bridge:schema:message.reacted:v1"
+assert schema["properties"]["data"]["properties"]["emoji"]["description"] == "With what."
+document = orjson.loads(shipped.text("asyncapi"))
+assert "message.reacted" in document["channels"]["treble.message.reacted"]["messages"]
+assert document["components"]["messages"]["message.reacted"]["examples"][0]["payload"]["data"]["emoji"] == "x"
+from tests.doc_pages import PARTS
+assert any("## `message.reacted`" in line for line in PARTS["events.md"]["event types"]())
+from bridge.cli import cli
+cli(["schemas", "show", "message.reacted"])
+"""
+
 
 def test_the_nine_types_have_the_hints_and_keys_that_are_promised() -> None:
     found = {name: (*event_type.hints, event_type.key) for name, event_type in TABLE.items() if name != "unknown"}
@@ -88,15 +107,33 @@ def test_every_type_says_what_people_need_to_know(name: str) -> None:
     assert event_type.configured.endswith(".")
 
 
-def test_a_new_event_type_is_one_module(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def with_one_module_more(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the program with one file more: nothing else was edited."""
-    package = tmp_path / "bridge"
-    shutil.copytree(Path(bridge.__file__).parent, package, ignore=shutil.ignore_patterns("__pycache__"))
-    (package / "catalogue" / "events" / "message_reacted.py").write_text(NEW_TYPE, encoding="utf-8")
+    root = tmp_path_factory.mktemp("copy")
+    package = Path(bridge.__file__).parent
+    shutil.copytree(package, root / "bridge", ignore=shutil.ignore_patterns("__pycache__"))
+    (root / "bridge" / "catalogue" / "events" / "message_reacted.py").write_text(NEW_TYPE, encoding="utf-8")
+    (root / "tests").mkdir()
+    for page_maker in (package.parent / "tests").glob("doc_*.py"):
+        shutil.copy(page_maker, root / "tests")
+    return root
+
+
+def run_in(root: Path, code: str) -> str:
     done = subprocess.run(
-        [sys.executable, "-c", USE], capture_output=True, text=True, timeout=60, check=False, cwd=tmp_path
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False, cwd=root
     )
-    assert (done.stdout, done.stderr) == ("x\n", "")
+    assert done.stderr == ""
+    return done.stdout
+
+
+def test_a_new_event_type_is_one_module(with_one_module_more: Path) -> None:
+    assert run_in(with_one_module_more, USE) == "x\n"
+
+
+def test_its_schema_its_messages_and_its_documentation_follow_from_that_module(with_one_module_more: Path) -> None:
+    assert json.loads(run_in(with_one_module_more, SHOW))["title"] == "MessageReactedEvent"
 
 
 @pytest.mark.parametrize(

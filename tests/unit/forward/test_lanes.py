@@ -60,3 +60,24 @@ def test_a_lane_found_blocked_by_a_batch_that_failed_stays_blocked() -> None:
     lanes.restore(Positions(7), 0.1)
     assert lanes.is_behind("a")
     assert lanes.positions() == {"a": 7}, "what was committed meanwhile counts: a position never goes back"
+
+
+def test_what_is_new_for_a_topic_queues_up_behind_what_waits_for_it_under_another_name() -> None:
+    lanes = Lanes(2, 8)
+    lane = lanes.block(blocked("mispelt"), 1, 0.0)
+    assert lanes.queue_of("right") is None
+    lane.heirs = frozenset({"right"})
+    assert lanes.queue_of("right") == lanes.queue_of("mispelt") == "mispelt"
+    assert lanes.queue_of("other") is None
+    assert not lanes.is_behind("right"), "it works: only the queue is another's"
+    lanes.at_front(lane)
+    assert lanes.queue_of("right") is None
+
+
+def test_a_new_configuration_makes_every_lane_due() -> None:
+    lanes = Lanes(2, 8)
+    lane = lanes.block(blocked(), 1, 0.0)
+    assert lanes.due(0.0) == []
+    lanes.retry_all()
+    assert lanes.due(0.0) == [lane]
+    assert lane.waits

@@ -15,7 +15,10 @@ SHAPES = [
     ("server: {max_boddy: 1MiB}", "server.max_boddy: unknown key; did you mean max_body?"),
     ("window: 3h", "window: unknown key here; duplicates.window is one"),
     ("server: {max_boddy: }", "server.max_boddy: unknown key; did you mean max_body?"),
-    ("foo: 1", "foo: unknown key; expected server, admin, journal, kafka, sources, topics, duplicates or log"),
+    (
+        "foo: 1",
+        "foo: unknown key; expected server, admin, journal, kafka, sources, topics, events, duplicates, privacy or log",
+    ),
     (
         "server: {max_body: 5MB/s}",
         'server.max_body: expected a size, such as 64KiB, 1MiB, 2GiB or a number of bytes, found "5MB/s"',

@@ -42,6 +42,7 @@ sources:
       - basic: {{username: u, password: '{CANARY}-basic'}}
   two:
     auth: [{{bearer: [{CANARY}-first, {CANARY}-second]}}]
+privacy: {{hash_key: {CANARY}-for-hashing}}
 """
 OAUTH = (
     "kafka: {bootstrap_servers: [a:1], security: {protocol: SASL_SSL, mechanism: OAUTHBEARER, "

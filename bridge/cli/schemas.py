@@ -1,0 +1,154 @@
+"""`treble-bridge schemas`: what consumers and senders may rely on, as documents for machines."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from bridge.cli.console import print_json
+from bridge.cli.options import config_option, json_option, load_configuration
+
+_OPENAPI = "openapi"
+
+
+@click.group()
+def schemas() -> None:
+    """Print schemas: of the events, the topics (AsyncAPI), the URLs (OpenAPI).
+
+    \b
+    Example:
+      treble-bridge schemas show message.read
+    """
+
+
+@schemas.command("list")
+@json_option
+def list_schemas(as_json: bool) -> None:
+    """List the schemas: name, the `ce_dataschema` that means it, what it is about.
+
+    \b
+    Example:
+      treble-bridge schemas list
+    """
+    rows = [_row(name) for name in _names()]
+    if as_json:
+        print_json(rows)
+        return
+    width = max(len(row["name"]) for row in rows)
+    for row in rows:
+        click.echo(f"{row['name']:<{width}}  {row['schema']}  {row['about']}")
+
+
+@schemas.command("show")
+@click.argument("name", metavar="TYPE")
+def show_schema(name: str) -> None:
+    """Print the JSON Schema (2020-12) of an event type, or of the quarantine's records.
+
+    \b
+    Example:
+      treble-bridge schemas show message.read
+      treble-bridge schemas show quarantine
+    """
+    from bridge.schemas import shipped  # noqa: PLC0415 - not for --help
+
+    if name not in (known := shipped.names()):
+        raise click.BadParameter(f"no schema {name}; expected one of {', '.join(known)}", param_hint="TYPE")
+    click.echo(shipped.text(name), nl=False)
+
+
+@schemas.command("asyncapi")
+@config_option(required=False)
+def print_asyncapi(config: Path | None) -> None:
+    """Print the AsyncAPI 3 document: topics, messages, headers, keys, examples.
+
+    With --config it is about the topics, keys, format and servers of that configuration; no secret is in it.
+
+    \b
+    Example:
+      treble-bridge schemas asyncapi
+      treble-bridge schemas asyncapi --config bridge.yaml
+    """
+    click.echo(_asyncapi(config), nl=False)
+
+
+@schemas.command("openapi")
+@config_option(required=False)
+def print_openapi(config: Path | None) -> None:
+    """Print the OpenAPI 3.1 document of the URLs that take webhooks.
+
+    \b
+    Example:
+      treble-bridge schemas openapi
+      treble-bridge schemas openapi --config bridge.yaml
+    """
+    click.echo(_openapi(config), nl=False)
+
+
+@schemas.command("export")
+@click.option(
+    "-o",
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    required=True,
+    metavar="DIR",
+    help="Where the files go; it is made if it is missing.",
+)
+@config_option(required=False)
+@json_option
+def export_schemas(out: Path, config: Path | None, as_json: bool) -> None:
+    """Write every document into a folder, a file each.
+
+    \b
+    Example:
+      treble-bridge schemas export --out schemas
+    """
+    from bridge.schemas import shipped  # noqa: PLC0415 - not for --help
+
+    texts = {name: shipped.text(name) for name in shipped.names()}
+    texts |= {shipped.ASYNCAPI: _asyncapi(config), _OPENAPI: _openapi(config)}
+    written = {name: out / f"{name}.json" for name in texts}
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        for name, text in texts.items():
+            written[name].write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise click.UsageError(f"can't write to {out}: {error.strerror}") from error
+    if as_json:
+        print_json({name: str(path) for name, path in written.items()})
+    else:
+        for path in written.values():
+            click.echo(path)
+
+
+def _names() -> list[str]:
+    from bridge.schemas import shipped  # noqa: PLC0415 - not for --help
+
+    return shipped.names()
+
+
+def _row(name: str) -> dict[str, Any]:
+    import orjson  # noqa: PLC0415 - not for --help
+
+    from bridge.schemas import shipped  # noqa: PLC0415
+
+    schema = orjson.loads(shipped.text(name))
+    return {"name": name, "schema": schema["$id"], "about": schema["description"]}
+
+
+def _asyncapi(config: Path | None) -> str:
+    from bridge.schemas import shipped  # noqa: PLC0415 - not for --help
+
+    if config is None:
+        return shipped.text(shipped.ASYNCAPI)
+    from bridge.schemas.asyncapi import asyncapi  # noqa: PLC0415
+    from bridge.schemas.generate import as_text  # noqa: PLC0415
+
+    return as_text(asyncapi(load_configuration(config).settings))
+
+
+def _openapi(config: Path | None) -> str:
+    from bridge.ingress import openapi  # noqa: PLC0415 - not for --help
+
+    if config is None:
+        return openapi.FILE.read_text(encoding="utf-8")
+    return openapi.text(openapi.document(load_configuration(config).settings))

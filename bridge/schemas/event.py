@@ -1,0 +1,116 @@
+"""The envelope of one event type, its `data` included, as JSON Schema 2020-12.
+
+The schemas are open: a consumer that validates with today's must take tomorrow's event, which may have a field more.
+(That the bridge itself sends no other fields than these is for its tests to prove.) Only keywords that draft 7 has
+too are used, and no references, so that code generators and AsyncAPI tools of any age read them.
+"""
+
+import re
+from typing import Any
+
+from bridge.catalogue import EventType
+from bridge.catalogue.notes import MEANINGS
+from bridge.catalogue.schema import data_schema
+from bridge.catalogue.session_keys import SCHEMA as SESSION_KEYS
+from bridge.catalogue.shapes import TIME_PATTERN, Schema
+from bridge.envelope import schema_uri
+
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+
+# What stands in a number's place where the configuration hides it: a keyed hash, or a few digits among asterisks.
+_HIDDEN = r"hmac-sha256:[0-9a-f]{64}|[+0-9]*[*][0-9*]*"
+PHONE_PATTERN = rf"^([+][1-9][0-9]{{1,14}}|{_HIDDEN})$"
+_DIGITS = rf"^([0-9]+|{_HIDDEN})$"
+_UNLESS_HIDDEN = "Where the configuration hides it: a keyed hash, or masked."
+
+
+def event_schema(event_type: EventType) -> Schema:
+    """The schema that `ce_dataschema` names for this type."""
+    version = event_type.schema_version
+    properties: dict[str, Schema] = {
+        "id": _text("The event's id: the same webhook has the same one, whenever and wherever it arrives."),
+        "type": {"type": "string", "const": event_type.name, "description": "What happened."},
+        "schema_version": {"type": "integer", "const": version, "description": "Changes inside a version only add."},
+        "source": _text("The account at Treble, as the bridge's configuration names it."),
+        "occurred_at": time("When it happened; where the body has no time of its own, when it arrived."),
+        "received_at": time("When the webhook arrived."),
+        "contact": _contact(),
+        "session_id": _text("Treble's id of the conversation. Opaque."),
+        "flow_id": _text("Treble's id of the flow. Opaque."),
+        "session_keys": SESSION_KEYS,
+        "data": opened(data_schema(event_type)),
+        "notes": _notes(),
+        "raw": {
+            "type": "object",
+            "description": "The body as Treble sent it. Absent where the configuration leaves it out.",
+        },
+    }
+    required = ["id", "type", "schema_version", "source", "occurred_at", "received_at", "data"]
+    if event_type.family.session_required:
+        required.append("session_id")
+    return {
+        "$schema": DIALECT,
+        "$id": schema_uri(event_type.name),
+        "title": title(event_type.name),
+        "description": event_type.fires,
+        "type": "object",
+        "properties": properties,
+        "required": required,
+    }
+
+
+def title(event_type: str) -> str:
+    """What code generators call the type: `message.timed_out` → `MessageTimedOutEvent`."""
+    return "".join(word.capitalize() for word in re.split(r"[._-]", event_type)) + "Event"
+
+
+def time(about: str) -> Schema:
+    """A moment in UTC."""
+    return {"type": "string", "format": "date-time", "pattern": TIME_PATTERN, "description": about}
+
+
+def opened(schema: Any) -> Any:
+    """The schema with room for properties that a later version adds."""
+    if isinstance(schema, list):
+        return [opened(item) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    kept = {key: part for key, part in schema.items() if not (key == "additionalProperties" and part is False)}
+    return {key: opened(part) for key, part in kept.items()}
+
+
+def _text(about: str) -> Schema:
+    return {"type": "string", "minLength": 1, "description": about}
+
+
+def _contact() -> Schema:
+    return {
+        "type": "object",
+        "description": "The person. Absent where the body names none; parts that it does not have are absent.",
+        "properties": {
+            "phone": {
+                "type": "string",
+                "pattern": PHONE_PATTERN,
+                "description": f"E.164, with the plus. {_UNLESS_HIDDEN}",
+            },
+            "country_code": {"type": "string", "pattern": _DIGITS, "description": "Digits, without a plus."},
+            "national_number": {
+                "type": "string",
+                "pattern": _DIGITS,
+                "description": "The number as sent, digits only.",
+            },
+            "phone_variants": {
+                "type": "array",
+                "items": {"type": "string", "pattern": PHONE_PATTERN},
+                "description": "Other spellings of the same phone (Mexico's 1, Argentina's 9), to match with.",
+            },
+        },
+    }
+
+
+def _notes() -> Schema:
+    return {
+        "type": "array",
+        "description": "What was lenient about this body: a kind, or `kind:detail`. Absent where nothing was.",
+        "items": {"type": "string", "minLength": 1, "examples": list(MEANINGS)},
+    }

@@ -1,0 +1,60 @@
+"""Writes the schemas and the AsyncAPI document: `python -m bridge.schemas.generate`; `--check` only compares."""
+
+import json
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from bridge.catalogue import TABLE
+from bridge.catalogue.definition import SCHEMA_VERSION
+from bridge.catalogue.shapes import Schema
+from bridge.schemas.asyncapi import asyncapi
+from bridge.schemas.event import event_schema
+from bridge.schemas.quarantined import NAME, quarantine_schema
+from bridge.schemas.shipped import ASYNCAPI
+
+FOLDER = Path(__file__).parent
+
+
+def documents() -> dict[str, str]:
+    """Every generated file: path below the package, text."""
+    return {path: as_text(document) for path, document in _documents()}
+
+
+def as_text(document: Mapping[str, Any]) -> str:
+    """A document as the text of its file."""
+    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+
+
+def stale(folder: Path = FOLDER) -> list[str]:
+    """The files that are not as they would be made now, or should not be there."""
+    wanted = documents()
+    there = {f"{file.parent.name}/{file.name}": file for file in folder.glob("v*/*.json")}
+    changed = [path for path, text in wanted.items() if path not in there or there[path].read_text("utf-8") != text]
+    return sorted([*changed, *(there.keys() - wanted.keys())])
+
+
+def _documents() -> Iterator[tuple[str, Schema]]:
+    for name, event_type in TABLE.items():
+        yield f"v{event_type.schema_version}/{name}.json", event_schema(event_type)
+    yield f"v{SCHEMA_VERSION}/{NAME}.json", quarantine_schema()
+    yield f"v{SCHEMA_VERSION}/{ASYNCAPI}.json", asyncapi()
+
+
+def main() -> int:
+    """Write the files, or compare them. Returns the exit code."""
+    if "--check" in sys.argv[1:]:
+        outdated = stale()
+        for path in outdated:
+            sys.stderr.write(f"stale: bridge/schemas/{path} (run `make schemas`)\n")
+        return 1 if outdated else 0
+    for path, text in documents().items():
+        target = FOLDER / path
+        target.parent.mkdir(exist_ok=True)
+        target.write_text(text, encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

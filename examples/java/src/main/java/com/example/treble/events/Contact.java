@@ -1,0 +1,91 @@
+
+package com.example.treble.events;
+
+import java.util.List;
+import com.fasterxml.jackson.annotation.JsonInclude;
+import com.fasterxml.jackson.annotation.JsonProperty;
+import com.fasterxml.jackson.annotation.JsonPropertyDescription;
+import com.fasterxml.jackson.annotation.JsonPropertyOrder;
+
+
+/**
+ * Contact
+ * <p>
+ * The person. Absent where the body names none; parts that it does not have are absent.
+ * 
+ */
+@JsonInclude(JsonInclude.Include.NON_NULL)
+@JsonPropertyOrder({
+    "phone",
+    "country_code",
+    "national_number",
+    "phone_variants"
+})
+public class Contact {
+
+    /**
+     * E.164, with the plus. Where the configuration hides it: a keyed hash, or masked.
+     * 
+     */
+    @JsonProperty("phone")
+    @JsonPropertyDescription("E.164, with the plus. Where the configuration hides it: a keyed hash, or masked.")
+    private String phone;
+    /**
+     * Digits, without a plus.
+     * 
+     */
+    @JsonProperty("country_code")
+    @JsonPropertyDescription("Digits, without a plus.")
+    private String countryCode;
+    /**
+     * The number as sent, digits only.
+     * 
+     */
+    @JsonProperty("national_number")
+    @JsonPropertyDescription("The number as sent, digits only.")
+    private String nationalNumber;
+    /**
+     * Other spellings of the same phone (Mexico's 1, Argentina's 9), to match with.
+     * 
+     */
+    @JsonProperty("phone_variants")
+    @JsonPropertyDescription("Other spellings of the same phone (Mexico's 1, Argentina's 9), to match with.")
+    private List<String> phoneVariants;
+
+    /**
+     * E.164, with the plus. Where the configuration hides it: a keyed hash, or masked.
+     * 
+     */
+    @JsonProperty("phone")
+    public String getPhone() {
+        return phone;
+    }
+
+    /**
+     * Digits, without a plus.
+     * 
+     */
+    @JsonProperty("country_code")
+    public String getCountryCode() {
+        return countryCode;
+    }
+
+    /**
+     * The number as sent, digits only.
+     * 
+     */
+    @JsonProperty("national_number")
+    public String getNationalNumber() {
+        return nationalNumber;
+    }
+
+    /**
+     * Other spellings of the same phone (Mexico's 1, Argentina's 9), to match with.
+     * 
+     */
+    @JsonProperty("phone_variants")
+    public List<String> getPhoneVariants() {
+        return phoneVariants;
+    }
+
+}

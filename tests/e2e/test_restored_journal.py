@@ -1,0 +1,64 @@
+"""An older copy of the journal, put back: what Kafka has is not sent again, and what comes now is not taken for it."""
+
+import asyncio
+import shutil
+
+import pytest
+
+from tests.e2e.conftest import MakeBridge
+from tests.e2e.delivered import assert_exactly_once, delivered
+from tests.e2e.load import Load, webhook
+from tests.kafka_broker import Broker
+
+pytestmark = pytest.mark.kafka
+
+READS = "message.read"
+
+
+async def test_webhooks_taken_on_an_older_copy_before_kafka_answers_are_forwarded_once(
+    make_bridge: MakeBridge, controllable_kafka: Broker
+) -> None:
+    bridge = make_bridge()
+    load = Load(bridge.port)
+    backup = bridge.folder / "backup"
+    await bridge.start()
+    await load.in_order([webhook("s-1", number) for number in range(20)])
+    await bridge.drained()
+    assert await bridge.stop() == 0
+    shutil.copytree(bridge.journal, backup)
+    await bridge.start()
+    await load.in_order([webhook("s-1", number) for number in range(20, 60)])
+    await bridge.drained()
+    assert await bridge.stop() == 0
+
+    shutil.rmtree(bridge.journal)
+    shutil.copytree(backup, bridge.journal)
+    await asyncio.to_thread(controllable_kafka.pause)
+    await bridge.start()
+    await load.in_order([webhook("s-1", number) for number in range(60, 66)])
+    await asyncio.to_thread(controllable_kafka.resume)
+    await bridge.drained()
+    assert bridge.said("journal.renewed")
+    await load.in_order([webhook("s-1", number) for number in range(66, 70)])
+    await bridge.restart()
+    await load.in_order([webhook("s-1", number) for number in range(70, 75)])
+    await bridge.drained()
+    assert load.statuses() == {200}
+    assert_exactly_once(await delivered(bridge, READS), load.names())
+
+
+async def test_both_copies_of_a_webhook_may_wait_longer_than_the_window(
+    make_bridge: MakeBridge, controllable_kafka: Broker
+) -> None:
+    bridge = make_bridge(duplicates={"window": "1s"}, kafka={"batch_entries": 1})
+    load = Load(bridge.port)
+    await bridge.start()
+    await bridge.connected()
+    await asyncio.to_thread(controllable_kafka.pause)
+    for number in range(5):
+        await load.in_order([webhook("s-1", number)] * 2)
+    await asyncio.sleep(3)  # the outage is longer than the window: that is the case
+    await asyncio.to_thread(controllable_kafka.resume)
+    await bridge.drained()
+    assert load.statuses() == {200}
+    assert_exactly_once(await delivered(bridge, READS), load.names())

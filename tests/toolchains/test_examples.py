@@ -1,0 +1,149 @@
+"""The consumers of `examples/`, on a real broker, with records as the bridge makes and sends them."""
+
+import asyncio
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiokafka import AIOKafkaProducer
+from aiokafka.admin import AIOKafkaAdminClient
+
+from bridge.catalogue import TABLE, UNKNOWN
+from bridge.kafka.batches import Sizing, assemble
+from bridge.kafka.producer import Producer
+from bridge.kafka.security import client_options
+from bridge.model import Prepared
+from bridge.prepare import Preparer
+from bridge.samples import hint_for, sample
+from bridge.settings.models import Settings
+from tests.kafka_broker import Broker, create_topics, read_records, unique
+from tests.toolchains.consumers import COMMANDS, ENDS_WITH, Consumer, command, running
+from tests.unit.webhooks import entry, settings
+
+pytestmark = [pytest.mark.kafka, pytest.mark.timeout(600)]  # the first run fetches
+
+TYPES = sorted(TABLE.keys() - {UNKNOWN})
+PARTITIONS = 2
+PHONE, MASKED = "+573005550134", "+57******34"
+
+
+@dataclass(frozen=True)
+class Published:
+    """What lies on Kafka: the topics, each type's envelope, and where the last record of each partition stands."""
+
+    topics: Sequence[str]
+    envelopes: Mapping[str, Any]
+    last_offsets: Mapping[tuple[str, int], int]
+
+
+@pytest.fixture(scope="module")
+def published(kafka: Broker) -> Published:
+    """The nine types; one of them once more, and one in a transaction that is taken back."""
+    prefix = unique("examples")
+    configured = settings(
+        kafka={"bootstrap_servers": [kafka.bootstrap]}, topics={"default": f"{prefix}.{{event_type}}"}
+    )
+    preparer = Preparer(configured, "journal-1")
+    ready = [preparer.prepare(entry(sample(t), hint_for(t), entry_id=n)) for n, t in enumerate(TYPES, 1)]
+    again = next(one for one in ready if one.event_type == "message.read")
+    other = sample("message.read", session_id="taken-back")
+    taken_back = preparer.prepare(entry(other, hint_for("message.read"), entry_id=99))
+    topics = [one.topic for one in ready]
+
+    async def publish() -> Published:
+        # The records' times are those of the samples: the usual retention would delete them at once.
+        await create_topics(kafka.bootstrap, *topics, partitions=PARTITIONS, config={"retention.ms": "-1"})
+        await take_back(kafka, taken_back)
+        await deliver(configured, ready)
+        await deliver(configured, [again])
+        records = await read_records(kafka.bootstrap, topics)
+        assert len(records) == len(TYPES) + 1
+        found = {(record.topic, record.partition): record.offset for record in records}
+        envelopes = {value["type"]: value for value in (json.loads(record.value or b"") for record in records)}
+        return Published(topics, envelopes, found)
+
+    return asyncio.run(publish())
+
+
+async def deliver(configured: Settings, ready: Sequence[Prepared]) -> None:
+    """Send, in one transaction, as the forwarder does."""
+    producer = Producer(configured.kafka, client_options(configured.kafka), unique("examples"))
+    await producer.start()
+    counts = {
+        topic: count
+        for topic, count in (await producer.partition_counts([one.topic for one in ready])).items()
+        if isinstance(count, int)
+    }
+    await producer.deliver(assemble(producer, ready, counts, Sizing()))
+    await producer.close(healthy=True)
+
+
+async def take_back(kafka: Broker, prepared: Prepared) -> None:
+    record = prepared.record
+    assert record is not None
+    async with AIOKafkaProducer(bootstrap_servers=kafka.bootstrap, transactional_id=unique("examples")) as producer:
+        await producer.begin_transaction()
+        await producer.send_and_wait(record.topic, record.value, key=record.key, headers=list(record.headers))
+        await producer.abort_transaction()
+
+
+async def committed(kafka: Broker, group: str) -> dict[tuple[str, int], int]:
+    """The offsets that the group has committed, by partition."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=kafka.bootstrap)
+    await admin.start()
+    try:
+        offsets = await admin.list_consumer_group_offsets(group)
+    finally:
+        await admin.close()
+    return {(partition.topic, partition.partition): found.offset for partition, found in offsets.items()}
+
+
+def told(envelope: Mapping[str, Any]) -> str:
+    """The line that every example prints for the sample of this type."""
+    data = envelope["data"]
+    own: dict[str, Any] = {
+        "condition.evaluated": lambda: "orders=3 GTEQ 2",
+        "contact.opted_out": lambda: f"reason={data['reason']}",
+        "conversation.closed": lambda: f"messages={len(data['messages'])}",
+        "deployment.failed": lambda: f"reason={data['failure_reason']}",
+        "hsm.status_changed": lambda: f"template={data['template']} status={data['status']}",
+        "message.delivered": lambda: "after=1s",  # of the samples' 1.527 s
+        "message.read": lambda: "after=1s",
+        "message.responded": lambda: f"answer={data['classified_answer']}",
+        "message.timed_out": lambda: f"question={data['question']['text']}",
+    }
+    phone = MASKED if "contact" in envelope else "-"
+    return f"{envelope['occurred_at'][:19]}Z {envelope['type']} {phone} {own[envelope['type']]()}"
+
+
+@pytest.mark.parametrize("language", COMMANDS)
+def test_an_example_prints_each_type_once_commits_after_it_and_stops_in_order(
+    language: str, kafka: Broker, published: Published, tmp_path: Path
+) -> None:
+    start, group = command(language), unique("examples")
+    expected = sorted(told(published.envelopes[event_type]) for event_type in TYPES)
+
+    def all_committed(consumer: Consumer) -> bool:
+        offsets = asyncio.run(committed(kafka, group)) if len(consumer.lines) >= len(TYPES) else {}
+        return all(offsets.get(place, -1) > last for place, last in published.last_offsets.items())
+
+    with running(
+        start, published.topics, tmp_path / "run", KAFKA_BOOTSTRAP_SERVERS=kafka.bootstrap, GROUP_ID=group
+    ) as consumer:
+        consumer.until(lambda: all_committed(consumer), "all was printed and committed, the second copy included")
+        assert consumer.stop() == ENDS_WITH[language], consumer.said
+        assert "stopped" in consumer.said
+    assert sorted(consumer.lines) == expected
+    assert PHONE not in consumer.said
+    assert PHONE[3:] not in consumer.said
+
+
+def test_the_python_example_is_tested_with_the_versions_that_it_names() -> None:
+    root = Path(__file__).parent.parent.parent
+    tested = (root / "requirements/dev.txt").read_text()
+    for line in (root / "examples/python/requirements.txt").read_text().split():
+        name, _, version = line.partition("==")
+        assert f"{name.partition('[')[0]}=={version} \\" in tested, line

@@ -1,0 +1,48 @@
+"""`demo`: what it refuses, and what its exit code says."""
+
+import importlib.util
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+import bridge.demo.play
+from bridge.cli import cli
+from bridge.demo.acts import Outage
+from bridge.demo.ledger import Counts, Verdict
+from bridge.demo.play import Result
+from bridge.errors import ExitCode
+
+
+def test_without_the_embedded_kafka_it_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    there = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name, *rest: None if "confluent" in name else there(name))
+    result = CliRunner().invoke(cli, ["demo"])
+    assert result.exit_code == ExitCode.USAGE
+    assert "pip install 'treble-bridge[demo]'" in result.stderr
+    assert "--kafka host:port" in result.stderr
+
+
+def test_counts_that_do_not_add_up_are_exit_code_8(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def play(*_: Any) -> Result:
+        verdict = Verdict(Counts(2, 2, 0, 1, 0, 0, 1), {}, {}, 0, {}, ["1 webhooks were acknowledged, and are nowhere"])
+        return Result("a Kafka", "exactly_once", Outage(shown=False), verdict, 1.0)
+
+    monkeypatch.setattr(bridge.demo.play, "play", play)
+    result = CliRunner().invoke(cli, ["demo", "--json"])
+    assert result.exit_code == ExitCode.MISMATCH
+    assert '"adds_up":false' in result.stdout
+    assert '"lost":1' in result.stdout
+
+
+def test_wrong_options_are_usage_errors(tmp_path: Path) -> None:
+    (tmp_path / "something").write_text("")
+    for arguments, said in (
+        (["--kafka", "nowhere"], "--kafka nowhere: expected host:port"),
+        (["--seconds-outage", "99"], "0<=x<=15"),
+        (["--keep", str(tmp_path)], "expected a new or empty folder"),
+    ):
+        result = CliRunner().invoke(cli, ["demo", *arguments])
+        assert result.exit_code == ExitCode.USAGE, result.output
+        assert said in result.stderr

@@ -1,0 +1,157 @@
+"""`treble-bridge journal`: what it prints, and its exit codes."""
+
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+from click.testing import CliRunner, Result
+
+from bridge.cli import cli
+from bridge.errors import ExitCode
+from bridge.journal.ownership import Ownership
+from bridge.model import Submission
+from tests.unit.journal.making import NOON_MS, storage_in
+from tests.unit.journal.test_offline import TOPIC, fill
+from tests.unit.journal.test_opening import damage
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A journal of 20 entries: 5 pending, 2 parked, 1 held."""
+    with storage_in(tmp_path / "journal") as storage:
+        fill(storage)
+    return tmp_path / "journal"
+
+
+def call(*arguments: object) -> Result:
+    """Run a command of `treble-bridge journal`."""
+    return CliRunner().invoke(cli, ["journal", *map(str, arguments)])
+
+
+def lines(result: Result) -> list[Any]:
+    """What a command printed with --json."""
+    assert result.exit_code in {0, 8}, result.output
+    return [orjson.loads(line) for line in result.stdout.splitlines()]
+
+
+def test_ls_lists_and_chooses(folder: Path) -> None:
+    everything = lines(call("ls", folder, "--json"))
+    assert [entry["id"] for entry in everything] == list(range(1, 21))
+    assert everything[2] == {
+        "id": 3,
+        "received_at": "2025-06-15T15:06:43.000Z",
+        "source": "s1",
+        "hint": "",
+        "state": "parked",
+        "topic": TOPIC,
+        "held": False,
+        "headers_bytes": 0,
+        "body_bytes": 50,
+    }
+    assert [e["id"] for e in lines(call("ls", folder, "--state", "pending", "--limit", 2, "--json"))] == [19, 20]
+    assert [e["id"] for e in lines(call("ls", folder, "--hint", "", "--source", "s0", "--json"))] == [6, 12, 18]
+    assert [e["id"] for e in lines(call("ls", folder, "--since", "2025-06-15T15:06:58", "--json"))] == [18, 19, 20]
+    assert lines(call("ls", folder, "--since", "1h", "--json")) == []
+    table = call("ls", folder / "journal.db", "--state", "parked")
+    assert f"parked for {TOPIC}" in table.stdout
+    assert "next to forward: 16" in table.stderr
+
+
+def test_show_prints_the_body_for_people_for_programs_and_for_pipes(folder: Path) -> None:
+    text = call("show", folder, 7)
+    assert "entry     7 (forwarded, held)" in text.stdout
+    assert text.stdout.endswith("7\n")
+    (shown,) = lines(call("show", folder, 7, "--json"))
+    assert (shown["body"], shown["headers"]) == (f"{7:050}", {})
+    assert call("show", folder, 7, "--raw").stdout_bytes == f"{7:050}".encode()
+    gone = call("show", folder, 77)
+    assert gone.exit_code == ExitCode.MISMATCH
+    assert "no entry 77" in gone.stderr
+
+
+def test_verify_tells_three_states_apart(folder: Path) -> None:
+    whole = call("verify", folder)
+    assert (whole.exit_code, whole.stdout.splitlines()[-1]) == (0, "all is well")
+    (report,) = lines(call("verify", folder, "--json"))
+    assert (report["entries"], report["pending"], report["findings"]) == (20, 7, [])
+    with storage_in(folder) as storage:
+        storage.connection.execute("DELETE FROM entries WHERE id = 18")
+    contradicting = call("verify", folder)
+    assert contradicting.exit_code == ExitCode.MISMATCH
+    assert "1 entries that were never forwarded are missing" in contradicting.stdout
+    damage(folder / "journal.db", [3])
+    damaged = call("verify", folder)
+    assert damaged.exit_code == ExitCode.JOURNAL_CORRUPT
+    assert "journal salvage" in damaged.output
+
+
+def test_replay_by_ids_by_range_and_in_rehearsal(folder: Path) -> None:
+    rehearsed = lines(call("replay", folder, "--from", 1, "--to", 6, "--source", "s0", "--dry-run", "--json"))
+    assert [(one["id"], one["outcome"], one["dry_run"]) for one in rehearsed] == [
+        (2, "copied", True),
+        (6, "copied", True),
+    ]
+    assert call("replay", folder, "--from", "2025-06-15T15:06:50Z", "--to", "2025-06-15T15:06:52Z").stdout == (
+        "3 copied: they go out when the bridge runs\n"
+    )
+    named = call("replay", folder, 3, 5, 99, "--again")
+    assert named.exit_code == ExitCode.MISMATCH
+    assert named.stdout.splitlines() == [
+        "3: still waits to be forwarded: left alone",
+        "99: there is no such entry (any more)",
+        "1 copied: they go out when the bridge runs",
+    ]
+    (shown,) = lines(call("show", folder, 24, "--json"))
+    assert shown["headers"] == {"x-treble-bridge-replay": "5 again"}
+
+
+@pytest.mark.parametrize("arguments", [[], [5, "--from", 1], [5, "--hint", "read"], ["--from", "yesterday"], [0]])
+def test_replay_wants_ids_or_a_range(folder: Path, arguments: list[object]) -> None:
+    assert call("replay", folder, *arguments).exit_code == ExitCode.USAGE
+
+
+def test_what_writes_is_refused_while_a_bridge_runs(folder: Path, tmp_path: Path) -> None:
+    with Ownership.take(folder):
+        for arguments in (["replay", folder, 5], ["release", folder, 7], ["salvage", folder, tmp_path / "new"]):
+            refused = call(*arguments)
+            assert refused.exit_code == ExitCode.JOURNAL_LOCKED
+            assert "stop that one first" in refused.stderr
+        assert call("ls", folder).exit_code == 0
+        assert call("replay", folder, 5, "--dry-run").exit_code == 0
+
+
+def test_release_lets_go(folder: Path) -> None:
+    assert call("release", folder, 7).exit_code == 0
+    assert not any(entry["held"] for entry in lines(call("ls", folder, "--json")))
+
+
+def test_salvage_says_what_was_lost(folder: Path, tmp_path: Path) -> None:
+    whole = call("salvage", folder, tmp_path / "one")
+    assert (whole.exit_code, "20 entries rescued" in whole.stdout) == (0, True)
+    with storage_in(tmp_path / "large") as storage:
+        fill(storage, 1000, 500)
+    damage(tmp_path / "large" / "journal.db", [50])
+    partly = call("salvage", tmp_path / "large", tmp_path / "two")
+    assert partly.exit_code == ExitCode.MISMATCH
+    assert "lost: entries" in partly.stdout
+    assert f"set journal.path to {tmp_path / 'two'}" in partly.stdout
+
+
+@pytest.mark.parametrize("command", ["ls", "verify", "show", "replay", "release", "salvage"])
+def test_a_path_without_a_journal_is_a_usage_error(tmp_path: Path, command: str) -> None:
+    more: dict[str, list[object]] = {"show": [1], "replay": [1], "release": [1], "salvage": ["new"]}
+    result = call(command, tmp_path, *more.get(command, []))
+    assert result.exit_code == ExitCode.USAGE
+    assert "there is no journal in" in result.output
+
+
+def test_bodies_that_are_no_text_are_shown_as_what_they_are(tmp_path: Path) -> None:
+    with storage_in(tmp_path / "journal") as storage:
+        storage.append(
+            [Submission(NOON_MS, "s", "", b"not json", b"\xff\x00 no text"), Submission(-1, "s", "", b"", b"")]
+        )
+    (shown,) = lines(call("show", tmp_path / "journal", 1, "--json"))
+    assert (shown["body_base64"], shown["headers"]) == ("/wAgbm8gdGV4dA==", {})
+    assert "\\xff" in call("show", tmp_path / "journal", 1).stdout
+    assert call("show", tmp_path / "journal", 2).exit_code == 0
