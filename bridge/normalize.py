@@ -254,10 +254,13 @@ class _Form:
         return utc_text(entry.received_at_ms)
 
     def _note_drift(self, value: dict[str, Any], reading: Reading) -> None:
-        reading.unknown_fields(name for name in value if name not in self._known)
+        if not self._known.issuperset(value):
+            reading.unknown_fields(name for name in value if name not in self._known)
         for top, members in self._inner:
             held = value.get(top)
             if type(held) is dict:
+                if members.issuperset(held):
+                    continue
                 reading.unknown_fields((name for name in held if name not in members), f"{top}.")
             elif held is not None:
                 reading.note(f"unreadable:{top}")

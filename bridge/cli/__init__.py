@@ -25,6 +25,7 @@ COMMANDS: Final[Mapping[str, str]] = MappingProxyType(
         "tail": "Show events as they come out on Kafka.",
         "topics": "List, make or verify the topics.",
         "schemas": "Print schemas: of the events, the topics (AsyncAPI), the URLs (OpenAPI).",
+        "quarantine": "Look at what was not understood, and forward what would be by now.",
         "journal": "Look into the journal, verify it, forward entries again.",
     }
 )

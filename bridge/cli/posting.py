@@ -6,12 +6,12 @@ import itertools
 import time
 from collections import Counter, deque
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import Final
+from dataclasses import dataclass, field, replace
+from typing import Final, Literal
 
 import aiohttp
 
-from bridge.cli.proof import Recipient
+from bridge.cli.proof import Proof, Recipient
 
 IN_FLIGHT_MAX: Final = 256
 TIMES_KEPT_MAX: Final = 100_000
@@ -20,14 +20,24 @@ UNREACHABLE: Final = 0
 """In place of an HTTP status: there was no answer."""
 
 
+Credentials = Literal["right", "missing", "wrong"]
+
+
 @dataclass(frozen=True, slots=True)
 class Posting:
-    """One webhook to post. `hint` is the last segment of its URL, "" for none."""
+    """One webhook to post, and what is expected of it.
+
+    `hint` is the last segment of its URL, "" for none. `expected` are the statuses that are right; `about` says what is
+    odd about it, "" for nothing.
+    """
 
     event_type: str
     session: str
     hint: str
-    body: bytes
+    body: bytes = field(repr=False)
+    expected: frozenset[int] = frozenset({200})
+    credentials: Credentials = "right"
+    about: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +50,9 @@ class Outcome:
     answer: str
 
     @property
-    def accepted(self) -> bool:
-        """Whether it is on stable storage now."""
-        return self.status == 200
+    def as_expected(self) -> bool:
+        """Whether the answer is what the posting was to get."""
+        return self.status in self.posting.expected
 
 
 @dataclass(slots=True)
@@ -50,11 +60,13 @@ class Summary:
     """A stream's outcomes, counted."""
 
     statuses: Counter[int] = field(default_factory=Counter)
+    unexpected: int = 0
     _times_ms: deque[float] = field(default_factory=lambda: deque(maxlen=TIMES_KEPT_MAX))
 
     def add(self, outcome: Outcome) -> None:
         """Count one."""
         self.statuses[outcome.status] += 1
+        self.unexpected += not outcome.as_expected
         if outcome.status != UNREACHABLE:
             self._times_ms.append(outcome.ms)
 
@@ -89,10 +101,10 @@ class Poster:
 
     async def post(self, posting: Posting) -> Outcome:
         """Post one webhook and wait for its answer. Raises nothing that the network does."""
-        proof = self._to.prove(posting.body, self._clock())
+        proof = self._shown(posting)
         url = "/".join(part for part in (self._to.base, proof.segment, posting.hint) if part)
         url += f"?{proof.query}" if proof.query else ""
-        headers = {"Content-Type": "application/json", **proof.headers, **self._headers}
+        headers = {"Content-Type": "application/json", **proof.headers}
         started_s = time.perf_counter()
         try:
             async with self._session.post(url, data=posting.body, headers=headers, allow_redirects=False) as response:
@@ -101,6 +113,14 @@ class Poster:
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             return Outcome(posting, UNREACHABLE, _ms_since(started_s), _reason(error))
         return Outcome(posting, status, _ms_since(started_s), text)
+
+    def _shown(self, posting: Posting) -> Proof:
+        """The credentials of a posting: the headers that were given may be some as well."""
+        proof = self._to.prove(posting.body, self._clock())
+        proof = replace(proof, headers={**proof.headers, **self._headers})
+        if posting.credentials == "right":
+            return proof
+        return proof.spoilt() if posting.credentials == "wrong" else Proof()
 
     async def stream(self, postings: Iterator[Posting], rate: float | None) -> AsyncIterator[Outcome]:
         """Post them all: `rate` a second whatever the answers take, or without a rate each after the other's answer."""

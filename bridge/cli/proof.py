@@ -21,6 +21,13 @@ class Proof:
     query: str = field(default="", repr=False)
     segment: str = field(default="", repr=False)
 
+    def spoilt(self) -> "Proof":
+        """The same in shape, and wrong in every part."""
+        headers = {name: f"{value}-wrong" for name, value in self.headers.items()}
+        return Proof(
+            headers, f"{self.query}-wrong" if self.query else "", f"{self.segment}-wrong" if self.segment else ""
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Recipient:
@@ -28,6 +35,14 @@ class Recipient:
 
     base: str
     alternative: Alternative | None = field(default=None, repr=False)
+
+    @property
+    def asks_for_proof(self) -> bool:
+        """Whether there is something to show that could be missing or wrong."""
+        way = self.alternative
+        return way is not None and any(
+            getattr(way, kind) is not None for kind in type(way).model_fields if kind != "client_ip"
+        )
 
     def prove(self, body: bytes, now: dt.datetime) -> Proof:
         """What shows that a request with this body is allowed."""

@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import math
 import random
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     from bridge.cli.posting import Outcome, Posting, Summary
     from bridge.cli.proof import Recipient
 
+DEFAULT_TYPE: Final = "message.read"
+SCENARIO_NAMES: Final = ("conversation", "campaign", "duplicates", "malformed", "unauthorized", "burst")
+"""Those of `bridge.cli.scenarios`, which --help does not wait for."""
 LINES_MAX: Final = 50
 """A longer stream is summed up only."""
 
@@ -25,8 +29,9 @@ LINES_MAX: Final = 50
 @config_option(required=False)
 @click.option("--url", help="The source's URL without a hint, instead of a configuration.")
 @click.option("--source", metavar="NAME", help="Which source of the configuration; default: the only one.")
-@click.option("--type", "types", multiple=True, default=("message.read",), metavar="TYPE",
-              help="Event type, such as message.read, or all; repeatable: they take turns.")  # fmt: skip
+@click.option("--type", "types", multiple=True, metavar="TYPE",
+              help="Event type, or all; repeatable: they take turns.  [default: message.read]")  # fmt: skip
+@click.option("--scenario", type=click.Choice(SCENARIO_NAMES), help="A story instead of single webhooks; see below.")
 @click.option("--header", "headers", multiple=True, metavar="'NAME: VALUE'", help="A further header; repeatable.")
 @click.option("--session", metavar="ID", help="The conversation; default: an invented one for each webhook.")
 @click.option("--set", "fields", multiple=True, metavar="FIELD=VALUE",
@@ -41,11 +46,21 @@ LINES_MAX: Final = 50
 def send(config: Path | None, url: str | None, source: str | None, **options: Any) -> ExitCode:
     """Send sample webhooks to a bridge, with the credentials of its configuration.
 
-    Exit code 7 when there is no answer, 8 when one is not 200.
+    Exit code 7 when there is no answer, 8 when one is not what it must be: 200, unless the scenario says otherwise.
+
+    \b
+    Scenarios, and what --count counts in them:
+      conversation  a contact's way from delivered to closed (conversations, 1)
+      campaign      a template to many contacts, and what becomes of it (contacts, 10)
+      duplicates    each webhook twice: both 200, one event (webhooks, 3)
+      malformed     bodies that are not JSON: 400, and kept (bodies, 7)
+      unauthorized  missing and wrong credentials: 401 (tries of each, 1)
+      burst         all at the same time: 200, or 429 above a rate limit (webhooks, 200)
 
     \b
     Examples:
       treble-bridge send --config bridge.yaml --type message.responded --set classified_answer=Yes
+      treble-bridge send --config bridge.yaml --scenario conversation --seed 7
       treble-bridge send --url http://localhost:8080/webhooks/treble --header 'X-API-Key: secret' \\
           --type all --count 1000 --rate 100/s
     """
@@ -63,27 +78,29 @@ def send(config: Path | None, url: str | None, source: str | None, **options: An
 async def _send(
     to: "Recipient",
     *,
-    types: Sequence[str],
     headers: Sequence[str],
-    session: str | None,
-    fields: Sequence[str],
-    seed: int | None,
-    count: int | None,
     rate: float | None,
     timeout: float,  # noqa: ASYNC109 - the user's word; it is the HTTP client's
     insecure: bool,
     as_json: bool,
+    scenario: str | None,
+    **wish: Any,
 ) -> ExitCode:
     from bridge.cli.posting import UNREACHABLE, Poster, Summary  # noqa: PLC0415 - not for --help
 
-    total = count if count is not None or rate is not None else 1
-    postings = itertools.islice(_postings(_known(types), session, _fields(fields), seed), total)
-    poster = Poster(to, headers=dict(map(_header, headers)), timeout_s=timeout, verify=not insecure)
+    given = dict(map(_header, headers))
+    if scenario == "unauthorized" and not given and not to.asks_for_proof:
+        raise click.UsageError("--scenario unauthorized: this source asks for no credentials that could be wrong")
+    postings = _postings(scenario, endless=rate is not None, **wish)
+    first = list(itertools.islice(postings, LINES_MAX + 1))
+    if scenario == "burst" and rate is None:
+        rate = math.inf
+    poster = Poster(to, headers=given, timeout_s=timeout, verify=not insecure)
     summary = Summary()
     try:
-        async for outcome in poster.stream(postings, rate):
+        async for outcome in poster.stream(itertools.chain(first, postings), rate):
             summary.add(outcome)
-            if total is not None and total <= LINES_MAX:
+            if len(first) <= LINES_MAX:
                 _print(outcome, as_json=as_json)
     finally:
         await poster.close()
@@ -91,23 +108,30 @@ async def _send(
             _sum_up(summary, as_json=as_json)
     if summary.statuses[UNREACHABLE]:
         return ExitCode.UNREACHABLE
-    return ExitCode.OK if set(summary.statuses) == {200} else ExitCode.MISMATCH
+    return ExitCode.MISMATCH if summary.unexpected else ExitCode.OK
 
 
 def _postings(
-    types: Sequence[str], session: str | None, fields: dict[str, Any], seed: int | None
+    scenario: str | None,
+    *,
+    endless: bool,
+    types: Sequence[str],
+    session: str | None,
+    fields: Sequence[str],
+    seed: int | None,
+    count: int | None,
 ) -> "Iterator[Posting]":
-    import orjson  # noqa: PLC0415 - not for --help
-
-    from bridge.cli.posting import Posting  # noqa: PLC0415
-    from bridge.samples import hint_for, sample, scene  # noqa: PLC0415
+    from bridge.cli.scenarios import SCENARIOS, Wish, singles  # noqa: PLC0415 - not for --help
 
     first = random.SystemRandom().getrandbits(48) if seed is None else seed
-    given: dict[str, Any] = {"session_id": session} if session is not None else {}
-    for number, event_type in enumerate(itertools.cycle(types)):
-        body = sample(event_type, first + number, fields=fields, **given)
-        who = scene(first + number, **given).session_id
-        yield Posting(event_type, who, hint_for(event_type), orjson.dumps(body))
+    story = None if scenario is None else SCENARIOS[scenario]
+    if story is not None and story.own_types and types:
+        raise click.UsageError(f"--scenario {scenario} has types of its own: leave out --type")
+    known, changes = _known(types or (DEFAULT_TYPE,)), _fields(fields)
+    if story is not None:
+        return story.make(Wish(known, count or story.count, first, session, changes))
+    total = count if count is not None or endless else 1
+    return itertools.islice(singles(Wish(known, 1, first, session, changes)), total)
 
 
 def _known(types: Sequence[str]) -> list[str]:
@@ -150,14 +174,18 @@ def _checked(url: str) -> str:
 def _print(outcome: "Outcome", *, as_json: bool) -> None:
     posting = outcome.posting
     if as_json:
-        print_json({"type": posting.event_type, "session": posting.session, **_answer(outcome)})
+        more = {"about": posting.about} if posting.about else {}
+        asked = {"expected": sorted(posting.expected), "as_expected": outcome.as_expected}
+        print_json({"type": posting.event_type, "session": posting.session, **more, **_answer(outcome), **asked})
         return
-    what = f"{posting.event_type}  session {posting.session}"
-    if outcome.status:
-        answer = "" if outcome.answer == "{}" else f"  {masked(outcome.answer)}"
-        click.echo(f"{outcome.status} in {outcome.ms:.1f} ms  {what}{answer}")
-    else:
+    about = f", {posting.about}" if posting.about else ""
+    what = f"{posting.event_type}{about}  session {posting.session}"
+    if not outcome.status:
         note(f"no answer after {outcome.ms:.1f} ms  {what}: {outcome.answer}")
+        return
+    answer = "" if outcome.answer == "{}" else f"  {masked(outcome.answer)}"
+    wrong = "" if outcome.as_expected else f"  EXPECTED {' or '.join(map(str, sorted(posting.expected)))}"
+    click.echo(f"{outcome.status} in {outcome.ms:.1f} ms  {what}{answer}{wrong}")
 
 
 def _answer(outcome: "Outcome") -> dict[str, Any]:
@@ -171,8 +199,10 @@ def _sum_up(summary: "Summary", *, as_json: bool) -> None:
     by_status = {str(status) if status else "no answer": n for status, n in sorted(summary.statuses.items())}
     if as_json:
         rounded = {name: None if ms is None else round(ms, 2) for name, ms in times.items()}
-        print_json({"sent": sum(by_status.values()), "answers": by_status, "ms": rounded})
+        sent = sum(by_status.values())
+        print_json({"sent": sent, "answers": by_status, "unexpected": summary.unexpected, "ms": rounded})
         return
     answers = ", ".join(f"{n} x {status}" for status, n in by_status.items()) or "nothing"
     spent = "".join(f"  {name} {ms:.1f} ms" for name, ms in times.items() if ms is not None)
-    click.echo(f"{answers}{spent}")
+    wrong = f"  {summary.unexpected} not as expected" if summary.unexpected else ""
+    click.echo(f"{answers}{spent}{wrong}")

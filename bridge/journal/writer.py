@@ -1,6 +1,6 @@
 """The writer thread: everything that waits goes into one commit, and nobody hears of it before the commit is synced.
 
-It never waits for more: while a commit runs, the next one gathers by itself.
+While a commit runs, the next one gathers by itself; under load, it also waits for a moment (`Writer.put`).
 """
 
 import asyncio
@@ -19,6 +19,8 @@ from bridge.journal.storage import ROWS_PER_INSERT, Storage
 from bridge.journal.upkeep import Figures, Upkeep
 from bridge.model import Submission
 
+MANY_ENTRIES: Final = 16
+GATHER_S: Final = 0.002
 COMMIT_ITEMS_MAX: Final = 1024
 COMMIT_BYTES_MAX: Final = 8 << 20
 
@@ -75,6 +77,7 @@ class Writer:
         self._failed = failed
         self._queue: SimpleQueue[Item | None] = SimpleQueue()
         self._outbox: list[Item] = []
+        self._last_entries = 0
         self._told_count = storage.entries
         self.ended: asyncio.Future[None] = loop.create_future()
         # A daemon: a process that is told to die does so in the middle of a commit, which the journal survives.
@@ -85,13 +88,16 @@ class Writer:
         self._thread.start()
 
     def put(self, item: Item) -> None:
-        """Queue an item: it is handed over once the loop has seen what else is ready.
+        """Queue an item: it is handed over once the loop has seen what else is ready, or 2 ms later when many come.
 
         On one core, a writer that is woken by the first of many requests would commit it alone; and a commit costs as
         much as some twenty entries do.
         """
         if not self._outbox:
-            self._loop.call_soon(self._hand_over)
+            if self._last_entries >= MANY_ENTRIES:
+                self._loop.call_later(GATHER_S, self._hand_over)
+            else:
+                self._loop.call_soon(self._hand_over)
         self._outbox.append(item)
 
     def _hand_over(self) -> None:
@@ -164,7 +170,7 @@ class Writer:
 
     def _turn(self, commit: Commit) -> None:
         began_s = time.perf_counter()
-        entries = len(commit.entries)
+        self._last_entries = entries = len(commit.entries)
         if commit.work or self._upkeep.due() or entries > ROWS_PER_INSERT:
             with transaction(self._storage.connection):
                 # Steps before entries: positions beyond the last id move the ids that new entries get.

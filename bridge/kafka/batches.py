@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
-from bridge.kafka.partitioner import partition_of
+from bridge.kafka.partitioner import hashes
 from bridge.model import Prepared
 
 OVERHEAD_BYTES: Final = 400
@@ -57,12 +57,10 @@ def assemble(
     """
     done: list[Batch] = []
     open_batches: dict[tuple[str, int], Batch] = {}
-    for item in items:
-        record = item.record
-        if record is None:
-            continue
+    sent = [(item, item.record) for item in items if item.record is not None]
+    for (item, record), hashed in zip(sent, hashes([record.key for _, record in sent]), strict=True):
         topic = record.topic
-        place = (topic, partition_of(record.key, partitions[topic]))
+        place = (topic, (hashed & 0x7FFFFFFF) % partitions[topic])
         batch = open_batches.get(place)
         group = sizing.groups.get(item.entry_id) if sizing.groups else None
         size_bytes = len(record.value) + len(record.key) + OVERHEAD_BYTES

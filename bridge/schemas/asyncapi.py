@@ -34,6 +34,8 @@ _KEYS = {
     "event_id": "the event's id",
     "path": "what stands at the path in the body that the configuration names",
 }
+_CREDENTIALS = "credentials"
+_SCHEMES = {"PLAIN": "plain", "SCRAM-SHA-256": "scramSha256", "SCRAM-SHA-512": "scramSha512"}
 _DELIVERY = {
     "exactly_once": "Each event is on its topic exactly once for consumers that read with isolation level"
     " read_committed.",
@@ -54,6 +56,7 @@ def asyncapi(settings: Settings | None = None) -> dict[str, Any]:
         on_topic.setdefault(preparer.destinations[event_type.name].topic, []).append(event_type.name)
     on_topic[given.topics.quarantine] = [QUARANTINE]
     specs = preparer.topics()
+    scheme = settings and _scheme(settings)
     return {
         "asyncapi": ASYNCAPI_VERSION,
         "id": "urn:treble-bridge:asyncapi",
@@ -61,7 +64,7 @@ def asyncapi(settings: Settings | None = None) -> dict[str, Any]:
             "title": "treble-bridge",
             "version": VERSION,
             "description": f"Webhooks of Treble.ai as events on Kafka. {_DELIVERY[given.kafka.delivery]}"
-            " In arrival order per key. Repeated webhooks have the same id.",
+            " In arrival order per key; the partition is the murmur2 hash of the key. Repeated webhooks have the same id.",
             "license": {"name": "Apache-2.0"},
         },
         "defaultContentType": CONTENT_TYPES[given.kafka.format],
@@ -71,6 +74,7 @@ def asyncapi(settings: Settings | None = None) -> dict[str, Any]:
         "components": {
             "messages": {**messages, QUARANTINE: _quarantined(preparer)},
             "schemas": {**schemas, QUARANTINE: _without_dialect(quarantine_schema())},
+            **({"securitySchemes": {_CREDENTIALS: {"type": scheme}}} if scheme else {}),
         },
     }
 
@@ -86,10 +90,18 @@ def _servers(settings: Settings | None) -> dict[str, Any]:
         variable = {"default": "localhost:9092", "description": "One of Kafka's bootstrap servers, host:port."}
         return {"kafka": {"host": "{bootstrap}", "protocol": "kafka", "variables": {"bootstrap": variable}}}
     secure = settings.kafka.security.protocol in {"SSL", "SASL_SSL"}
-    return {
-        f"kafka-{number}": {"host": host, "protocol": "kafka-secure" if secure else "kafka"}
-        for number, host in enumerate(settings.kafka.bootstrap_servers)
-    }
+    server: dict[str, Any] = {"protocol": "kafka-secure" if secure else "kafka"}
+    if _scheme(settings) is not None:
+        server["security"] = [{"$ref": f"#/components/securitySchemes/{_CREDENTIALS}"}]
+    return {f"kafka-{number}": {"host": host, **server} for number, host in enumerate(settings.kafka.bootstrap_servers)}
+
+
+def _scheme(settings: Settings) -> str | None:
+    """How clients show who they are, as far as AsyncAPI has a word for it. (OAUTHBEARER's would need its URLs.)"""
+    security = settings.kafka.security
+    if security.protocol.startswith("SASL"):
+        return _SCHEMES.get(security.mechanism or "")
+    return "X509" if security.certificate_file is not None else None
 
 
 def _channel(topic: str, names: list[str], spec: TopicSpec) -> dict[str, Any]:

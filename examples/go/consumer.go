@@ -22,26 +22,29 @@ import (
 	"example.com/treble-events-consumer/events"
 )
 
+// eventID is what tells one event from another.
+type eventID struct{ source, kind, id string }
+
 // remembered holds the last events that were handled. It forgets the oldest, and all of them when the process ends.
 //
-// A real service keeps the ids where its work goes: a table with a unique key on (source, id), written in the same
+// A real service keeps the ids where its work goes: a table with a unique key on (source, type, id), written in the same
 // database transaction as the work, so that neither is there without the other.
 type remembered struct {
-	ids   map[string]struct{}
-	order []string // a ring: next is where the oldest stands
+	ids   map[eventID]struct{}
+	order []eventID // a ring: next is where the oldest stands
 	next  int
 }
 
 func newRemembered(most int) *remembered {
-	return &remembered{ids: make(map[string]struct{}, most), order: make([]string, most)}
+	return &remembered{ids: make(map[eventID]struct{}, most), order: make([]eventID, most)}
 }
 
-func (r *remembered) has(id string) bool {
+func (r *remembered) has(id eventID) bool {
 	_, found := r.ids[id]
 	return found
 }
 
-func (r *remembered) add(id string) {
+func (r *remembered) add(id eventID) {
 	delete(r.ids, r.order[r.next])
 	r.ids[id], r.order[r.next] = struct{}{}, id
 	r.next = (r.next + 1) % len(r.order)
@@ -97,16 +100,18 @@ func consume(ctx context.Context, topics []string) error {
 
 // take handles one record, once.
 func take(record *kgo.Record, seen *remembered) {
-	var source, id string
+	var id eventID
 	for _, header := range record.Headers {
 		switch header.Key {
 		case "ce_source":
-			source = string(header.Value)
+			id.source = string(header.Value)
+		case "ce_type":
+			id.kind = string(header.Value)
 		case "ce_id":
-			id = string(header.Value)
+			id.id = string(header.Value)
 		}
 	}
-	if id != "" && seen.has(source+" "+id) {
+	if seen.has(id) {
 		return
 	}
 	if err := work(record.Value); err != nil {
@@ -114,8 +119,8 @@ func take(record *kgo.Record, seen *remembered) {
 		log.Printf("skipped %s/%d@%d: %v", record.Topic, record.Partition, record.Offset, err)
 		return
 	}
-	if id != "" { // it has none where the bridge's format is plain: use those in the envelope then
-		seen.add(source + " " + id)
+	if id != (eventID{}) { // in the format `plain` there is none: use the envelope's own
+		seen.add(id)
 	}
 }
 

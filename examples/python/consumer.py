@@ -36,18 +36,18 @@ EVENT: TypeAdapter[Event] = TypeAdapter(Event)
 class Remembered:
     """The last events that were handled. It forgets the oldest, and all of them when the process ends.
 
-    A real service keeps the ids where its work goes: a table with a unique key on (source, id), written in the same
+    A real service keeps the ids where its work goes: a table with a unique key on (source, type, id), written in the same
     database transaction as the work, so that neither is there without the other.
     """
 
     def __init__(self, most: int = 10_000) -> None:
-        self._ids: OrderedDict[tuple[bytes, bytes], None] = OrderedDict()
+        self._ids: OrderedDict[tuple[bytes, ...], None] = OrderedDict()
         self._most = most
 
-    def __contains__(self, event_id: tuple[bytes, bytes]) -> bool:
+    def __contains__(self, event_id: tuple[bytes, ...]) -> bool:
         return event_id in self._ids
 
-    def add(self, event_id: tuple[bytes, bytes]) -> None:
+    def add(self, event_id: tuple[bytes, ...]) -> None:
         self._ids[event_id] = None
         if len(self._ids) > self._most:
             self._ids.popitem(last=False)
@@ -91,7 +91,7 @@ async def commit(consumer: AIOKafkaConsumer) -> None:
 def take(record: ConsumerRecord, remembered: Remembered) -> None:
     """Handle one record, once."""
     headers = dict(record.headers)
-    event_id = (headers.get("ce_source", b""), headers.get("ce_id", b""))
+    event_id = tuple(headers.get(name, b"") for name in ("ce_source", "ce_type", "ce_id"))
     if event_id in remembered:
         return
     try:
@@ -103,7 +103,7 @@ def take(record: ConsumerRecord, remembered: Remembered) -> None:
         print(f"skipped {where}: {error.error_count()} problems", file=sys.stderr)
         return
     work(event)
-    if event_id[1]:  # it has no id where the bridge's format is `plain`: use those in the envelope then
+    if any(event_id):  # in the format `plain` there is none: use the envelope's own
         remembered.add(event_id)
 
 

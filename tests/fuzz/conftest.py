@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -12,7 +13,7 @@ from tests.fuzz.sturdy import Sturdy
 
 PATIENCE = "1s"
 
-SOURCES = {
+SOURCES: dict[str, dict[str, Any]] = {
     "treble": {"auth": [{"bearer": [TOKEN]}]},
     "named": {"auth": [{"header": {"name": "X-API-Key", "value": "kéy"}}]},
     "basic": {"auth": [{"basic": {"username": "ana", "password": "pä:ss"}}]},

@@ -28,7 +28,7 @@ def test_the_shipped_document_is_not_stale() -> None:
 
 
 def every_kind() -> dict[str, Any]:
-    sources = {name: {**source, "path": f"/in/{name}"} for name, source in SOURCES.items()}
+    sources: dict[str, Any] = {name: {**source, "path": f"/in/{name}"} for name, source in SOURCES.items()}
     sources["both"] = {"auth": [{"bearer": ["a"], "query": {"name": "q", "value": "b"}}, {"path_secret": ["c"]}]}
     return openapi.document(Settings.model_validate({"kafka": {"bootstrap_servers": ["k:1"]}, "sources": sources}))
 

@@ -48,7 +48,7 @@ def test_silent_connections_are_closed_and_meanwhile_others_are_served(bridge: S
 
 def test_a_flood_of_pipelined_requests_is_answered_in_order_and_kept(bridge: Sturdy) -> None:
     bridge.newly_kept()
-    count = 3000
+    count = 1200
     flood = b"".join(request(b"%d" % number) if number % 3 else request(b"{%d" % number) for number in range(count))
     with Client(bridge.port) as client:
         speaking = threading.Thread(target=client.say, args=(flood,))

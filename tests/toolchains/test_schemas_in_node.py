@@ -63,7 +63,8 @@ def test_ajv_finds_what_is_wrong() -> None:
 def test_asyncapi_s_parser_finds_no_error_and_no_warning(record_format: Format) -> None:
     own = {"agent.assigned": {"when": {"event_type": "agent.assigned"}}}
     routes = {"map": {"message.read": "crm.reads"}}
-    document = asyncapi(settings(kafka={"format": record_format}, topics=routes, events=own))
+    secure = {"protocol": "SASL_SSL", "mechanism": "SCRAM-SHA-256", "username": "u", "password": "p"}
+    document = asyncapi(settings(kafka={"format": record_format, "security": secure}, topics=routes, events=own))
     found = run(asyncapi=document)
     assert found["asyncapi"] == []
     assert sorted(found["channels"]) == sorted(document["channels"])

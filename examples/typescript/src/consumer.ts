@@ -5,7 +5,7 @@
  * topics there is no order: where the story counts, sort by `occurred_at`, or route those types to one topic.
  */
 import kafkajs, { type EachBatchPayload, type KafkaMessage } from "kafkajs";
-import lz4 from "lz4js";
+import { compressFrame, decompressFrame } from "lz4-napi";
 import type { TrebleEvents } from "./events.js";
 
 type TrebleEvent = NonNullable<TrebleEvents[keyof TrebleEvents]>;
@@ -14,14 +14,14 @@ const { CompressionCodecs, CompressionTypes, Kafka, logLevel } = kafkajs;
 
 // What the bridge compresses with, unless it is told otherwise. kafkajs brings gzip only.
 CompressionCodecs[CompressionTypes.LZ4] = () => ({
-  compress: async (encoder: { buffer: Buffer }) => Buffer.from(lz4.compress(encoder.buffer)),
-  decompress: async (buffer: Buffer) => Buffer.from(lz4.decompress(buffer)),
+  compress: (encoder: { buffer: Buffer }) => compressFrame(encoder.buffer),
+  decompress: (buffer: Buffer) => decompressFrame(buffer),
 });
 
 /**
  * The last events that were handled. It forgets the oldest, and all of them when the process ends.
  *
- * A real service keeps the ids where its work goes: a table with a unique key on (source, id), written in the same
+ * A real service keeps the ids where its work goes: a table with a unique key on (source, type, id), written in the same
  * database transaction as the work, so that neither is there without the other.
  */
 class Remembered {
@@ -60,8 +60,8 @@ async function takeBatch(payload: EachBatchPayload): Promise<void> {
 
 /** Handle one record, once. */
 function take(message: KafkaMessage, where: string): void {
-  const id = header(message, "ce_id") && `${header(message, "ce_source")} ${header(message, "ce_id")}`;
-  if (id && remembered.has(id)) return;
+  const id = ["ce_source", "ce_type", "ce_id"].map((name) => message.headers?.[name]?.toString() ?? "").join(" ");
+  if (remembered.has(id)) return;
   let event: TrebleEvent;
   try {
     event = JSON.parse(message.value?.toString() ?? "") as TrebleEvent;
@@ -70,11 +70,7 @@ function take(message: KafkaMessage, where: string): void {
     return;
   }
   work(event);
-  if (id) remembered.add(id); // it has none where the bridge's format is `plain`: use those in the envelope then
-}
-
-function header(message: KafkaMessage, name: string): string | undefined {
-  return message.headers?.[name]?.toString();
+  if (message.headers?.ce_id) remembered.add(id); // in the format `plain` there is none: use the envelope's own
 }
 
 /** What your service is for. */

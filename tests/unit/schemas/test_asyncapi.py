@@ -103,7 +103,9 @@ def test_no_secret_of_the_configuration_is_in_it() -> None:
             "sources": {"treble": {"auth": [{"bearer": ["a-token-to-hide"]}]}},
         }
     )
-    text = json.dumps(asyncapi(given))
+    document = asyncapi(given)
+    assert document["components"]["securitySchemes"] == {"credentials": {"type": "scramSha512"}}
+    text = json.dumps(document)
     assert "to-hide" not in text
     assert "bridge-user" not in text
     assert '"kafka-secure"' in text

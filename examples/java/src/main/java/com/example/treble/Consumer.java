@@ -94,7 +94,7 @@ public final class Consumer {
 
     /** Handle one record, once. */
     private void take(ConsumerRecord<byte[], byte[]> record) {
-        String id = header(record, "ce_source") + " " + header(record, "ce_id");
+        String id = String.join(" ", header(record, "ce_source"), header(record, "ce_type"), header(record, "ce_id"));
         if (remembered.containsKey(id)) {
             return;
         }
@@ -109,7 +109,7 @@ public final class Consumer {
             return;
         }
         work(event);
-        if (!id.isBlank()) { // it has none where the bridge's format is plain: use those in the envelope then
+        if (!id.isBlank()) { // in the format `plain` there is none: use the envelope's own
             remembered.put(id, true);
         }
     }
@@ -131,8 +131,8 @@ public final class Consumer {
     /**
      * The last events that were handled. It forgets the oldest, and all of them when the process ends.
      *
-     * <p>A real service keeps the ids where its work goes: a table with a unique key on (source, id), written in the
-     * same database transaction as the work, so that neither is there without the other.
+     * <p>A real service keeps the ids where its work goes: a table with a unique key on (source, type, id), written in
+     * the same database transaction as the work, so that neither is there without the other.
      */
     private static final class Remembered extends LinkedHashMap<String, Boolean> {
         private final int most;
