@@ -18,6 +18,7 @@ from bridge.mapping import Mapper
 from bridge.model import Entry, Event, Prepared, Problem, Rejected, TopicSpec
 from bridge.normalize import examine
 from bridge.privacy import Redaction
+from bridge.semantic import Meaning
 from bridge.settings.models import Route, Settings, Topics
 
 UNCLASSIFIED = "unclassified"
@@ -79,6 +80,11 @@ class Preparer:
             for name, source in settings.sources.items()
         }
         self.marks_duplicates = settings.duplicates.action == "mark"
+        self.window_ms = int(settings.duplicates.window * 1000)
+        self.semantic_ms: Mapping[str, int] = {
+            name: int(seconds * 1000) for name, seconds in settings.duplicates.semantic_window.items()
+        }
+        self._meanings: Mapping[str, Meaning] = {name: Meaning(TABLE[name]) for name in self.semantic_ms}
         hidden = settings.privacy.of(self._quarantine)
         self._quarantines_raw = hidden is None or hidden.keeps_raw
 
@@ -117,7 +123,7 @@ class Preparer:
         if prepared.record is None:
             return prepared
         headers = (*prepared.record.headers, _DUPLICATE)
-        return prepared._replace(record=prepared.record._replace(headers=headers), outcome="duplicate")
+        return prepared._replace(record=prepared.record._replace(headers=headers), outcome="duplicate", semantic=None)
 
     def topics(self) -> Mapping[str, TopicSpec]:
         """Every topic that this configuration can send to, by name. Without the positions topic."""
@@ -165,7 +171,13 @@ class Preparer:
             "",
             result.notes,
             decided.hint_conflict,
+            semantic=self._said(result, extras) if self._meanings else None,
         )
+
+    def _said(self, event: Event, extras: Extras) -> bytes | None:
+        """What stands for the event's meaning, where it may be one more firing of another."""
+        meaning = None if extras.again else self._meanings.get(event.type)
+        return None if meaning is None else meaning.of(event)
 
     def _quarantined(
         self,

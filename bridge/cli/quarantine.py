@@ -30,7 +30,7 @@ since_option = click.option(
 
 @click.group()
 def quarantine() -> None:
-    """Look at what was not understood, and send it on its way when it would be by now.
+    """Look at what was not understood, and forward what would be by now.
 
     Reads the quarantine topic from its beginning, committed records only. A record is named by its place
     (PARTITION@OFFSET) or by its id, the record's key, of which the first characters are enough.

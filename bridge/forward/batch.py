@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from bridge.duplicates import split
+from bridge.forward.repeats import find_repeats
 from bridge.journal import Journal
 from bridge.model import Entry, Prepared
 from bridge.prepare import Preparer
@@ -16,10 +17,14 @@ SLICE_ENTRIES: Final = 50
 
 @dataclass(slots=True)
 class Batch:
-    """`out` goes to Kafka, in order (a record of None is dropped by its route); the rest doesn't now."""
+    """`out` goes to Kafka, in order (a record of None is dropped by its route); the rest doesn't now.
+
+    `repeats` are those of `duplicates` that only say the same as another, under an id of their own.
+    """
 
     out: list[Prepared] = field(default_factory=list)
     duplicates: list[Prepared] = field(default_factory=list)
+    repeats: list[Prepared] = field(default_factory=list)
     waiting: list[Prepared] = field(default_factory=list)
 
     @property
@@ -33,7 +38,10 @@ class Batch:
 
     def identities(self) -> list[tuple[bytes, int]]:
         """What the window of duplicates remembers once this is forwarded."""
-        return [(item.identity, item.received_at_ms) for item in self.out if item.identity is not None]
+        found = [(item.identity, item.received_at_ms) for item in self.out if item.identity is not None]
+        found += [(item.semantic, item.received_at_ms) for item in self.out if item.semantic is not None]
+        # A copy of a repeat, after the window of what it says, must not go out as something new.
+        return found + [(item.identity, item.received_at_ms) for item in self.repeats if item.identity is not None]
 
     def hold_back(self, topics: Iterable[str]) -> None:
         """Move what goes to these topics from `out` to `waiting`."""
@@ -41,6 +49,11 @@ class Batch:
         if blocked:
             self.waiting += [item for item in self.out if item.topic in blocked]
             self.out = [item for item in self.out if item.topic not in blocked]
+            if late := {item.entry_id for item in self.repeats if item.topic in blocked}:
+                # What they repeat waits now. After a crash only they would be known as gone, and it as the repeat.
+                self.waiting += [item for item in self.repeats if item.entry_id in late]
+                self.repeats = [item for item in self.repeats if item.entry_id not in late]
+                self.duplicates = [item for item in self.duplicates if item.entry_id not in late]
 
 
 async def prepare(
@@ -75,9 +88,13 @@ async def sort(
     identities = [item.identity for item in moving if item.identity is not None]
     seen = await journal.seen(identities, since_ms) if identities else set()
     batch.out, batch.duplicates = split(moving, seen)
+    if preparer.semantic_ms and (repeats := await find_repeats(batch.out, journal, preparer.semantic_ms)):
+        batch.repeats = [item for item in batch.out if item.entry_id in repeats]
+        batch.out = [item for item in batch.out if item.entry_id not in repeats]
+        batch.duplicates = sorted([*batch.duplicates, *batch.repeats], key=lambda item: item.entry_id)
     if preparer.marks_duplicates and batch.duplicates:
         marked = {item.entry_id: preparer.remark(item) for item in batch.duplicates}
         merged = [*batch.out, *marked.values()]
         batch.out = sorted(merged, key=lambda item: item.entry_id)
-        batch.duplicates = []
+        batch.duplicates, batch.repeats = [], []
     return batch

@@ -145,6 +145,9 @@ class Forwarder:
         self._positions = await recover(self._journal, self._preparer, kafkas, offset)
         self._lanes.restore(self._positions, time.monotonic())
         await self._find_heirs()
+        for topic in self._telemetry.lanes_blocked():  # caught up by a commit whose outcome was unclear until now
+            if not self._lanes.is_behind(topic):
+                self._telemetry.lane_resumed(topic)
         self._connected = True
         self._telemetry.kafka_connected(next_id=self._positions.next_id, pending=self._pending())
 

@@ -5,13 +5,15 @@ positions are ahead. The ids of the entries in between are entered into the wind
 second copy of a webhook that Kafka already has would go out again.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Final
 
+from bridge.duplicates import split
 from bridge.forward.batch import prepare
 from bridge.forward.merge import merge
+from bridge.forward.repeats import find_repeats
 from bridge.journal import Journal
-from bridge.model import Entry, Positions
+from bridge.model import Entry, Positions, Prepared
 from bridge.prepare import Preparer
 
 READ_ENTRIES: Final = 500
@@ -51,7 +53,19 @@ async def _remember_forwarded(journal: Journal, preparer: Preparer, truth: Posit
         gone = [entry for entry in entries if entry.id not in still_parked]
         prepared = await prepare(gone, preparer, lambda _, item: item)
         identities = [(p.identity, p.received_at_ms) for p in prepared if p.identity is not None]
+        if preparer.semantic_ms:
+            identities += await _said(prepared, journal, preparer)
         await journal.advance(ours, identities)
+
+
+async def _said(prepared: Sequence[Prepared], journal: Journal, preparer: Preparer) -> list[tuple[bytes, int]]:
+    """What the window of repeats remembers of entries that went out: not of duplicates, and not of repeats."""
+    known = [item for item in prepared if item.identity is not None]
+    since_ms = min((item.received_at_ms for item in known), default=0) - preparer.window_ms
+    seen = await journal.seen([item.identity for item in known if item.identity is not None], since_ms)
+    out, _ = split(known, seen)
+    repeats = await find_repeats(out, journal, preparer.semantic_ms)
+    return [(p.semantic, p.received_at_ms) for p in out if p.semantic is not None and p.entry_id not in repeats]
 
 
 async def _parked_ids(journal: Journal, truth: Positions) -> set[int]:
@@ -64,12 +78,15 @@ async def _parked_ids(journal: Journal, truth: Positions) -> set[int]:
 
 
 async def _forwarded_since(journal: Journal, ours: Positions, truth: Positions) -> AsyncIterator[list[Entry]]:
-    """Entries that Kafka counts and the journal doesn't: at the front, and of each lane that was behind."""
-    async for entries in _pages(journal, None, ours.next_id, truth.next_id):
-        yield entries
+    """Entries that Kafka counts and the journal doesn't: of each lane that was behind, and at the front.
+
+    In this order those of a topic come as they went out: a lane's queue is done before its new entries go.
+    """
     for topic, position in ours.behind.items():
         async for entries in _pages(journal, topic, position, truth.of(topic)):
             yield entries
+    async for entries in _pages(journal, None, ours.next_id, truth.next_id):
+        yield entries
 
 
 async def _pages(journal: Journal, topic: str | None, from_id: int, end_id: int) -> AsyncIterator[list[Entry]]:

@@ -64,7 +64,7 @@ def asyncapi(settings: Settings | None = None) -> dict[str, Any]:
             "title": "treble-bridge",
             "version": VERSION,
             "description": f"Webhooks of Treble.ai as events on Kafka. {_DELIVERY[given.kafka.delivery]}"
-            " In arrival order per key; the partition is the murmur2 hash of the key. Repeated webhooks have the same id.",
+            " In arrival order per key; the key's murmur2 hash is the partition. Repeated webhooks have the same id.",
             "license": {"name": "Apache-2.0"},
         },
         "defaultContentType": CONTENT_TYPES[given.kafka.format],
@@ -100,7 +100,7 @@ def _scheme(settings: Settings) -> str | None:
     """How clients show who they are, as far as AsyncAPI has a word for it. (OAUTHBEARER's would need its URLs.)"""
     security = settings.kafka.security
     if security.protocol.startswith("SASL"):
-        return _SCHEMES.get(security.mechanism or "")
+        return _SCHEMES.get(security.mechanism)
     return "X509" if security.certificate_file is not None else None
 
 

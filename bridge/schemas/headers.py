@@ -22,6 +22,10 @@ _MARKS: dict[str, Schema] = {
         "pattern": "^[0-9]+$",
         "description": "It was forwarded again on demand; the number of the journal's entry that it repeats.",
     },
+    "treble_redriven": {
+        "type": "string",
+        "description": "`true` on an event that came back from the quarantine; there, the place that a mark names.",
+    },
     "traceparent": {"type": "string", "description": "W3C Trace Context of the request, where it had one."},
     "tracestate": {"type": "string", "description": "Goes with traceparent."},
 }

@@ -10,6 +10,16 @@ from bridge.settings.units import Duration
 
 PLACEHOLDER = "{event_type}"
 
+FlowEventType = Literal[
+    "condition.evaluated",
+    "contact.opted_out",
+    "message.delivered",
+    "message.read",
+    "message.responded",
+    "message.timed_out",
+]
+"""The event types that a flow fires: the catalogue's, which lies above the settings."""
+
 
 class Route(Section):
     """Where one event type goes."""
@@ -95,6 +105,16 @@ class Duplicates(Section):
     action: Literal["drop", "mark"] = Field(
         "drop", description="forward nothing, or forward with header treble_duplicate: true"
     )
+    semantic_window: Mapping[FlowEventType, Annotated[Duration, Field(gt=0)]] = Field(
+        {},
+        description="event type of a flow → how long the same session, question and answer are one event, times apart",
+    )
+
+    def contradictions(self) -> Contradictions:
+        """Both windows are kept in one place, and for as long as the longer one says."""
+        for event_type, window in self.semantic_window.items():
+            if window > self.window:
+                yield ("semantic_window", event_type), "expected no more than duplicates.window"
 
 
 def topic_clashes(topics: Topics, positions: str, event_types: Collection[str]) -> Contradictions:

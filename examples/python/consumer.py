@@ -36,8 +36,8 @@ EVENT: TypeAdapter[Event] = TypeAdapter(Event)
 class Remembered:
     """The last events that were handled. It forgets the oldest, and all of them when the process ends.
 
-    A real service keeps the ids where its work goes: a table with a unique key on (source, type, id), written in the same
-    database transaction as the work, so that neither is there without the other.
+    A real service keeps the ids where its work goes: a table with a unique key on (source, type, id), written in the
+    same database transaction as the work, so that neither is there without the other.
     """
 
     def __init__(self, most: int = 10_000) -> None:

@@ -1,9 +1,11 @@
 """The consumers of `examples/`: built in the cache folder, started, ended."""
 
+import fcntl
 import os
 import signal
 import subprocess
 import sys
+import termios
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -76,21 +78,27 @@ def leave_out(language: str, why: Exception) -> NoReturn:
 
 
 class Consumer:
-    """A running consumer."""
+    """A running consumer. `errors` is the file of its standard error, `output` the file or pipe of the other."""
 
-    def __init__(self, process: "subprocess.Popen[bytes]", folder: Path) -> None:
+    def __init__(self, process: "subprocess.Popen[bytes]", errors: Path, output: "Path | NarrowPipe") -> None:
         self._process = process
-        self._folder = folder
+        self._errors = errors
+        self._output = output
+
+    @property
+    def printed(self) -> str:
+        """Its standard output so far."""
+        return self._output.read_text()
 
     @property
     def said(self) -> str:
         """All of its output, of both kinds."""
-        return (self._folder / "out").read_text() + (self._folder / "err").read_text()
+        return self.printed + self._errors.read_text()
 
     @property
     def lines(self) -> list[str]:
         """The whole lines that it printed."""
-        return (self._folder / "out").read_text().rpartition("\n")[0].splitlines()
+        return self.printed.rpartition("\n")[0].splitlines()
 
     def until(self, holds: Callable[[], bool], what: str) -> None:
         """Wait until `holds()`; fails when it doesn't within a bound, or when the consumer ends first."""
@@ -106,15 +114,54 @@ class Consumer:
         return self._process.wait(15)
 
 
+class NarrowPipe:
+    """A pipe with room for `room_bytes` until it is read: who writes more waits."""
+
+    _CAPACITY_BYTES = 4096
+
+    def __init__(self, room_bytes: int) -> None:
+        self._end, self.write_end = os.pipe()
+        fcntl.fcntl(self.write_end, fcntl.F_SETPIPE_SZ, self._CAPACITY_BYTES)
+        self._filled_bytes = os.write(self.write_end, b"." * (self._CAPACITY_BYTES - room_bytes))
+        self._read = b""
+
+    @property
+    def waiting_bytes(self) -> int:
+        """How much was written and not yet read."""
+        count = bytearray(4)
+        fcntl.ioctl(self._end, termios.FIONREAD, count)
+        return int.from_bytes(count, sys.byteorder) - self._filled_bytes
+
+    def read_text(self) -> str:
+        """Everything that was written so far; makes room."""
+        while self.waiting_bytes + self._filled_bytes:
+            self._read += os.read(self._end, self._CAPACITY_BYTES)[self._filled_bytes :]
+            self._filled_bytes = 0
+        return self._read.decode()
+
+    def close(self) -> None:
+        """Close both ends."""
+        os.close(self._end)
+        os.close(self.write_end)
+
+
 @contextmanager
-def running(start: Sequence[str], topics: Sequence[str], folder: Path, **environment: str) -> Iterator[Consumer]:
-    """A consumer of these topics, killed at the end if it still runs."""
-    folder.mkdir()
+def running(
+    start: Sequence[str], topics: Sequence[str], folder: Path, pipe: NarrowPipe | None = None, **environment: str
+) -> Iterator[Consumer]:
+    """A consumer of these topics, killed at the end if it still runs. Its output goes to files, or to `pipe`."""
     settings = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1", **environment}
-    with (folder / "out").open("wb") as out, (folder / "err").open("wb") as err:
-        process = subprocess.Popen([*start, *topics], stdout=out, stderr=err, stdin=subprocess.DEVNULL, env=settings)
+    errors, output = folder / "err", folder / "out"
+    with errors.open("wb") as err, output.open("wb") as out:
+        process = subprocess.Popen(
+            [*start, *topics],
+            stdout=pipe.write_end if pipe else out,
+            stderr=err,
+            stdin=subprocess.DEVNULL,
+            env=settings,
+        )
         try:
-            yield Consumer(process, folder)
+            yield Consumer(process, errors, pipe or output)
         finally:
             if process.poll() is None:
                 process.kill()

@@ -1,8 +1,10 @@
 """The consumers of `examples/`, on a real broker, with records as the bridge makes and sends them."""
 
 import asyncio
+import contextlib
+import datetime as dt
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +13,6 @@ import pytest
 from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
 
-from bridge.catalogue import TABLE, UNKNOWN
 from bridge.kafka.batches import Sizing, assemble
 from bridge.kafka.producer import Producer
 from bridge.kafka.security import client_options
@@ -20,14 +21,28 @@ from bridge.prepare import Preparer
 from bridge.samples import hint_for, sample
 from bridge.settings.models import Settings
 from tests.kafka_broker import Broker, create_topics, read_records, unique
-from tests.toolchains.consumers import COMMANDS, ENDS_WITH, Consumer, command, running
+from tests.toolchains.consumers import COMMANDS, ENDS_WITH, Consumer, NarrowPipe, command, running
 from tests.unit.webhooks import entry, settings
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(600)]  # the first run fetches
 
-TYPES = sorted(TABLE.keys() - {UNKNOWN})
 PARTITIONS = 2
 PHONE, MASKED = "+573005550134", "+57******34"
+NO_EVENTS = (b"{no json", None)
+OWN: Mapping[str, Callable[[Any], str]] = {
+    "condition.evaluated": lambda data: "orders=3 GTEQ 2",
+    "contact.opted_out": lambda data: f"reason={data['reason']}",
+    "conversation.closed": lambda data: f"messages={len(data['messages'])}",
+    "deployment.failed": lambda data: f"reason={data['failure_reason']}",
+    "hsm.status_changed": lambda data: f"template={data['template']} status={data['status']}",
+    "message.delivered": lambda data: "after=1s",
+    "message.read": lambda data: "after=1s",
+    "message.responded": lambda data: f"answer={data['classified_answer']}",
+    "message.timed_out": lambda data: f"question={data['question']['text']}",
+}
+"""What an example says of the type's own fields."""
+TYPES = sorted(OWN)
+BEGIN, STEPS = dt.datetime(2026, 6, 22, 15, 20, tzinfo=dt.UTC), 30
 
 
 @dataclass(frozen=True)
@@ -41,7 +56,7 @@ class Published:
 
 @pytest.fixture(scope="module")
 def published(kafka: Broker) -> Published:
-    """The nine types; one of them once more, and one in a transaction that is taken back."""
+    """The nine types; one of them once more, one in a transaction that is taken back, and two that are no events."""
     prefix = unique("examples")
     configured = settings(
         kafka={"bootstrap_servers": [kafka.bootstrap]}, topics={"default": f"{prefix}.{{event_type}}"}
@@ -56,14 +71,14 @@ def published(kafka: Broker) -> Published:
     async def publish() -> Published:
         # The records' times are those of the samples: the usual retention would delete them at once.
         await create_topics(kafka.bootstrap, *topics, partitions=PARTITIONS, config={"retention.ms": "-1"})
-        await take_back(kafka, taken_back)
+        await disturb(kafka, taken_back)
         await deliver(configured, ready)
         await deliver(configured, [again])
         records = await read_records(kafka.bootstrap, topics)
-        assert len(records) == len(TYPES) + 1
+        assert len(records) == len(NO_EVENTS) + len(TYPES) + 1
         found = {(record.topic, record.partition): record.offset for record in records}
-        envelopes = {value["type"]: value for value in (json.loads(record.value or b"") for record in records)}
-        return Published(topics, envelopes, found)
+        values = [json.loads(record.value) for record in records if record.value not in NO_EVENTS and record.value]
+        return Published(topics, {value["type"]: value for value in values}, found)
 
     return asyncio.run(publish())
 
@@ -81,13 +96,17 @@ async def deliver(configured: Settings, ready: Sequence[Prepared]) -> None:
     await producer.close(healthy=True)
 
 
-async def take_back(kafka: Broker, prepared: Prepared) -> None:
-    record = prepared.record
+async def disturb(kafka: Broker, taken_back: Prepared) -> None:
+    """What a consumer must pass by: a record whose transaction is aborted, and such as no bridge sends."""
+    record = taken_back.record
     assert record is not None
     async with AIOKafkaProducer(bootstrap_servers=kafka.bootstrap, transactional_id=unique("examples")) as producer:
         await producer.begin_transaction()
         await producer.send_and_wait(record.topic, record.value, key=record.key, headers=list(record.headers))
         await producer.abort_transaction()
+        async with producer.transaction():
+            for value in NO_EVENTS:
+                await producer.send_and_wait(record.topic, value, key=record.key)
 
 
 async def committed(kafka: Broker, group: str) -> dict[tuple[str, int], int]:
@@ -103,20 +122,8 @@ async def committed(kafka: Broker, group: str) -> dict[tuple[str, int], int]:
 
 def told(envelope: Mapping[str, Any]) -> str:
     """The line that every example prints for the sample of this type."""
-    data = envelope["data"]
-    own: dict[str, Any] = {
-        "condition.evaluated": lambda: "orders=3 GTEQ 2",
-        "contact.opted_out": lambda: f"reason={data['reason']}",
-        "conversation.closed": lambda: f"messages={len(data['messages'])}",
-        "deployment.failed": lambda: f"reason={data['failure_reason']}",
-        "hsm.status_changed": lambda: f"template={data['template']} status={data['status']}",
-        "message.delivered": lambda: "after=1s",  # of the samples' 1.527 s
-        "message.read": lambda: "after=1s",
-        "message.responded": lambda: f"answer={data['classified_answer']}",
-        "message.timed_out": lambda: f"question={data['question']['text']}",
-    }
     phone = MASKED if "contact" in envelope else "-"
-    return f"{envelope['occurred_at'][:19]}Z {envelope['type']} {phone} {own[envelope['type']]()}"
+    return f"{envelope['occurred_at'][:19]}Z {envelope['type']} {phone} {OWN[envelope['type']](envelope['data'])}"
 
 
 @pytest.mark.parametrize("language", COMMANDS)
@@ -131,14 +138,52 @@ def test_an_example_prints_each_type_once_commits_after_it_and_stops_in_order(
         return all(offsets.get(place, -1) > last for place, last in published.last_offsets.items())
 
     with running(
-        start, published.topics, tmp_path / "run", KAFKA_BOOTSTRAP_SERVERS=kafka.bootstrap, GROUP_ID=group
+        start, published.topics, tmp_path, KAFKA_BOOTSTRAP_SERVERS=kafka.bootstrap, GROUP_ID=group
     ) as consumer:
         consumer.until(lambda: all_committed(consumer), "all was printed and committed, the second copy included")
         assert consumer.stop() == ENDS_WITH[language], consumer.said
         assert "stopped" in consumer.said
     assert sorted(consumer.lines) == expected
+    assert consumer.said.count("skipped") == len(NO_EVENTS)
     assert PHONE not in consumer.said
     assert PHONE[3:] not in consumer.said
+
+
+@pytest.fixture(scope="module")
+def conversation(kafka: Broker) -> str:
+    """A topic with the events of one session."""
+    topic = unique("examples")
+    configured = settings(kafka={"bootstrap_servers": [kafka.bootstrap]}, topics={"map": {"message.read": topic}})
+    preparer = Preparer(configured, "journal-1")
+    bodies = [sample("message.read", at=BEGIN + dt.timedelta(seconds=n)) for n in range(STEPS)]
+    ready = [preparer.prepare(entry(body, "read", entry_id=n)) for n, body in enumerate(bodies, 1)]
+
+    async def publish() -> None:
+        await create_topics(kafka.bootstrap, topic, partitions=PARTITIONS, config={"retention.ms": "-1"})
+        await deliver(configured, ready)
+
+    asyncio.run(publish())
+    return topic
+
+
+@pytest.mark.parametrize("language", COMMANDS)
+def test_an_example_commits_no_record_before_its_work_and_keeps_a_session_s_order(
+    language: str, kafka: Broker, conversation: str, tmp_path: Path
+) -> None:
+    start, group = command(language), unique("examples")
+    expected = [f"{BEGIN + dt.timedelta(seconds=n):%Y-%m-%dT%H:%M:%SZ} message.read" for n in range(STEPS)]
+    with (
+        contextlib.closing(NarrowPipe(room_bytes=len(expected[0]) * 3)) as pipe,
+        running(
+            start, [conversation], tmp_path, pipe, KAFKA_BOOTSTRAP_SERVERS=kafka.bootstrap, GROUP_ID=group
+        ) as consumer,
+    ):
+        consumer.until(lambda: pipe.waiting_bytes > 0, "the work began")
+        assert asyncio.run(committed(kafka, group)) == {}  # its work stands still: nothing is read from the pipe
+        consumer.until(lambda: len(consumer.lines) == STEPS, "all was printed")
+        assert [" ".join(line.split()[:2]) for line in consumer.lines] == expected
+        assert consumer.stop() == ENDS_WITH[language], consumer.said
+    assert max(asyncio.run(committed(kafka, group)).values()) >= STEPS
 
 
 def test_the_python_example_is_tested_with_the_versions_that_it_names() -> None:

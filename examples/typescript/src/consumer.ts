@@ -51,7 +51,7 @@ async function takeBatch(payload: EachBatchPayload): Promise<void> {
   const { batch, isRunning, isStale, resolveOffset, heartbeat, commitOffsetsIfNecessary, uncommittedOffsets } = payload;
   for (const message of batch.messages) {
     if (!isRunning() || isStale()) break;
-    take(message, `${batch.topic}/${batch.partition}@${message.offset}`);
+    await take(message, `${batch.topic}/${batch.partition}@${message.offset}`);
     resolveOffset(message.offset);
     await heartbeat();
   }
@@ -59,7 +59,7 @@ async function takeBatch(payload: EachBatchPayload): Promise<void> {
 }
 
 /** Handle one record, once. */
-function take(message: KafkaMessage, where: string): void {
+async function take(message: KafkaMessage, where: string): Promise<void> {
   const id = ["ce_source", "ce_type", "ce_id"].map((name) => message.headers?.[name]?.toString() ?? "").join(" ");
   if (remembered.has(id)) return;
   let event: TrebleEvent;
@@ -69,14 +69,17 @@ function take(message: KafkaMessage, where: string): void {
     console.error(`skipped ${where}: not JSON`); // a real service sets it aside in a topic of its own
     return;
   }
-  work(event);
+  await work(event);
   if (message.headers?.ce_id) remembered.add(id); // in the format `plain` there is none: use the envelope's own
 }
 
-/** What your service is for. */
-function work(event: TrebleEvent): void {
+/** What your service is for. It is done when the promise is; console.log would not say when. */
+async function work(event: TrebleEvent): Promise<void> {
   const at = `${new Date(event.occurred_at).toISOString().slice(0, 19)}Z`;
-  console.log(`${at} ${event.type} ${masked(event.contact?.phone)} ${told(event)}`);
+  const line = `${at} ${event.type} ${masked(event.contact?.phone)} ${told(event)}\n`;
+  await new Promise<void>((done, failed) => {
+    process.stdout.write(line, (error) => (error ? failed(error) : done()));
+  });
 }
 
 /** What the type's own fields say. Most of them may be absent. */
@@ -125,6 +128,7 @@ const brokers = (process.env.KAFKA_BOOTSTRAP_SERVERS ?? "localhost:9092").split(
 const consumer = new Kafka({ clientId: "treble-events-example", brokers, logLevel: logLevel.WARN }).consumer({
   groupId: process.env.GROUP_ID ?? "treble-events-example",
   readUncommitted: false, // the bridge's transactions: what it took back is never seen
+  maxWaitTimeInMs: 1000, // a stop waits for the fetch that runs
 });
 
 consumer.on(consumer.events.CRASH, ({ payload }) => {

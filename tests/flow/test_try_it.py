@@ -1,0 +1,91 @@
+"""Every command of docs/try-it.md, run as it stands there against the real bridge, gives what stands behind it."""
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from bridge.catalogue import HINTS
+from bridge.journal import inspect
+from bridge.model import Event
+from bridge.normalize import normalize
+from tests.flow.conftest import Configure, StartProcess
+from tests.flow.running import TOKEN, BridgeProcess
+
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs" / "try-it.md").read_text(encoding="utf-8")
+
+
+def commands() -> Iterator[tuple[str, str]]:
+    """Each command of the page's `sh` blocks, and what stands behind it."""
+    for block in re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL):
+        for line in block.replace("\\\n", " ").splitlines():
+            if line and not line.startswith("#"):
+                command, mark, expected = line.rpartition("   # ")
+                assert mark, f"nothing stands behind: {line}"
+                yield command, expected
+
+
+CURL = [(command, expected) for command, expected in commands() if "curl " in command]
+SEND = [(command, expected) for command, expected in commands() if command.startswith("treble-bridge ")]
+
+
+def shell(command: str, bridge: BridgeProcess) -> subprocess.CompletedProcess[str]:
+    """Run it in a shell that has what the page says to export."""
+    here = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    variables = {"URL": f"{bridge.url}/webhooks/treble", "TREBLE_TOKEN": TOKEN, "PATH": here}
+    return subprocess.run(
+        ["bash", "-c", f"set -o pipefail; {command}"], cwd=bridge.config.parent, env={**os.environ, **variables},
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+
+
+def what_came_of_the_last(journal: Path) -> str:
+    """The event type of the newest entry, or `quarantine`."""
+    (newest,) = inspect.list_entries(journal, inspect.Filter(), 1)
+    found = inspect.get_entry(journal, newest.id)
+    assert found is not None
+    event = normalize(found[0], ZoneInfo("UTC"))
+    return event.type if isinstance(event, Event) else "quarantine"
+
+
+async def test_each_curl_line_is_answered_as_the_page_says(start_process: StartProcess, tmp_path: Path) -> None:
+    bridge = start_process()
+    await bridge.started()
+    assert len(CURL) > 20
+    for command, expected in CURL:
+        ran = shell(f"{command} --silent --output answer --write-out '%{{http_code}}'", bridge)
+        status, _, event_type = expected.partition(" ")
+        assert ran.stdout == status, (command, ran.stderr)
+        if event_type:
+            assert what_came_of_the_last(tmp_path / "journal") == event_type, command
+    assert "Traceback" not in bridge.log.text
+
+
+async def test_each_send_line_exits_as_the_page_says(
+    start_process: StartProcess, configure: Configure, tmp_path: Path
+) -> None:
+    bridge = start_process()
+    await bridge.started()
+    (tmp_path / "config").mkdir()
+    # The shipped configuration, but where this bridge really listens.
+    minimal = (ROOT / "config" / "minimal.yaml").read_text(encoding="utf-8")
+    (tmp_path / "config" / "minimal.yaml").write_text(f"{minimal}\nserver: {{listen: '127.0.0.1:{bridge.port}'}}\n")
+    assert len(SEND) >= 10
+    for command, expected in SEND:
+        ran = shell(command, bridge)
+        assert ran.returncode == int(expected), (command, ran.stdout, ran.stderr)
+
+
+def test_each_command_of_the_page_is_one_of_those_that_are_run() -> None:
+    assert len(CURL) + len(SEND) == len(list(commands()))
+
+
+@pytest.mark.parametrize("hint", HINTS)
+def test_the_page_has_a_line_for_each_hint(hint: str) -> None:
+    assert f'"$URL/{hint}"' in PAGE
