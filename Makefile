@@ -4,7 +4,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.stamp-dev
 
-.PHONY: help setup demo test check schemas format lock bench clean
+.PHONY: help setup demo test check schemas types format lock bench clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -38,6 +38,9 @@ schemas: $(STAMP) ## make the generated files again: schemas, AsyncAPI, OpenAPI,
 	$(BIN)/python -m bridge.settings.schema
 	$(BIN)/python -m bridge.settings.tables
 	$(BIN)/python -m tests.doc_pages
+
+types: $(STAMP) ## make the types of examples/ again, from the schemas (needs Node, Go, Maven)
+	$(BIN)/python -m examples.schema
 
 format: $(STAMP) ## format and fix what can be fixed
 	$(BIN)/ruff format .

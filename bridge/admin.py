@@ -3,20 +3,20 @@
 For probes and scrapers inside: no credentials, no secrets in any answer, never to be published. GET (and HEAD) only.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any, Literal, Protocol
 
 import orjson
 from aiohttp import web
-from aiohttp.typedefs import Middleware
 
 from bridge.errors import ConfigError
 from bridge.settings.units import Address
 from bridge.telemetry import Telemetry
 
 HEADER_BYTES_MAX = 8190
-REQUEST_BYTES_MAX = 1 << 10
 KEEPALIVE_S = 75.0
 SHUTDOWN_S = 1.0
 
@@ -53,43 +53,55 @@ class AdminServer:
 
     def __init__(self, listen: Address, health: Health, telemetry: Telemetry) -> None:
         self._listen, self._health, self._telemetry = listen, health, telemetry
-        app = web.Application(middlewares=[_problems(telemetry)], client_max_size=REQUEST_BYTES_MAX)
-        app.router.add_get("/livez", self._livez)
-        app.router.add_get("/readyz", self._readyz)
-        app.router.add_get("/metrics", self._metrics)
-        app.router.add_get("/status", self._status)
-        self._runner = web.AppRunner(
-            app,
-            access_log=None,
-            keepalive_timeout=KEEPALIVE_S,
-            max_field_size=HEADER_BYTES_MAX,
-            max_line_size=HEADER_BYTES_MAX,
-            shutdown_timeout=SHUTDOWN_S,
-        )
+        self._pages: dict[str, Callable[[web.BaseRequest], web.Response]] = {
+            "/livez": self._livez,
+            "/readyz": self._readyz,
+            "/metrics": self._metrics,
+            "/status": self._status,
+        }
+        self._runner: web.ServerRunner | None = None
 
     async def start(self) -> None:
         """Listen. Raises ConfigError when the address can't be had."""
-        await self._runner.setup()
+        runner = web.ServerRunner(_Server(self._answer), shutdown_timeout=SHUTDOWN_S)
+        await runner.setup()
         try:
-            await web.TCPSite(self._runner, self._listen.host or None, self._listen.port).start()
+            await web.TCPSite(runner, self._listen.host or None, self._listen.port).start()
         except OSError as error:
-            await self._runner.cleanup()
+            await runner.cleanup()
             raise ConfigError(f"admin.listen: can't listen on {self._listen}: {error.strerror or error}") from error
+        self._runner = runner
 
     @property
     def addresses(self) -> list[Address]:
         """Where it listens, with real ports."""
-        return [Address(*address[:2]) for address in self._runner.addresses]
+        return [Address(*address[:2]) for address in self._runner.addresses] if self._runner is not None else []
 
     async def close(self) -> None:
         """Stop listening, end connections."""
-        await self._runner.cleanup()
+        if self._runner is not None:
+            await self._runner.cleanup()
 
-    async def _livez(self, _request: web.Request) -> web.Response:
+    async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
+        """Every error is problem+json (RFC 9457), without a word of the exception."""
+        page = self._pages.get(request.path)
+        if page is None:
+            return _problem(404, "Not Found")
+        if request.method not in {"GET", "HEAD"}:
+            answer = _problem(405, "Method Not Allowed")
+            answer.headers["Allow"] = "GET,HEAD"
+            return answer
+        try:
+            return page(request)
+        except Exception as error:  # noqa: BLE001 - a probe must get an answer, and the log the traceback
+            self._telemetry.request_failed("admin", error)
+            return _problem(500, "Internal Server Error")
+
+    def _livez(self, _request: web.BaseRequest) -> web.Response:
         alive = self._health.alive()
         return _json({"status": "ok" if alive else "stuck"}, 200 if alive else 503)
 
-    async def _readyz(self, _request: web.Request) -> web.Response:
+    def _readyz(self, _request: web.BaseRequest) -> web.Response:
         checks = self._health.checks()
         state = _overall(checks)
         body = {
@@ -98,11 +110,11 @@ class AdminServer:
         }
         return _json(body, 503 if state == "unready" else 200)
 
-    async def _metrics(self, request: web.Request) -> web.Response:
+    def _metrics(self, request: web.BaseRequest) -> web.Response:
         text, content_type = self._telemetry.metrics.exposition(request.headers.get("Accept", ""))
         return web.Response(body=text, headers={"Content-Type": content_type, "Cache-Control": "no-store"})
 
-    async def _status(self, _request: web.Request) -> web.Response:
+    def _status(self, _request: web.BaseRequest) -> web.Response:
         return _json(self._health.status(), 200)
 
 
@@ -121,25 +133,42 @@ def _json(body: Mapping[str, Any], status: int, content_type: str = "application
     )
 
 
-def _problems(telemetry: Telemetry) -> Middleware:
-    """Every error as problem+json (RFC 9457), without a word of the exception."""
+class _Server(web.Server):
+    """Makes a `_Connection` for each client."""
 
-    @web.middleware
-    async def answer_errors(
-        request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+    def __init__(self, answer: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]) -> None:
+        super().__init__(answer)
+        self._event_loop = asyncio.get_running_loop()
+
+    def __call__(self) -> "_Connection":
+        """The protocol of a new connection."""
+        return _Connection(
+            self,
+            loop=self._event_loop,
+            access_log=None,  # type: ignore[arg-type]  # as in Server
+            keepalive_timeout=KEEPALIVE_S,
+            max_field_size=HEADER_BYTES_MAX,
+            max_line_size=HEADER_BYTES_MAX,
+        )
+
+
+class _Connection(web.RequestHandler):
+    """One client. aiohttp would answer what is not HTTP with a piece of it, and log a traceback; this does neither."""
+
+    __slots__ = ()
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
     ) -> web.StreamResponse:
-        try:
-            return await handler(request)
-        except web.HTTPException as error:
-            answer = _problem(error.status, error.reason)
-            if "Allow" in error.headers:
-                answer.headers["Allow"] = error.headers["Allow"]
-            return answer
-        except Exception as error:  # noqa: BLE001 - a probe must get an answer, and the log the traceback
-            telemetry.request_failed("admin", error)
-            return _problem(500, "Internal Server Error")
-
-    return answer_errors
+        """What is answered when there is no request to answer."""
+        del request, exc, message
+        answer = _problem(status, HTTPStatus(status).phrase)
+        answer.force_close()
+        return answer
 
 
 def _problem(status: int, title: str) -> web.Response:

@@ -30,9 +30,17 @@ _TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-
 _TRACESTATE_CHARACTERS_MAX = 512
 
 
+_VERSIONS = {name: event_type.schema_version for name, event_type in TABLE.items()}
+
+
+def _version(event_type: str) -> int:
+    """The schema version of a type; a type of the configuration's own has the first one."""
+    return _VERSIONS.get(event_type, SCHEMA_VERSION)
+
+
 def ce_type(event_type: str) -> str:
     """The CloudEvents type: `message.read` → `ai.treble.message.read.v1`."""
-    return f"ai.treble.{event_type}.v{SCHEMA_VERSION}"
+    return f"ai.treble.{event_type}.v{_version(event_type)}"
 
 
 def ce_source(source: str) -> str:
@@ -42,7 +50,7 @@ def ce_source(source: str) -> str:
 
 def schema_uri(event_type: str) -> str:
     """The name of the schema that the envelope of a type follows."""
-    return f"urn:treble-bridge:schema:{event_type}:v{SCHEMA_VERSION}"
+    return f"urn:treble-bridge:schema:{event_type}:v{_version(event_type)}"
 
 
 def trace_headers(request_headers: Mapping[str, Any]) -> Headers:
@@ -61,7 +69,7 @@ def envelope(event: Event) -> dict[str, Any]:
     out: dict[str, Any] = {
         "id": event.id,
         "type": event.type,
-        "schema_version": SCHEMA_VERSION,
+        "schema_version": _version(event.type),
         "source": event.source,
         "occurred_at": event.occurred_at,
         "received_at": utc_text(event.received_at_ms),

@@ -17,7 +17,7 @@ from bridge.errors import BridgeError, ExitCode
 from bridge.ingress.routes import Routes, Target
 from bridge.kafka.partitioner import partition_of
 from bridge.model import Entry, Event, Problem, Rejected
-from bridge.prepare import Preparer, key_kind_of
+from bridge.prepare import Preparer, key_kind_name, key_kind_of
 from bridge.quarantine import Returned
 from bridge.remedies import remedies, since_then
 from bridge.settings.models import Settings
@@ -132,6 +132,8 @@ def _followed(
     value = _value_of(entry.body)
     event = result if isinstance(result, Event) else None
     key_kind, key = key_kind_of(event, preparer.destinations[event.type]) if event else (None, None)
+    if event and key_kind:
+        key_kind = key_kind_name(settings, event.type, key_kind)
     record = prepared.record
     count = partitions or _configured_partitions(preparer, settings, prepared.topic)
     return Explanation(

@@ -171,7 +171,8 @@ class Preparer:
             "",
             result.notes,
             decided.hint_conflict,
-            semantic=self._said(result, extras) if self._meanings else None,
+            False,
+            self._said(result, extras) if self._meanings else None,
         )
 
     def _said(self, event: Event, extras: Extras) -> bytes | None:
@@ -233,6 +234,12 @@ def key_kind_of(event: Event, destination: Destination) -> tuple[str, str]:
         if key:
             return kind, key if destination.redaction is None else destination.redaction.key(kind, key)
     return "event_id", event.id
+
+
+def key_kind_name(settings: Settings, event_type: str, kind: str) -> str:
+    """What a key is, as the configuration calls it: for an event type of its own, the path into the body."""
+    own = settings.events.get(event_type)
+    return own.key if kind == "path" and own is not None and own.key else kind
 
 
 def identity(event: Event) -> bytes:

@@ -107,10 +107,15 @@ async def read_marks(settings: Settings, ends: Mapping[int, int]) -> Marks:
     """All marks in the quarantine topic below `ends`."""
     marks = Marks(set(), set())
     async for record in history(settings.kafka, settings.topics.quarantine, ends):
-        if MARK in record.headers:
+        if MARK not in record.headers:
+            continue
+        try:
             partition, _, offset = record.headers[MARK].decode().partition("@")
-            marks.places.add((int(partition), int(offset)))
-            marks.identities.add(bytes.fromhex(record.headers[IDENTITY].decode()))
+            place, identity_ = (int(partition), int(offset)), bytes.fromhex(record.headers[IDENTITY].decode())
+        except (ValueError, KeyError):
+            continue  # somebody else's header
+        marks.places.add(place)
+        marks.identities.add(identity_)
     return marks
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from bridge.catalogue import HINTS
 from bridge.cli.topics import wanted_topics
-from bridge.prepare import Preparer
+from bridge.prepare import Preparer, key_kind_name
 from bridge.settings.digest import config_hash
 from bridge.settings.models import Alternative, SecretValues, Settings, Source, each_value
 from bridge.settings.units import format_duration, format_rate
@@ -86,7 +86,7 @@ def _event_types(settings: Settings) -> list[dict[str, Any]]:
     return [
         {"event_type": name, "topic": None, "key": None}
         if to.drop
-        else {"event_type": name, "topic": to.topic, "key": to.key_kinds[0]}
+        else {"event_type": name, "topic": to.topic, "key": key_kind_name(settings, name, to.key_kinds[0])}
         for name, to in Preparer(settings, "").destinations.items()
     ]
 

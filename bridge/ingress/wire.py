@@ -75,7 +75,8 @@ class Wire(web.RequestHandler):
         waiter, self._aside = self._aside, None
         if waiter is not None and not waiter.done():
             self._waiter = waiter
-            if self._messages:
+            # Once the connection closes, aiohttp's loop must not wake up any more: it would find itself taken apart.
+            if self._messages and self.transport is not None and not self.transport.is_closing():
                 waiter.set_result(None)
 
     def connection_lost(self, exc: BaseException | None) -> None:

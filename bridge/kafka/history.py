@@ -19,6 +19,7 @@ from bridge.errors import LaneBlockedError, SinkTimeoutError, SinkUnavailableErr
 from bridge.kafka.diagnosis import diagnose
 from bridge.kafka.errors import blocked, translate
 from bridge.kafka.security import client_options
+from bridge.kafka.topics import Topics
 from bridge.settings.models import Kafka
 
 _RECORDS_MAX: Final = 200
@@ -45,7 +46,7 @@ class Kept:
 async def ends_of(kafka: Kafka, topic: str) -> dict[int, int]:
     """Where each partition ends now, records of open transactions included. Raises a SinkError."""
     async with _consumer(kafka, "read_uncommitted") as consumer:
-        ends = await consumer.end_offsets(await _partitions(consumer, topic, kafka.call_timeout))
+        ends = await consumer.end_offsets(await _partitions(kafka, topic))
         return {place.partition: offset for place, offset in ends.items()}
 
 
@@ -82,16 +83,13 @@ async def history(kafka: Kafka, topic: str, ends: Mapping[int, int]) -> AsyncIte
                         )
 
 
-async def _partitions(consumer: Any, topic: str, limit_s: float) -> list[TopicPartition]:
+async def _partitions(kafka: Kafka, topic: str) -> list[TopicPartition]:
     """The topic's partitions. Raises LaneBlockedError where there is no such topic, or it may not be read."""
-    end_s = time.monotonic() + min(limit_s, 3.0)
-    while not (ids := consumer.partitions_for_topic(topic)):
-        if time.monotonic() > end_s:
-            raise blocked(topic, "missing")
-        await consumer._client.add_topic(topic)  # noqa: SLF001 - the public way subscribes, and needs a group
-        await consumer._client.force_metadata_update()  # noqa: SLF001
-        await asyncio.sleep(0.05)
-    return [TopicPartition(topic, partition) for partition in sorted(ids)]
+    async with Topics(kafka) as topics:
+        state = (await topics.probe([topic]))[topic]
+    if state.status != "ok":
+        raise blocked(topic, state.status)
+    return [TopicPartition(topic, partition) for partition in sorted(state.replicas)]
 
 
 @contextlib.asynccontextmanager

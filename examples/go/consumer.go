@@ -89,8 +89,7 @@ func consume(ctx context.Context, topics []string) error {
 		for _, record := range fetches.Records() {
 			take(record, seen)
 		}
-		// After the work: a crash before this line reads again, and skips what it remembers. Not by ctx, so that a
-		// stop does not lose it.
+		// After the work: after a crash before this line the same records come again. A stop must not cancel it.
 		if err := client.CommitUncommittedOffsets(context.WithoutCancel(ctx)); err != nil {
 			return err
 		}

@@ -81,7 +81,7 @@ async def main(topics: list[str]) -> None:
 
 
 async def commit(consumer: AIOKafkaConsumer) -> None:
-    """Say how far we are, after the work: a crash before this line reads again, and skips what it remembers."""
+    """Say how far we are, after the work: after a crash before this line the same records come again."""
     try:
         await consumer.commit()
     except CommitFailedError:

@@ -9,12 +9,14 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 EXAMPLES = Path(__file__).parent.parent
 _FETCH_S_MAX = 600
+_UNUSED_S_MAX = 24 * 3600
 
 
 class UnavailableError(Exception):
@@ -60,20 +62,22 @@ def fetch(*command: str | Path, folder: Path = EXAMPLES) -> None:
 
 
 def made(name: str, inputs: Mapping[str, bytes], make: Callable[[Path], None]) -> Path:
-    """The cache's folder for these inputs; `make` fills it once. Other folders of that name are older: they go."""
+    """The cache's folder for these inputs; `make` fills it once. Those of older inputs go after a day without use."""
     digest = hashlib.sha256(b"\0".join(part for path in sorted(inputs) for part in (path.encode(), inputs[path])))
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "treble-bridge-tests" / "examples"
     folder = cache / f"{name}-{digest.hexdigest()[:12]}"
     with _only_one(cache, name):
         if not folder.exists():
-            for older in [*cache.glob(f"{name}-*"), *cache.glob(f"making-{name}-*")]:
-                shutil.rmtree(older)
             fresh = cache / f"making-{folder.name}"
+            stale = [old for old in cache.glob(f"{name}-*") if time.time() - old.stat().st_mtime > _UNUSED_S_MAX]
+            for old in [*stale, *cache.glob(f"making-{name}-*")]:
+                shutil.rmtree(old)
             for path, content in inputs.items():
                 (fresh / path).parent.mkdir(parents=True, exist_ok=True)
                 (fresh / path).write_bytes(content)
             make(fresh)
             fresh.rename(folder)
+        os.utime(folder)
     return folder
 
 

@@ -69,7 +69,7 @@ class Place:
     async def quarantined(self, *bodies: Any, **more: Any) -> None:
         """Put bodies into the quarantine, as a bridge does that doesn't know them."""
         preparer = Preparer(self.settings(**more), "j1")
-        async with AIOKafkaProducer(bootstrap_servers=self.bootstrap) as producer:
+        async with AIOKafkaProducer(bootstrap_servers=self.bootstrap, max_request_size=8 << 20) as producer:
             for number, body in enumerate(bodies, 1):
                 made = preparer.prepare(entry(body, entry_id=number)).record
                 assert made is not None
@@ -216,6 +216,21 @@ async def test_what_kafka_refuses_stays_and_does_not_hold_up_the_others(place: P
     assert sorted(await outcomes(place.redrive(events=events))) == ["redriven", "refused", "refused"]
     assert len(await read_records(place.bootstrap, small)) == 1
     assert sorted(await outcomes(place.redrive())) == ["already", "redriven", "twin"], "a larger topic takes it"
+
+
+async def test_a_large_body_comes_back_whole_and_foreign_records_are_passed_over(kafka: Broker) -> None:
+    place = Place(kafka.bootstrap)
+    await create_topics(
+        kafka.bootstrap, place.quarantine, place.answered, partitions=3, config={"max.message.bytes": str(8 << 20)}
+    )
+    large = {**SURVEY, "noise": random.Random(7).randbytes(1 << 20).hex()}
+    await place.quarantined(large)
+    async with AIOKafkaProducer(bootstrap_servers=place.bootstrap) as other:
+        for headers in ([], [("treble_redriven", b"x")], [("treble_redriven", b"0@0")]):
+            await other.send_and_wait(place.quarantine, b"not ours", headers=headers)
+    assert await outcomes(place.redrive()) == ["redriven"]
+    (event,) = await place.answers()
+    assert orjson.loads(event.value or b"")["data"] == large
 
 
 async def test_the_commands_list_show_and_redrive(place: Place, tmp_path: Path) -> None:

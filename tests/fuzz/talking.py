@@ -72,6 +72,11 @@ class Client:
 
     def replies(self, count: int | None = None) -> list[Reply]:
         """The next `count` answers; without it, those until the bridge ends the connection."""
+        got = self.hear(count)
+        return taken_apart(got, whole=count is None)
+
+    def hear(self, count: int | None = None) -> bytes:
+        """The bytes of the next `count` answers; without it, all until the bridge ends the connection."""
         got = bytearray()
         while count is None or got.count(b"HTTP/1.") < count or len(taken_apart(bytes(got))) < count:
             try:
@@ -81,7 +86,7 @@ class Client:
             if not data:
                 break
             got += data
-        return taken_apart(bytes(got), whole=count is None)
+        return bytes(got)
 
 
 def ask(port: int, *pieces: bytes) -> list[Reply]:

@@ -2,9 +2,10 @@
 
 import pytest
 
+from tests.flow.running import PATH
 from tests.fuzz.cases import Case, cases
 from tests.fuzz.sturdy import Sturdy
-from tests.fuzz.talking import Reply, ask
+from tests.fuzz.talking import Client, Reply, ask
 
 CASES = {case.name: case for case in cases()}
 
@@ -29,3 +30,15 @@ def test_it_is_the_same_when_it_comes_in_pieces(bridge: Sturdy, case: Case) -> N
     got: tuple[Reply, ...] = tuple(ask(bridge.port, *pieces))
     assert got in case.may
     bridge.has_kept(case.kept if any(reply.kept for reply in got) else ())
+
+
+def test_the_admin_port_is_as_unmoved(bridge: Sturdy) -> None:
+    port = int(bridge.process.admin_url.rpartition(":")[2])
+    for case in CASES.values():
+        with Client(port) as client:
+            client.say(case.sent.replace(PATH.encode(), b"/livez"))
+            client.end_of_speech()
+            got = client.hear()
+        assert b" 500 " not in got, case.name
+        assert b"HTTP/1." in got[:7] or not got, case.name
+        assert b"b'" not in got, f"{case.name}: a piece of what was sent, as the parser's errors have it"

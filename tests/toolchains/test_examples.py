@@ -120,6 +120,18 @@ async def committed(kafka: Broker, group: str) -> dict[tuple[str, int], int]:
     return {(partition.topic, partition.partition): found.offset for partition, found in offsets.items()}
 
 
+async def members(kafka: Broker, group: str) -> int:
+    """How many members the group has."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=kafka.bootstrap)
+    await admin.start()
+    try:
+        (answer,) = await admin.describe_consumer_groups([group])
+    finally:
+        await admin.close()
+    (described,) = answer.to_object()["groups"]
+    return len(described["members"])
+
+
 def told(envelope: Mapping[str, Any]) -> str:
     """The line that every example prints for the sample of this type."""
     phone = MASKED if "contact" in envelope else "-"
@@ -141,7 +153,9 @@ def test_an_example_prints_each_type_once_commits_after_it_and_stops_in_order(
         start, published.topics, tmp_path, KAFKA_BOOTSTRAP_SERVERS=kafka.bootstrap, GROUP_ID=group
     ) as consumer:
         consumer.until(lambda: all_committed(consumer), "all was printed and committed, the second copy included")
+        assert asyncio.run(members(kafka, group)) == 1
         assert consumer.stop() == ENDS_WITH[language], consumer.said
+        assert asyncio.run(members(kafka, group)) == 0  # or its partitions would wait for it to be given up
         assert "stopped" in consumer.said
     assert sorted(consumer.lines) == expected
     assert consumer.said.count("skipped") == len(NO_EVENTS)

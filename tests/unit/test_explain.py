@@ -159,6 +159,8 @@ def test_a_remedy_that_is_named_does_what_it_says() -> None:
     with_it = explained(body, given=named)
     assert (with_it.event_type, with_it.decided_by) == ("survey.answered", "survey in the body")
     assert with_it.id_from.rule == "body"
+    keyed = settings(events={"survey.answered": {"when": {"survey": "*"}, "key": "survey.id"}})
+    assert (explained(body, given=keyed).key_kind, explained(body, given=keyed).key) == ("survey.id", "1")
 
 
 def test_a_quarantine_record_is_explained_by_todays_configuration() -> None:

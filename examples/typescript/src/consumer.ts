@@ -46,7 +46,7 @@ class Remembered {
 
 const remembered = new Remembered();
 
-/** Handle the records of one partition, then say how far we are: a crash in between reads them again. */
+/** Handle the records of one partition, then say how far we are: after a crash in between they come again. */
 async function takeBatch(payload: EachBatchPayload): Promise<void> {
   const { batch, isRunning, isStale, resolveOffset, heartbeat, commitOffsetsIfNecessary, uncommittedOffsets } = payload;
   for (const message of batch.messages) {

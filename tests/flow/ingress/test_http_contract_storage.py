@@ -183,6 +183,22 @@ async def test_a_client_that_ends_its_side_amid_its_body_is_told_so_at_once() ->
         assert not d.journal.submissions
 
 
+async def test_what_comes_behind_a_request_that_closes_the_connection_is_dropped_without_a_word() -> None:
+    async with door() as d:
+        d.journal.mode = "holding"
+        client = await d.connect()
+        await client.send(request(PATH, READ, {**AUTHORIZED, "Connection": "close"}))
+        await d.until(lambda: d.journal.held)
+        await client.send(request(PATH, READ, AUTHORIZED))
+        assert d.ingress._connections is not None
+        (connection,) = d.ingress._connections.open
+        await d.until(lambda: connection._messages)
+        d.journal.release()
+        assert (await client.reply()).status == 200
+        assert await client.ended() == b""
+        assert len(d.journal.stored) == 1
+
+
 async def test_while_paused_the_answer_is_503_for_those_who_may_post_and_nothing_is_stored() -> None:
     async with door() as d:
         d.ingress.pause("journal_failed")

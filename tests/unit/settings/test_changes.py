@@ -20,6 +20,13 @@ SOURCE = "sources: {treble: {auth: [{bearer: "
         (f"{BASE}journal: {{retain: 1h}}\n", [], ["journal.retain"]),
         (f"{BASE}topics: {{map: {{message.read: x}}}}\n", ["topics.map.message.read"], []),
         (f"{BASE}duplicates: {{window: 1h}}\n", ["duplicates.window"], []),
+        (
+            f"{BASE}duplicates: {{semantic_window: {{message.read: 9s}}}}\n",
+            ["duplicates.semantic_window.message.read"],
+            [],
+        ),
+        (f"{BASE}events: {{mine: {{when: {{a: b}}}}}}\n", ["events.mine"], []),
+        (f'{BASE}privacy: {{topics: {{"*": {{raw: drop}}}}}}\n', ["privacy.topics.*"], []),
         (f"{KAFKA}{SOURCE}another-long-token}}]}}}}\n", ["sources.treble.auth[0].bearer"], []),
         (f"{KAFKA}{SOURCE}long-enough-token}}]}}, b: {{auth: none}}}}\n", ["sources.b"], []),
         (f"{KAFKA}sources: {{b: {{auth: none}}}}\n", ["sources.treble", "sources.b"], []),

@@ -80,7 +80,7 @@ public final class Consumer {
         }
     }
 
-    /** Say how far we are, after the work: a crash before it reads again, and skips what it remembers. */
+    /** Say how far we are, after the work: after a crash before this line the same records come again. */
     private static void commit(KafkaConsumer<byte[], byte[]> kafka) {
         try {
             kafka.commitSync();
