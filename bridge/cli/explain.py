@@ -168,6 +168,6 @@ def _lines(found: "Explanation") -> list[tuple[str, str]]:
 def _id_from(found: "Explanation") -> str:
     if found.id_from is None or found.id_from.rule == "event_id":
         return "event_id in the body"
-    fields = ", ".join(name for name, part in found.id_from.fields.items() if part is not None)
+    fields = ", ".join(["source", "type", *(name for name, part in found.id_from.fields.items() if part is not None)])
     whole = " and the whole body, since these don't tell it from others" if found.id_from.rule == "body" else ""
-    return f"the hash of source, type, {fields}{whole}"
+    return f"the hash of {fields}{whole}"
