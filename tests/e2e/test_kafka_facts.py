@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from aiokafka import AIOKafkaProducer
+from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError, MessageSizeTooLargeError, OutOfOrderSequenceNumber
 
 from bridge.errors import (
@@ -197,6 +198,35 @@ async def test_a_new_producer_reads_its_position_behind_its_own_barrier(lab: Lab
         await send(sink, [prepared(round_, topic)], round_ + 1)
         await sink.close(healthy=True)
     assert await lab.positions() == [2, 3, 4, 5, 6]
+
+
+async def test_positions_are_never_taken_for_none_right_after_a_brokers_restart(
+    controllable_kafka: Broker, lab: Lab
+) -> None:
+    """A group's offsets read empty while its coordinator loads; so no group is used, but the topic is read."""
+    topic = unique("data")
+    await create_topics(lab.bootstrap, topic)
+    sink = lab.sink()
+    await sink.open(None)
+    await send(sink, [prepared(1, topic)], 2)
+    await sink.close(healthy=True)
+    await asyncio.to_thread(controllable_kafka.kill)
+    await asyncio.to_thread(controllable_kafka.start)
+    found = None
+    async with asyncio.timeout(60):
+        while found is None:
+            try:
+                found = await sink.open(None)
+            except SinkError:
+                await sink.close(healthy=False)
+    assert found.positions == Positions(2)
+    admin = AIOKafkaAdminClient(bootstrap_servers=lab.bootstrap)
+    await admin.start()
+    try:
+        groups = {group for group, *_ in await admin.list_consumer_groups()}
+    finally:
+        await admin.close()
+    assert not any(lab.journal_id in group or "treble-bridge" in group for group in groups)
 
 
 async def test_an_open_transaction_of_a_dead_producer_is_ended_by_the_next_one(lab: Lab) -> None:
