@@ -327,7 +327,7 @@ class Forwarder:
                 raise
             self._count("committed")
         await self._advance(positions, batch.identities(), offset)
-        self._refusals.passed(positions.next_id)
+        self._refusals.passed(item.entry_id for item in batch.out)
         self._telemetry.batch_forwarded(batch.out, batch.duplicates, self._clock_ms())
 
     async def _advance(self, positions: Positions, identities: list[tuple[bytes, int]], offset: int | None) -> None:

@@ -5,6 +5,7 @@ of its own; a refused batch of one has found the record, which goes to the quara
 size of the batch: the topic takes smaller ones from then on.
 """
 
+from collections.abc import Iterable
 from typing import Final
 
 from bridge.errors import RecordRefusedError
@@ -43,12 +44,15 @@ class Refusals:
         """How often the record of this entry was refused, and with what words."""
         return self._records.get(entry_id, (0, ""))
 
-    def passed(self, below_id: int) -> None:
-        """Everything below `below_id` went out."""
-        if not self.sizing.groups and not self._records:
+    def passed(self, entry_ids: Iterable[int]) -> None:
+        """These entries went out. What is known of others stays: another lane may have moved meanwhile."""
+        groups = self.sizing.groups
+        if not groups and not self._records:
             return
-        for topic, size_bytes in self._halved.items():
-            self.sizing.topic_bytes_max[topic] = max(_SIZE_MIN_BYTES, int(size_bytes * _SHRINK))
-        self._halved.clear()
-        self.sizing.groups.clear()
-        self._records = {entry_id: times for entry_id, times in self._records.items() if entry_id >= below_id}
+        for entry_id in entry_ids:
+            groups.pop(entry_id, None)
+            self._records.pop(entry_id, None)
+        if not groups:
+            for topic, size_bytes in self._halved.items():
+                self.sizing.topic_bytes_max[topic] = max(_SIZE_MIN_BYTES, int(size_bytes * _SHRINK))
+            self._halved.clear()

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import threading
 import uuid
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
@@ -60,7 +61,7 @@ class Journal:
         self._waiting: list[tuple[int, asyncio.Future[None]]] = []
         self._capacity = Capacity(limits.bytes_max)
         self._entries, self._parked = storage.entries, dict(storage.parked)
-        self._upkeep = Upkeep(storage, limits, clock_ms)
+        self._upkeep = Upkeep(storage, limits, clock_ms, looking := threading.Lock())
         self._figures = self._upkeep.figures
         self._oldest_pending_ms = storage.oldest_pending_ms()
         self._capacity.measured(self._figures.used)
@@ -71,7 +72,7 @@ class Journal:
         self._writer = Writer(
             storage, self._upkeep, loop, done=self._committed, measured=self._measured, failed=self._write_failed
         )
-        self._reader = Reader(reader, loop)
+        self._reader = Reader(reader, loop, looking)
         self._put = self._writer.put
         self._writer.start()
         self._reader.start()

@@ -14,10 +14,14 @@ Job = tuple[Callable[[apsw.Connection], Any], "asyncio.Future[Any]"]
 
 
 class Reader:
-    """Runs queries one after another. Their exceptions arrive in the futures as SQLite raised them."""
+    """Runs queries one after another. Their exceptions arrive in the futures as SQLite raised them.
 
-    def __init__(self, connection: apsw.Connection, loop: asyncio.AbstractEventLoop) -> None:
+    `looking` is held while a query runs.
+    """
+
+    def __init__(self, connection: apsw.Connection, loop: asyncio.AbstractEventLoop, looking: threading.Lock) -> None:
         self._connection = connection
+        self._looking = looking
         self._loop = loop
         self._queue: SimpleQueue[Job | None] = SimpleQueue()
         self.ended: asyncio.Future[None] = loop.create_future()
@@ -41,7 +45,8 @@ class Reader:
         while (job := self._queue.get()) is not None:
             query, future = job
             try:
-                result = query(self._connection)
+                with self._looking:
+                    result = query(self._connection)
             except Exception as error:  # noqa: BLE001 - it belongs to whoever asked
                 self._tell(_fail, future, error)
             else:

@@ -3,6 +3,8 @@
 All of it in steps of a few milliseconds, within the next commit or while nobody waits.
 """
 
+import contextlib
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -22,6 +24,7 @@ IDLE_S: Final = 1.0
 """Between two looks while there is nothing to do."""
 MEASURE_S: Final = 0.25
 LOG_FRAMES_MAX: Final = 500
+LOG_TOO_LONG: Final = 3  # times that
 """Frames in the log before they are moved into the database: 2 MiB, some milliseconds in which appends wait. Twice as
 many would save a twentieth of an entry's CPU, and double that wait. The log begins anew then and overwrites itself,
 which costs the file system half of what a growing file does."""
@@ -57,11 +60,13 @@ class Upkeep:
         storage: Storage,
         limits: Limits,
         clock_ms: Callable[[], int],
+        looking: threading.Lock,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._storage = storage
         self._limits = limits
         self._clock_ms = clock_ms
+        self._looking = looking
         self._monotonic = monotonic
         self._log_frames_max = max(8, min(LOG_FRAMES_MAX, limits.bytes_max // 16 // WAL_FRAME_BYTES))
         self._checkpoint_at_frames = self._log_frames_max
@@ -164,6 +169,7 @@ class Upkeep:
 
         Only this thread does it: done by another, new commits would come in between, and the log would never be
         empty, which it has to be to begin anew. A reader at this moment has the same effect: then once more, later.
+        Our own reader, which a backlog keeps busy, is held off for that moment when the log has become too long.
         """
         connection = self._storage.connection
         frames, done = connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_NOOP)
@@ -171,7 +177,9 @@ class Upkeep:
         if frames < self._log_frames_max:
             self._checkpoint_at_frames = self._log_frames_max
         if frames >= self._checkpoint_at_frames or (idle and frames > done and now_s >= self._checkpoint_at_s):
-            frames, _ = connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+            too_long = frames >= LOG_TOO_LONG * self._log_frames_max
+            with self._looking if too_long else contextlib.nullcontext():
+                frames, _ = connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
             self._checkpoint_at_frames = frames + self._log_frames_max // 4
             self._checkpoint_at_s = now_s + IDLE_CHECKPOINT_S
 

@@ -16,6 +16,7 @@ from bridge.errors import (
     FencedError,
     LaneBlockedError,
     ProducerFencedError,
+    RecordRefusedError,
     SinkError,
     SinkUnavailableError,
 )
@@ -146,12 +147,12 @@ class TransactionalSink(_ProducerSink):
         try:
             self._partition = await self._positions.partition(producer)
             found = await self._positions.recover(producer, self._partition, known_offset)
-        except LaneBlockedError as error:
+        except (LaneBlockedError, RecordRefusedError) as error:
             raise self._positions_error(error) from error
         self._barrier_offset = found.barrier_offset
         return found
 
-    def _positions_error(self, error: LaneBlockedError) -> SinkError:
+    def _positions_error(self, error: LaneBlockedError | RecordRefusedError) -> SinkError:
         """Without its positions topic nothing can be forwarded: not one lane's trouble, but everyone's."""
         return SinkUnavailableError(str(error)) if error.topic == self._kafka.positions_topic else error
 
@@ -184,7 +185,7 @@ class TransactionalSink(_ProducerSink):
         except ProducerFencedError:
             self._superseded = True
             raise
-        except LaneBlockedError as error:
+        except (LaneBlockedError, RecordRefusedError) as error:
             raise self._positions_error(error) from error
         return offsets[-1]
 

@@ -51,12 +51,15 @@ class TopicWatch:
         }
 
     async def run(self) -> None:
-        """Look until all is well, then whenever a lane says that its topic is gone. Ends by cancellation only."""
+        """Look until all is well, then whenever a topic is said to be gone. Ends by cancellation only.
+
+        The positions topic has no lane; without it there is no connection, and only that shows.
+        """
         while True:
             self._changed.clear()
             if self._mode == "off":
                 self._state, self._differences = "off", ()
-            elif self._state != "ok" or "missing" in self._telemetry.lanes_blocked().values():
+            elif self._state != "ok" or self._telemetry.topic_is_missing():
                 await self._look()
             pause_s = delay_s(self._tries, *self._backoff_s, random.random()) if self._tries else LOOK_AGAIN_S  # noqa: S311 - jitter
             try:

@@ -24,7 +24,7 @@ class Telemetry(Voice):
         self.metrics.build.labels(VERSION).set(1)
         self._drift_kinds: set[tuple[str, str]] = set()
         self._blocked: dict[str, str] = {}
-        self._accepting = self._full = False
+        self._accepting = self._full = self._connected = False
 
     # ingress
 
@@ -160,13 +160,19 @@ class Telemetry(Voice):
         """A transaction ended: `outcome` is committed, aborted or unclear."""
         self.metrics.transactions.labels(outcome).inc()
 
+    def topic_is_missing(self) -> bool:
+        """Whether a lane waits for its topic to be made, or the producer does not work, which may be for that."""
+        return not self._connected or "missing" in self._blocked.values()
+
     def kafka_connected(self, **fields: Any) -> None:
         """The producer works, and the positions are known."""
+        self._connected = True
         self.metrics.kafka_up.set(1)
         self.log.info("kafka.connected", **fields)
 
     def kafka_lost(self, cause: str, error: BaseException) -> None:
         """The producer can't go on; a new one is tried. `cause` is the error's `cause_label`."""
+        self._connected = False
         self.metrics.kafka_up.set(0)
         self.metrics.producer_rebuilds.labels(cause).inc()
         self.once_a_while("kafka.lost", cause, cause=cause, error=error)

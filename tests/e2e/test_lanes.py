@@ -10,7 +10,7 @@ from tests.e2e.bridge_process import Bridge, until
 from tests.e2e.conftest import MakeBridge
 from tests.e2e.delivered import assert_exactly_once, delivered
 from tests.e2e.load import Load, Name, Webhook, webhook
-from tests.kafka_broker import create_topics, delete_topics
+from tests.kafka_broker import create_topics, delete_topics, unique
 
 pytestmark = pytest.mark.kafka
 
@@ -125,11 +125,12 @@ async def test_a_topic_deleted_and_made_anew_under_load_is_written_on_in_order(m
 async def test_what_waits_for_a_misspelt_topic_goes_to_the_right_one_once_the_map_is_corrected(
     make_bridge: MakeBridge, how: str
 ) -> None:
-    bridge = await made_ready(make_bridge, FINE, DELETED, MISSING, map={DELETED: "t.mispelt"})
+    misspelt = unique("misspelt")
+    bridge = await made_ready(make_bridge, *TYPES, map={DELETED: misspelt})
     load = Load(bridge.port)
     sending = asyncio.create_task(load.in_order(*map(endless, range(STREAMS))))
     await load.acknowledged(4500)
-    await bridge.lane_waits("t.mispelt", "missing", 1200)  # more than a batch: it takes several to catch up
+    await bridge.lane_waits(misspelt, "missing", 1200)  # more than a batch: it takes several to catch up
     bridge.configure(topics={"map": {}})
     if how == "reload":
         bridge.reload()
@@ -161,3 +162,17 @@ async def test_a_positions_topic_deleted_and_made_anew_under_load_loses_and_doub
     await bridge.drained()
     assert load.statuses() == {200}
     assert_exactly_once(await delivered(bridge, *TYPES), load.names())
+
+
+async def test_a_deleted_positions_topic_is_made_again_where_the_configuration_lets_the_bridge_make_topics(
+    make_bridge: MakeBridge,
+) -> None:
+    bridge = make_bridge()
+    await bridge.start()
+    load = Load(bridge.port)
+    await load.in_order([webhook("s", number) for number in range(10)])
+    await bridge.drained()
+    await delete_topics(bridge.bootstrap, bridge.positions_topic)
+    await load.in_order([webhook("s", number) for number in range(10, 30)])
+    await bridge.drained()
+    assert_exactly_once(await delivered(bridge, "message.read"), load.names())

@@ -44,7 +44,7 @@ def test_a_topic_that_takes_only_small_batches_gets_smaller_ones_from_then_on() 
     refusals = Refusals()
     refusals.note(refusal(range(1, 51), 5000))
     refusals.note(refusal(range(1, 26), 2500))
-    refusals.passed(51)
+    refusals.passed(range(1, 51))
     assert refusals.sizing.topic_bytes_max == {"t": 2250}
     assert refusals.sizing.groups == {}
 
@@ -53,9 +53,19 @@ def test_a_single_large_record_does_not_make_later_batches_smaller() -> None:
     refusals = Refusals()
     refusals.note(refusal([1, 2], 5000))
     assert refusals.note(refusal([2], 4900)) == 2
-    refusals.passed(3)
+    refusals.passed([1, 2])
     assert refusals.sizing.topic_bytes_max == {}
     assert refusals.times(2) == (0, "")
+
+
+def test_what_is_known_of_one_lane_outlives_a_batch_of_another() -> None:
+    refusals = Refusals()
+    refusals.note(refusal(range(1, 5)))
+    refusals.note(refusal([4]))
+    refusals.passed([7, 8])
+    assert set(refusals.sizing.groups) == {1, 2, 3, 4}
+    assert refusals.times(4)[0] == 1
+    assert refusals.sizing.topic_bytes_max == {}
 
 
 def test_a_record_refused_again_as_a_quarantine_record_is_counted() -> None:

@@ -37,7 +37,6 @@ async def test_a_reader_that_looks_again_and_again_does_not_make_it_grow(opened:
     async def look() -> None:
         while not stop.is_set():
             await journal.entries(1, 500, 500)  # by the reader thread, which `read` may do without
-            await asyncio.sleep(0.001)  # shorter than the forwarder ever is between two slices
 
     looking = asyncio.create_task(look())
     for _ in range(100):
