@@ -4,11 +4,11 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.stamp-dev
 
-.PHONY: help setup demo test check schemas types format lock bench clean
+.PHONY: help setup demo test container-test cluster-test check schemas types format lock bench clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
 
 setup: $(STAMP) ## make .venv with everything, from the locked requirements
 
@@ -22,8 +22,14 @@ $(STAMP): requirements/dev.txt pyproject.toml
 demo: $(STAMP) ## run the main job and show it; KAFKA=host:port runs it on a real broker
 	$(BIN)/treble-bridge demo $(if $(KAFKA),--kafka $(KAFKA),)
 
-test: $(STAMP) ## all tests; the real broker is found or started (see CONTRIBUTING.md)
+test: $(STAMP) ## all tests but those in containers and clusters; a real broker is found or started
 	$(BIN)/python -m pytest $(ARGS)
+
+container-test: $(STAMP) ## the image and compose.yaml, in Docker
+	$(BIN)/python -m pytest tests/container $(ARGS)
+
+cluster-test: $(STAMP) ## the chart on the Kubernetes that KUBECONFIG names (see CONTRIBUTING.md)
+	$(BIN)/python -m pytest tests/cluster $(ARGS)
 
 check: $(STAMP) ## format, lint, types, layers, staleness of generated schemas
 	$(BIN)/ruff format --check .
