@@ -4,7 +4,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.stamp-dev
 
-.PHONY: help setup demo test container-test cluster-test check schemas types format lock bench clean
+.PHONY: help setup demo test container-test cluster-test check schemas types format lock release-files bench clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -37,12 +37,15 @@ check: $(STAMP) ## format, lint, types, layers, staleness of generated schemas
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m bridge.schemas.generate --check
+	$(BIN)/python -m helm.generate --check
 
-schemas: $(STAMP) ## make the generated files again: schemas, AsyncAPI, OpenAPI, tables in docs/
+schemas: $(STAMP) ## make the generated files again: schemas, AsyncAPI, OpenAPI, the chart's, dashboard, tables in docs/
 	$(BIN)/python -m bridge.schemas.generate
 	$(BIN)/python -m bridge.ingress.openapi
 	$(BIN)/python -m bridge.settings.schema
 	$(BIN)/python -m bridge.settings.tables
+	$(BIN)/python -m helm.generate
+	$(BIN)/python -m observability.dashboard
 	$(BIN)/python -m tests.doc_pages
 
 types: $(STAMP) ## make the types of examples/ again, from the schemas (needs Node, Go, Maven)
@@ -57,7 +60,12 @@ lock: $(STAMP) ## resolve the requirements again, with hashes
 	$(BIN)/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras --no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-header -o requirements/runtime.txt pyproject.toml
 	$(BIN)/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras --no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-header --extra demo -o requirements/demo.txt pyproject.toml
 	$(BIN)/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras --no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-header --extra otel -o requirements/otel.txt pyproject.toml
+	$(BIN)/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras --no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-header -o requirements/build.txt requirements/build.in
 	$(BIN)/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras --no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-header --extra dev -o requirements/dev.txt pyproject.toml requirements/build.in
+
+release-files: $(STAMP) ## sdist and wheel in dist/packages/, SBOM beside them (docs/releasing.md)
+	$(BIN)/python -m release.packages dist/packages
+	$(BIN)/python -m release.sbom dist/treble-bridge.cdx.json
 
 bench: $(STAMP) ## measure beside a bare handler (see bench/README.md)
 	$(BIN)/python -m bench.ingress $(ARGS)

@@ -14,7 +14,7 @@ class ExitCode(IntEnum):
     JOURNAL_CORRUPT = 4  # the journal cannot be opened; `journal verify` tells more
     JOURNAL_FAILED = 5  # a write or a sync failed while running: restart on a clean recovery
     FENCED = 6  # another live process forwards this journal's entries
-    UNREACHABLE = 7  # Kafka, or the bridge under test, did not answer
+    UNREACHABLE = 7  # Kafka, or the bridge under test, did not answer; a drain ended with entries left
     MISMATCH = 8  # a check found a difference: counts, topics, expected output
 
 

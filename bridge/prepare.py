@@ -8,6 +8,7 @@ import datetime as dt
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from bridge import quarantine
@@ -50,8 +51,7 @@ class Destination:
     redaction: Redaction | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Extras:
+class Extras(NamedTuple):
     """What an entry's headers add: record headers, the id of the entry that it replays, whether to send it anyway."""
 
     headers: Headers = ()

@@ -6,12 +6,16 @@ that is written twice within one tick of the file system's clock is not missed, 
 
 A change is taken once two looks in a row found the same content: an editor that writes a file in two steps is not
 caught in between. SIGHUP (`request`) does not wait for that.
+
+Other content in a file that `kafka.security` names is a change of that key, although the configuration says the same
+as before. (The ingress looks after its own certificates.)
 """
 
 import asyncio
+import dataclasses
 import hashlib
 import stat
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +23,8 @@ from bridge.catalogue import TABLE
 from bridge.errors import ConfigError
 from bridge.settings.changes import Changes, changes, merged
 from bridge.settings.digest import config_hash
-from bridge.settings.findings import InvalidSettingsError
-from bridge.settings.load import FILE_BYTES_MAX, Loaded, load
+from bridge.settings.findings import InvalidSettingsError, path_text
+from bridge.settings.load import FILE_BYTES_MAX, Loaded, files_of, load
 from bridge.settings.models import Settings
 from bridge.telemetry import Telemetry
 
@@ -39,7 +43,7 @@ class Reloader:
         self,
         path: Path,
         settings: Settings,
-        apply: Callable[[Settings], None],
+        apply: Callable[[Settings, Sequence[str]], None],
         telemetry: Telemetry,
         *,
         interval_s: float = INTERVAL_S,
@@ -48,7 +52,7 @@ class Reloader:
     ) -> None:
         """`settings` is what runs, read from `path`. `apply` puts a configuration in force, or raises ConfigError.
 
-        What `apply` gets differs from what runs only in keys that a running bridge can take.
+        What `apply` gets differs from what runs only in keys that a running bridge can take; it gets their paths, too.
         """
         self._path, self._running, self._apply, self._telemetry = path, settings, apply, telemetry
         self._interval_s, self._event_types, self._load_file = interval_s, event_types, load_file
@@ -59,6 +63,8 @@ class Reloader:
         self._error: str | None = None
         self._needs_restart: tuple[str, ...] = ()
         self._hash = config_hash(settings)
+        # Before anybody connects by them: what changes after that is a change.
+        self._kafka_files = fingerprint(kafka_files(settings).values())
 
     async def run(self) -> None:
         """Look once an interval, and at once when asked. Ends by cancellation only."""
@@ -106,7 +112,7 @@ class Reloader:
         if loaded is None:
             self._refuse(error)
         else:
-            self._take(loaded, quiet=quiet)
+            self._take(loaded, self._loaded, quiet=quiet)
 
     def _try(self) -> tuple[Loaded | None, ConfigError, frozenset[str]]:
         try:
@@ -117,15 +123,18 @@ class Reloader:
             return None, error, self._files
         return loaded, ConfigError(), frozenset({str(self._path), *loaded.files})
 
-    def _take(self, loaded: Loaded, *, quiet: bool) -> None:
-        found = changes(self._running, loaded.settings)
+    def _take(self, loaded: Loaded, contents: Fingerprint, *, quiet: bool) -> None:
+        found, files = changes(self._running, loaded.settings), kafka_files(loaded.settings)
+        renewed = [key for key, name in files.items() if contents.get(name) != self._kafka_files.get(name)]
+        found = dataclasses.replace(found, reloadable=tuple(dict.fromkeys((*found.reloadable, *renewed))))
         for warning in loaded.warnings if found or quiet else ():
             self._telemetry.config_doubtful(str(warning))
         try:
             if found.reloadable:
                 settings = merged(self._running, loaded.settings, self._event_types)
-                self._apply(settings)
+                self._apply(settings, found.reloadable)
                 self._running, self._hash = settings, config_hash(settings)
+                self._kafka_files = {name: contents.get(name, "") for name in files.values()}
         except ConfigError as error:
             self._refuse(error)
             return
@@ -139,6 +148,11 @@ class Reloader:
     def _refuse(self, error: ConfigError) -> None:
         self._error = str(error)
         self._telemetry.config_refused(error)
+
+
+def kafka_files(settings: Settings) -> Mapping[str, str]:
+    """The files that the connection to Kafka is made with: key path → file."""
+    return {path_text(at): name for at, name in files_of(settings) if at[0] == "kafka"}
 
 
 def fingerprint(files: Collection[str]) -> Fingerprint:

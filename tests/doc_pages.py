@@ -17,7 +17,8 @@ from bridge.catalogue import TABLE
 from bridge.cli import COMMANDS, EXIT_CODES, cli
 from bridge.errors import ExitCode
 from bridge.telemetry.events import EVENTS
-from bridge.telemetry.metrics import describe
+from bridge.telemetry.fields import FIELDS
+from observability import metrics_page, rules
 from tests.doc_events import event_types, required, told_by
 
 DOCS: Final = Path(__file__).parent.parent / "docs"
@@ -47,19 +48,18 @@ def catalogue() -> Iterator[str]:
         yield f"| `{event_type.treble}` | {' | '.join(cells)} | {event_type.key} | {required(event_type)} |"
 
 
-def metrics() -> Iterator[str]:
-    """One row for each metric, by the name that a scrape shows."""
-    yield "| metric | type | labels | meaning |\n|---|---|---|---|"
-    for name, kind, labels, meaning in describe():
-        shown = f"{name}_total" if kind == "counter" else name
-        yield f"| `{shown}` | {kind} | {', '.join(labels) or '–'} | {meaning} |"
-
-
 def log_events() -> Iterator[str]:
     """One row for each log event."""
     yield "| `event.name` | meaning |\n|---|---|"
     for name, meaning in EVENTS.items():
         yield f"| `{name}` | {meaning} |"
+
+
+def log_fields() -> Iterator[str]:
+    """One row for each field of log lines."""
+    yield "| field | is | named as in |\n|---|---|---|"
+    for field in FIELDS.values():
+        yield f"| `{field.name}` | {field.meaning} | {field.standard} |"
 
 
 def exit_codes() -> Iterator[str]:
@@ -124,9 +124,11 @@ PARTS: Final[Mapping[str, Mapping[str, Callable[[], Iterator[str]]]]] = MappingP
         "architecture.md": {"file map": file_map, "layers": layers},
         "contract.md": {"catalogue": catalogue},
         "events.md": {"event types": event_types},
+        "metrics.md": {"metrics": metrics_page.page, "recordings": rules.recordings},
         "operations.md": {
             "commands": commands,
-            "metrics": metrics,
+            "what to watch": rules.what_to_watch,
+            "log fields": log_fields,
             "log events": log_events,
             "exit codes": exit_codes,
         },

@@ -19,6 +19,7 @@ COMMANDS: Final[Mapping[str, str]] = MappingProxyType(
     {
         "run": "Take webhooks and forward them to Kafka.",
         "check": "Check a configuration and show what it amounts to.",
+        "health": "Ask a running bridge how it is, and tell by the exit code.",
         "explain": "Show what would become of a webhook.",
         "demo": "Run the main job on an embedded Kafka and show it.",
         "send": "Send sample webhooks to a bridge.",
@@ -26,7 +27,7 @@ COMMANDS: Final[Mapping[str, str]] = MappingProxyType(
         "topics": "List, make or verify the topics.",
         "schemas": "Print schemas: of the events, the topics (AsyncAPI), the URLs (OpenAPI).",
         "quarantine": "Look at what was not understood, and forward what would be by now.",
-        "journal": "Look into the journal, verify it, forward entries again.",
+        "journal": "Look into the journal, verify it, forward entries again, drain it.",
     }
 )
 """Command → what it does. Its module is `bridge.cli.<command>`, its click command has the same name there."""
@@ -40,7 +41,7 @@ EXIT_CODES: Final[Mapping[ExitCode, str]] = MappingProxyType(
         ExitCode.JOURNAL_CORRUPT: "the journal can't be opened (see journal verify)",
         ExitCode.JOURNAL_FAILED: "a write to the journal failed: restart",
         ExitCode.FENCED: "another live process forwards this journal",
-        ExitCode.UNREACHABLE: "Kafka, or the bridge, does not answer",
+        ExitCode.UNREACHABLE: "Kafka, or the bridge, does not answer; after a drain: entries are left",
         ExitCode.MISMATCH: "a check found a difference",
     }
 )

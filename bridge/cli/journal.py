@@ -1,4 +1,4 @@
-"""`treble-bridge journal`: look into a journal, verify it, forward entries again, rescue a damaged one."""
+"""`treble-bridge journal`: look into a journal, verify it, forward entries again, drain it, rescue a damaged one."""
 
 import sys
 from collections.abc import Iterable
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from bridge.cli.console import console, note, print_json
+from bridge.cli.journal_drain import DATABASE, drain_journal
 from bridge.cli.options import json_option
 from bridge.errors import ExitCode
 
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
     from bridge.journal.queries import Listed
     from bridge.journal.replay import Replayed
 
-DATABASE: Final = "journal.db"
 ID_MAX: Final = (1 << 63) - 1
 
 
@@ -71,7 +71,7 @@ hint_option = click.option("--hint", metavar="HINT", help="Only entries whose UR
 
 @click.group()
 def journal() -> None:
-    """Look into the journal, verify it, forward entries again.
+    """Look into the journal, verify it, forward entries again, drain it.
 
     PATH is the journal's folder (`journal.path` of the configuration). `ls`, `show` and `verify` work while a bridge
     runs on it; the others need it stopped.
@@ -319,3 +319,6 @@ def salvage_journal(path: Path, new: Path, as_json: bool) -> ExitCode:
     else:
         click.echo(salvaged_text(result, new))
     return ExitCode.MISMATCH if result.lost or result.notes else ExitCode.OK
+
+
+journal.add_command(drain_journal)

@@ -3,9 +3,10 @@
 import base64
 import datetime as dt
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 from rich.table import Table
@@ -15,6 +16,9 @@ from bridge.journal.salvage import Salvaged
 from bridge.journal.verify import Report
 from bridge.model import Entry
 from bridge.settings.units import parse_duration
+
+if TYPE_CHECKING:
+    from bridge.service.drained import Drained
 
 OUTCOMES: Final = {
     "copied": "copied",
@@ -143,3 +147,42 @@ def salvaged_text(result: Salvaged, new: Path) -> str:
     lines += [f"note: {text}" for text in result.notes]
     lines.append(f"set journal.path to {new}, and start the bridge; the damaged journal is as it was")
     return "\n".join(lines)
+
+
+def drained_as_json(drained: "Drained", folder: Path) -> dict[str, Any]:
+    """The account of a drain, for programs."""
+    account = asdict(drained)
+    account["journal_id"] = drained.journal_id or None
+    account["left"] = {"entries": drained.entries_left, "lanes": account["left"]}
+    return {"path": str(folder), **account, "removable": drained.removable}
+
+
+def drained_text(drained: "Drained", folder: Path) -> str:
+    """The account of a drain, for people."""
+    if not drained.journal_id:
+        return f"there is no journal in {folder}: nothing to forward, the volume can be removed"
+    lines = [f"{name:<11} {value}" for name, value in _drained_rows(drained)]
+    lines += [
+        f"  {left.entries} for {left.topic or 'all topics'}: {left.state}, {left.reason}" for left in drained.left
+    ]
+    if drained.left:
+        lines.append(f"ended by {drained.cause}: keep the volume, and drain it again or start a bridge on it")
+    elif drained.held:
+        lines.append(
+            f"nothing is left to forward; but of {drained.held} entries the quarantine has only a part, and the whole "
+            f"is here: see `journal ls --json` (held) and `journal show`. After that the volume can be removed"
+        )
+    else:
+        kept = f" ({drained.kept} entries kept for replay go with it)" if drained.kept else ""
+        lines.append(f"nothing is left to forward: the volume can be removed{kept}")
+    return "\n".join(lines)
+
+
+def _drained_rows(drained: "Drained") -> Iterator[tuple[str, object]]:
+    yield "journal", drained.journal_id
+    yield "pending", f"{drained.pending} entries at the beginning"
+    for name in ("forwarded", "quarantined", "dropped", "duplicates"):
+        yield name, getattr(drained, name)
+    if drained.known:
+        yield "known", f"{drained.known} were on Kafka already"
+    yield "left", drained.entries_left

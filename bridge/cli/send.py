@@ -17,6 +17,7 @@ from bridge.errors import ExitCode
 if TYPE_CHECKING:
     from bridge.cli.posting import Outcome, Posting, Summary
     from bridge.cli.proof import Recipient
+    from bridge.settings.units import Address
 
 DEFAULT_TYPE: Final = "message.read"
 SCENARIO_NAMES: Final = ("conversation", "campaign", "duplicates", "malformed", "unauthorized", "burst")
@@ -29,6 +30,8 @@ LINES_MAX: Final = 50
 @config_option(required=False)
 @click.option("--url", help="The source's URL without a hint, instead of a configuration.")
 @click.option("--source", metavar="NAME", help="Which source of the configuration; default: the only one.")
+@click.option("--address", metavar="HOST:PORT",
+              help="Where the bridge of the configuration is; default: where it listens, on this machine.")  # fmt: skip
 @click.option("--type", "types", multiple=True, metavar="TYPE",
               help="Event type, or all; repeatable: they take turns.  [default: message.read]")  # fmt: skip
 @click.option("--scenario", type=click.Choice(SCENARIO_NAMES), help="A story instead of single webhooks; see below.")
@@ -43,7 +46,7 @@ LINES_MAX: Final = 50
               help="Longest wait for an answer.")  # fmt: skip
 @click.option("--insecure", is_flag=True, help="Take any certificate.")
 @json_option
-def send(config: Path | None, url: str | None, source: str | None, **options: Any) -> ExitCode:
+def send(config: Path | None, url: str | None, source: str | None, address: str | None, **options: Any) -> ExitCode:
     """Send sample webhooks to a bridge, with the credentials of its configuration.
 
     Exit code 7 when there is no answer, 8 when one is not what it must be: 200, unless the scenario says otherwise.
@@ -69,7 +72,7 @@ def send(config: Path | None, url: str | None, source: str | None, **options: An
     if url is not None:
         to = Recipient(_checked(url))
     elif config is not None:
-        to = recipient(load_configuration(config).settings, source)
+        to = recipient(load_configuration(config).settings, source, None if address is None else _address(address))
     else:
         raise click.UsageError("give a configuration with --config, or a URL with --url")
     return run(_send(to, **options))
@@ -163,6 +166,15 @@ def _fields(texts: Sequence[str]) -> dict[str, Any]:
         except ValueError:
             found[name] = value
     return found
+
+
+def _address(text: str) -> "Address":
+    from bridge.settings.units import parse_address  # noqa: PLC0415 - not for --help
+
+    try:
+        return parse_address(text)
+    except ValueError as error:
+        raise click.UsageError(f"--address: {error}") from None
 
 
 def _checked(url: str) -> str:

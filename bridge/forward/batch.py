@@ -10,6 +10,7 @@ from bridge.forward.repeats import find_repeats
 from bridge.journal import Journal
 from bridge.model import Entry, Prepared
 from bridge.prepare import Preparer
+from bridge.tracing.forwarding import Flight
 
 SLICE_ENTRIES: Final = 50
 """Entries prepared before the event loop gets a turn: about a millisecond, so that no request waits longer."""
@@ -19,13 +20,15 @@ SLICE_ENTRIES: Final = 50
 class Batch:
     """`out` goes to Kafka, in order (a record of None is dropped by its route); the rest doesn't now.
 
-    `repeats` are those of `duplicates` that only say the same as another, under an id of their own.
+    `repeats` are those of `duplicates` that only say the same as another, under an id of their own. `flight` makes the
+    spans of those whose traces are kept.
     """
 
     out: list[Prepared] = field(default_factory=list)
     duplicates: list[Prepared] = field(default_factory=list)
     repeats: list[Prepared] = field(default_factory=list)
     waiting: list[Prepared] = field(default_factory=list)
+    flight: Flight | None = None
 
     @property
     def records(self) -> list[Prepared]:
@@ -76,9 +79,10 @@ async def sort(
     *,
     since_ms: int | None,
     waits: Callable[[str], bool],
+    flight: Flight | None = None,
 ) -> Batch:
     """Sort a slice. `since_ms` is the start of the window of duplicates, None when it is off."""
-    batch = Batch()
+    batch = Batch(flight=flight)
     moving: list[Prepared] = []
     for item in prepared:
         (batch.waiting if item.record is not None and waits(item.topic) else moving).append(item)

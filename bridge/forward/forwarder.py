@@ -5,10 +5,9 @@ there. So no state outlives a failure but the journal's, Kafka's, and which lane
 """
 
 import asyncio
-import contextlib
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import Any, Final
 
 from bridge.backoff import delay_s
@@ -32,6 +31,7 @@ from bridge.model import Entry, Positions, Prepared
 from bridge.prepare import Preparer
 from bridge.settings.models import Settings
 from bridge.telemetry import Telemetry
+from bridge.tracing.forwarding import Flight, ForwardingTraces, Outcome
 
 IDLE_WAIT_S: Final = 5.0
 LINGER_BUSY_S_MAX: Final = 0.05
@@ -53,6 +53,7 @@ class Forwarder:
         clock_ms: Callable[[], int],
         *,
         sink: Sink | None = None,
+        traces: ForwardingTraces | None = None,
     ) -> None:
         self._kafka = settings.kafka
         self._window_ms = int(settings.duplicates.window * 1000)
@@ -60,14 +61,15 @@ class Forwarder:
         self._preparer = preparer
         self._telemetry = telemetry
         self._clock_ms = clock_ms
+        self._traces = traces
         self._sink = sink or self._build_sink()
-        self._opened_before = False
         self._positions = journal.positions
         self._lanes = Lanes(self._kafka.lane_probe, self._kafka.backoff_max)
         self._refusals = Refusals()
         self._stop = asyncio.Event()
         self._changed = asyncio.Event()
         self._next_configuration: tuple[Preparer, Settings] | None = None
+        self._reconnect = False
         self._connected = False
         self._last_error = ""
         self._rebuilds = 0
@@ -81,9 +83,10 @@ class Forwarder:
         """Forward what is there, then let `run` end. Lanes that wait are not waited for."""
         self._stop.set()
 
-    def reconfigure(self, preparer: Preparer, settings: Settings) -> None:
-        """Route by a new configuration from the next batch on."""
+    def reconfigure(self, preparer: Preparer, settings: Settings, *, reconnect: bool = False) -> None:
+        """Route by a new configuration from the next batch on; with `reconnect`, also by a new producer."""
         self._next_configuration = preparer, settings
+        self._reconnect |= reconnect
         self._changed.set()
 
     def status(self) -> dict[str, Any]:
@@ -105,11 +108,11 @@ class Forwarder:
         """Forward until stopped. Raises FencedError, or a JournalError; everything else is tried again."""
         failures = 0
         while True:
-            healthy = False
+            healthy = done = False
             try:
                 await self._open()
                 failures = 0
-                await self._pump()
+                done = await self._pump()
                 healthy = True
             except FencedError as error:
                 self._telemetry.fenced(error)
@@ -130,18 +133,20 @@ class Forwarder:
             finally:
                 self._connected = False
                 await self._sink.close(healthy=healthy)
-            if healthy:
+            if done:
                 return
             if failures and await self._gave_up(failures):
                 return
 
     async def _open(self) -> None:
         self._take_up_configuration()
+        self._reconnect = False
         found = await self._sink.open(self._journal.positions_offset)
         kafkas, offset = (found.positions, found.offset) if found is not None else (None, None)
-        if kafkas is not None and not self._opened_before and is_older(self._journal, kafkas):
-            await self._begin_anew(kafkas)
-        self._opened_before = True
+        if found is not None:
+            if kafkas is not None and is_older(self._journal, kafkas):
+                await self._begin_anew(kafkas)
+            await self._journal.confirm()
         self._positions = await recover(self._journal, self._preparer, kafkas, offset)
         self._lanes.restore(self._positions, time.monotonic())
         await self._find_heirs()
@@ -157,7 +162,6 @@ class Forwarder:
         self._telemetry.journal_renewed(old_id, self._journal.id)
         await self._sink.close(healthy=True)
         self._sink = self._build_sink()
-        self._opened_before = True
         raise SinkUnavailableError(f"the journal goes on as {self._journal.id}")
 
     def _take_up_configuration(self) -> bool:
@@ -165,6 +169,8 @@ class Forwarder:
         if self._next_configuration is None:
             return False
         self._preparer, settings = self._next_configuration
+        self._kafka = settings.kafka
+        self._sink.connect_by(settings.kafka)
         self._window_ms = int(settings.duplicates.window * 1000)
         self._journal.remember_for(settings.duplicates.window)
         self._next_configuration = None
@@ -180,10 +186,12 @@ class Forwarder:
             topics = {routes[name].topic for name in types if name in routes and not routes[name].drop}
             lane.heirs = frozenset(topics - {lane.topic})
 
-    async def _pump(self) -> None:
-        """Batch after batch, with the lanes that catch up in between."""
+    async def _pump(self) -> bool:
+        """Batch after batch, with the lanes that catch up in between. True after the stop, False for a new producer."""
         while True:
             if self._take_up_configuration():
+                if self._reconnect:
+                    return False
                 await self._find_heirs()
             moved = False
             for lane in self._lanes.due(time.monotonic()):
@@ -191,7 +199,7 @@ class Forwarder:
             count = await self._forward_next()
             if not moved and not count:
                 if self._stop.is_set():
-                    return
+                    return True
                 await self._wait()
                 count = 1
             await self._linger(count)
@@ -200,16 +208,8 @@ class Forwarder:
         """Sleep until an entry comes, a lane is due, a new configuration, or the stop."""
         retry_s = self._lanes.next_retry_s()
         limit_s = IDLE_WAIT_S if retry_s is None else min(IDLE_WAIT_S, max(0.01, retry_s - time.monotonic()))
-        waits = {
-            asyncio.ensure_future(self._journal.wait_for(self._positions.next_id)),
-            asyncio.ensure_future(self._stop.wait()),
-            asyncio.ensure_future(self._changed.wait()),
-        }
-        try:
-            await asyncio.wait(waits, timeout=limit_s, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for task in waits:
-                task.cancel()
+        next_entry = self._journal.wait_for(self._positions.next_id)
+        await _first_of(limit_s, next_entry, self._stop.wait(), self._changed.wait())
 
     async def _linger(self, last_count: int) -> None:
         """Let a batch gather, unless there is plenty already.
@@ -280,13 +280,14 @@ class Forwarder:
     # the steps of a batch
 
     async def _sorted(self, entries: list[Entry], waits: Callable[[str], bool]) -> Batch:
+        entries, flight = self._traces.take_up(entries) if self._traces is not None else (entries, None)
         prepared = await prepare(entries, self._preparer, self._replace_refused)
         for entry, item in zip(entries, prepared, strict=True):
             if item.hint_conflict:
                 self._telemetry.hint_conflict(entry.source, item.event_type, entry.hint)
         # From when they came, not from now: after a long outage, both copies of a webhook are older than the window.
         since_ms = min(entry.received_at_ms for entry in entries) - self._window_ms if self._window_ms else None
-        return await sort(prepared, self._journal, self._preparer, since_ms=since_ms, waits=waits)
+        return await sort(prepared, self._journal, self._preparer, since_ms=since_ms, waits=waits, flight=flight)
 
     def _replace_refused(self, entry: Entry, item: Prepared) -> Prepared:
         times, message = self._refusals.times(entry.id)
@@ -319,14 +320,19 @@ class Forwarder:
         offset = None
         if cut_short := [item.entry_id for item in batch.out if item.truncated]:
             await self._journal.hold(cut_short)  # the only whole copy
-        if batch.records:
+        if records := batch.records:
+            flight, sizing = batch.flight, self._refusals.sizing
+            placed = None if flight is None else flight.departs()
             try:
-                offset = await self._sink.send(batch.records, positions, partitions, self._refusals.sizing)
+                offset = await self._sink.send(records, positions, partitions, sizing, placed)
             except SinkError as error:
-                self._count("unclear" if isinstance(error, SinkTimeoutError | ProducerLostError) else "aborted")
+                unclear = isinstance(error, SinkTimeoutError | ProducerLostError)
+                self._ended(flight, records, "unclear" if unclear else "aborted", error.cause_label)
                 raise
-            self._count("committed")
+            self._ended(flight, records, "committed")
         await self._advance(positions, batch.identities(), offset)
+        if batch.flight is not None:
+            await batch.flight.tell(batch.out, batch.duplicates)
         self._refusals.passed(item.entry_id for item in batch.out)
         self._telemetry.batch_forwarded(batch.out, batch.duplicates, self._clock_ms())
 
@@ -334,9 +340,11 @@ class Forwarder:
         await self._journal.advance(positions, identities, positions_offset=offset)
         self._positions = positions
 
-    def _count(self, outcome: str) -> None:
+    def _ended(self, flight: Flight | None, records: list[Prepared], outcome: Outcome, cause: str = "") -> None:
         if self._kafka.delivery == "exactly_once":
             self._telemetry.transaction(outcome)
+        if flight is not None:
+            flight.ended(records, outcome, cause)
 
     # failures
 
@@ -358,18 +366,26 @@ class Forwarder:
             self._block(LaneBlockedError(error.topic, "invalid", f"{error} (entry {entry_id}, cut short as well)"))
 
     async def _gave_up(self, failures: int) -> bool:
-        """Pause before the next try. True when the stop came and nothing is left to try for."""
+        """Pause before the next try, unless a new configuration comes. True after the stop, with nothing left to do."""
         pause_s = delay_s(failures, self._kafka.backoff, self._kafka.backoff_max, random.random())  # noqa: S311 - jitter
         if not self._stop.is_set():
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(pause_s):
-                    await self._stop.wait()
+            await _first_of(pause_s, self._stop.wait(), self._changed.wait())
         else:
             await asyncio.sleep(min(pause_s, STOP_PAUSE_S))
         return self._stop.is_set() and not self._pending()
 
     def _pending(self) -> int:
         return max(0, self._journal.last_id + 1 - self._positions.next_id)
+
+
+async def _first_of(limit_s: float, *happenings: Coroutine[Any, Any, object]) -> None:
+    """Wait for one of them, `limit_s` seconds at the most."""
+    waits = {asyncio.ensure_future(happening) for happening in happenings}
+    try:
+        await asyncio.wait(waits, timeout=limit_s, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in waits:
+            task.cancel()
 
 
 def _describe(lane: Lane, now_s: float) -> dict[str, Any]:

@@ -32,13 +32,15 @@ async def recover(
 
 
 def is_older(journal: Journal, kafkas: Positions | None) -> bool:
-    """Whether Kafka counts entries that this journal did not hold when the process started. For its first producer."""
-    return kafkas is not None and kafkas.next_id > journal.first_new_id
+    """Whether Kafka counts entries that this journal did not hold when it was opened after the last comparison."""
+    first = journal.unconfirmed_from
+    return kafkas is not None and first is not None and kafkas.next_id > first
 
 
 async def begin_anew(journal: Journal, preparer: Preparer, kafkas: Positions) -> None:
-    """Let a journal that `is_older` go on under a new id, from the first entry that this process has taken."""
-    first = journal.first_new_id
+    """Let a journal that `is_older` go on under a new id, from the first entry taken since the last comparison."""
+    first = journal.unconfirmed_from
+    assert first is not None
     capped = Positions(first, {topic: position for topic, position in kafkas.behind.items() if position < first})
     truth = merge(journal.positions, capped)
     await _remember_forwarded(journal, preparer, truth)

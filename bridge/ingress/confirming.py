@@ -41,21 +41,22 @@ class Confirming:
 
     def confirm(
         self, submission: Submission, accepted: Answer, deadline_s: float, done: Callable[[Answer], None]
-    ) -> None:
+    ) -> asyncio.Future[int] | None:
         """Hand the submission to the journal and call `done` once: with `accepted`, or with a 503.
 
-        `deadline_s` is how long `done` may take; the entry has no deadline.
+        `deadline_s` is how long `done` may take; the entry has no deadline. Returns what the journal will say, None
+        where it was not asked, or refused at once.
         """
         size = len(submission.body) + ENTRY_OVERHEAD_BYTES
         if not self._budget.take(size):
             done(answers.MEMORY_FULL)
-            return
+            return None
         try:
             future = self._journal.append(submission)
         except Exception as error:  # noqa: BLE001 - told apart in one place, for both ways a journal may raise
             self._budget.give_back(size)
             done(self._refusal(submission.source, error))
-            return
+            return None
         if not isinstance(future, asyncio.Future):
             future = asyncio.ensure_future(future)
         wait = _Wait(
@@ -71,6 +72,7 @@ class Confirming:
         else:
             self._waiting[wait] = None
             future.add_done_callback(wait.settled)
+        return future
 
     def settle(self, wait: "_Wait", future: asyncio.Future[int]) -> None:
         """The journal has said its word."""

@@ -108,6 +108,11 @@ class Connection(Wire):
         self._head_bytes = 0
         self.since_s = self._loop.time()
 
+    def close_idle(self) -> None:
+        """Close if nothing is under way."""
+        if self._link is not None and self.at_rest and not self.in_flight:
+            self._link.close()
+
     def cut_off(self) -> None:
         """Close at once."""
         if self._link is not None:

@@ -106,6 +106,11 @@ class Connections(web.Server):
         """Connections on which a request, or the beginning of one, is here."""
         return sum(connection.in_flight for connection in self.open)
 
+    def close_idle(self) -> None:
+        """Close the connections on which nothing is under way."""
+        for connection in tuple(self.open):
+            connection.close_idle()
+
     def cut_off(self) -> None:
         """Close all connections at once."""
         for connection in (*self.open, *self.saying_goodbye):

@@ -4,7 +4,8 @@ from collections.abc import Collection, Mapping
 
 import orjson
 
-KEPT = ("traceparent", "tracestate", "content-type", "user-agent", "x-request-id")
+TRACE = ("traceparent", "tracestate")
+KEPT = (*TRACE, "content-type", "user-agent", "x-request-id")
 VALUE_CHARS_MAX = 512
 _CACHED_MAX = 256
 _CACHED_BYTES_MAX = 1024
@@ -17,28 +18,42 @@ class HeaderKeeper:
     lower-case names that carry credentials of the source, which are left out.
     """
 
-    __slots__ = ("_cache", "_names")
+    __slots__ = ("_cache", "_names", "_others", "_trace")
 
     def __init__(self, secret_names: Collection[str]) -> None:
         self._names = tuple(name for name in KEPT if name not in secret_names)
+        self._trace = self._names[:2] == TRACE
+        self._others = tuple(name for name in self._names if name not in TRACE)
         self._cache: dict[tuple[str | None, ...], bytes] = {}
 
     def keep(self, headers: Mapping[str, str]) -> bytes:
         """The JSON object of the kept headers, b"" when there are none."""
         values = tuple([headers.get(name) for name in self._names])
         kept = self._cache.get(values)
-        if kept is None:
-            kept = self._encode(values)
-            if len(self._cache) >= _CACHED_MAX:  # trace ids differ each time: start again rather than grow
-                self._cache.clear()
-            if sum(len(value) for value in values if value) <= _CACHED_BYTES_MAX:
-                self._cache[values] = kept
-        return kept
+        return self._encoded(self._names, values) if kept is None else kept
 
-    def _encode(self, values: tuple[str | None, ...]) -> bytes:
-        pairs = zip(self._names, values, strict=True)
-        kept = {name: _bounded(value) for name, value in pairs if value is not None}
-        return orjson.dumps(kept) if kept else b""
+    def trace_of(self, headers: Mapping[str, str]) -> tuple[str | None, str | None]:
+        """The `traceparent` and the `tracestate` of a request, unless one of them carries credentials."""
+        return (headers.get("traceparent"), headers.get("tracestate")) if self._trace else (None, None)
+
+    def keep_traced(self, headers: Mapping[str, str], traceparent: str, tracestate: str | None) -> bytes:
+        """The same with these two in place of the request's own. `traceparent` (valid: plain ASCII) comes first."""
+        values = tuple([headers.get(name) for name in self._others])
+        others = self._cache.get(values)
+        if others is None:
+            others = self._encoded(self._others, values)
+        state = b"" if tracestate is None else b',"tracestate":' + orjson.dumps(_bounded(tracestate))
+        return b'{"traceparent":"%b"%b%b' % (traceparent.encode(), state, b"," + others[1:] if others else b"}")
+
+    def _encoded(self, names: tuple[str, ...], values: tuple[str | None, ...]) -> bytes:
+        pairs = zip(names, values, strict=True)
+        fields = {name: _bounded(value) for name, value in pairs if value is not None}
+        kept = orjson.dumps(fields) if fields else b""
+        if len(self._cache) >= _CACHED_MAX:  # trace ids differ each time: start again rather than grow
+            self._cache.clear()
+        if sum(len(value) for value in values if value) <= _CACHED_BYTES_MAX:
+            self._cache[values] = kept
+        return kept
 
 
 def _bounded(value: str) -> str:

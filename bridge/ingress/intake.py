@@ -13,7 +13,7 @@ from multidict import CIMultiDictProxy
 from bridge.body import NotJson, decode
 from bridge.catalogue import classify
 from bridge.credentials import Denied, Facts, Grant, Undecided
-from bridge.ingress import answers
+from bridge.ingress import answers, traced
 from bridge.ingress.answers import Answer
 from bridge.ingress.confirming import Confirming
 from bridge.ingress.reading import TooLargeError, decoded
@@ -21,6 +21,7 @@ from bridge.ingress.routes import Route, Routes, Target, shown
 from bridge.model import Submission
 from bridge.settings.models import Server
 from bridge.telemetry import Telemetry
+from bridge.tracing.requests import RequestTrace, RequestTraces
 
 NO_SOURCE = "-"  # the label of requests that lead to no source
 
@@ -39,7 +40,19 @@ class Exchange:
     `now_ms` is when it was last looked at: for its credentials, then as the time at which the body was here.
     """
 
-    __slots__ = ("close", "headers", "method", "now_ms", "path", "remote", "rules", "started_s", "target", "undecided")
+    __slots__ = (
+        "close",
+        "headers",
+        "method",
+        "now_ms",
+        "path",
+        "remote",
+        "rules",
+        "started_s",
+        "target",
+        "trace",
+        "undecided",
+    )
 
     def __init__(
         self,
@@ -62,6 +75,7 @@ class Exchange:
         self.started_s = time.perf_counter()
         self.target: Target | None = None
         self.undecided: Undecided | None = None
+        self.trace: RequestTrace | None = None
 
     @property
     def source(self) -> str:
@@ -70,14 +84,22 @@ class Exchange:
 
 
 class Intake:
-    """Judges requests and hands submissions to the journal."""
+    """Judges requests and hands submissions to the journal. `traces` is None where there are to be none."""
 
-    def __init__(self, rules: Rules, confirming: Confirming, telemetry: Telemetry, clock_ms: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        rules: Rules,
+        confirming: Confirming,
+        telemetry: Telemetry,
+        clock_ms: Callable[[], int],
+        traces: RequestTraces | None = None,
+    ) -> None:
         self.rules = rules
         self.paused: Answer | None = None
         self.clock_ms = clock_ms
         self._confirming = confirming
         self._telemetry = telemetry
+        self._traces = traces
 
     def admit(self, exchange: Exchange) -> Answer | None:
         """Everything before the body: the answer that ends the request here, or None when the body may be read."""
@@ -125,9 +147,15 @@ class Intake:
         if self.paused is not None:
             done(self.paused)
             return
-        headers = route.keeper.keep(exchange.headers)
+        if self._traces is None:
+            headers = route.keeper.keep(exchange.headers)
+        else:
+            parent, state, exchange.trace = self._traces.begin(*route.keeper.trace_of(exchange.headers))
+            headers = route.keeper.keep_traced(exchange.headers, parent, state)
         submission = Submission(exchange.now_ms, route.source, target.hint, headers, body if plain is None else plain)
-        self._confirming.confirm(submission, accepted, rules.server.ack_deadline, done)
+        stored = self._confirming.confirm(submission, accepted, rules.server.ack_deadline, done)
+        if exchange.trace is not None:
+            exchange.trace.stored = stored
 
     def count(self, exchange: Exchange, answer: Answer) -> None:
         """The answer is on its way."""
@@ -142,6 +170,14 @@ class Intake:
             self._telemetry.request_answered(source, answer.outcome, seconds)
         if answer.reason:
             self._telemetry.not_accepted(source, answer.reason)
+        if exchange.trace is not None:
+            self._end_trace(exchange, exchange.trace, answer)
+
+    def _end_trace(self, exchange: Exchange, trace: RequestTrace, answer: Answer) -> None:
+        assert exchange.target is not None
+        found = traced.attributes(exchange.target, answer, tls=exchange.rules.server.tls is not None)
+        seconds = time.perf_counter() - exchange.started_s
+        trace.answered(traced.span_name(exchange.target), found, seconds, str(found.get("error.type", "")))
 
     def _judged(self, route: Route, verdict: Grant | Denied, remote: str) -> Answer | None:
         """401, 429, or None when the request may go on."""

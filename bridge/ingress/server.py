@@ -18,6 +18,7 @@ from bridge.ingress.tls import Certificates
 from bridge.settings.models import Settings
 from bridge.settings.units import Address
 from bridge.telemetry import Telemetry
+from bridge.tracing.requests import RequestTraces
 
 SWEEP_EVERY_S = 0.1
 TLS_LOOKED_AT_EVERY_S = 1.0
@@ -27,22 +28,30 @@ _LAST_WORDS_S = 0.5
 class Ingress:
     """Takes webhooks over HTTP and answers each once its entry is on stable storage.
 
-    `clock_ms` is the time in milliseconds since the epoch. Nothing is bound before `start`.
+    `clock_ms` is the time in milliseconds since the epoch, `traces` makes spans, where there are to be any. Nothing is
+    bound before `start`.
     """
 
     def __init__(
-        self, settings: Settings, journal: AppendsEntries, telemetry: Telemetry, clock_ms: Callable[[], int]
+        self,
+        settings: Settings,
+        journal: AppendsEntries,
+        telemetry: Telemetry,
+        clock_ms: Callable[[], int],
+        *,
+        traces: RequestTraces | None = None,
     ) -> None:
         self._telemetry = telemetry
         self._budget = ByteBudget(body_bytes_held_max(settings.server.max_body))
         self._confirming = Confirming(journal, telemetry, self._budget)
         rules = Rules(Routes(settings, time.monotonic()), settings.server)
-        self._intake = Intake(rules, self._confirming, telemetry, clock_ms)
+        self._intake = Intake(rules, self._confirming, telemetry, clock_ms, traces)
         self._certificates = None if settings.server.tls is None else Certificates(settings.server.tls)
         self._tls_hint = asyncio.Event()
         self._connections: Connections | None = None
         self._listener: Listener | None = None
         self._sweeper: asyncio.Task[None] | None = None
+        self._parting = False
 
     async def start(self) -> None:
         """Bind and listen. Raises ConfigError for an address that is taken and for TLS files that can't be read."""
@@ -53,6 +62,7 @@ class Ingress:
         self._listener = Listener(self._connections)
         await self._listener.bind(server.listen)
         await self._listener.serve(context, server.header_timeout)
+        self._show_certificate_end()
         self._sweeper = asyncio.create_task(self._sweep(), name="ingress sweep")
         if not wire.SHORT_WAY:
             self._telemetry.once("ingress.long_way_only")
@@ -83,18 +93,23 @@ class Ingress:
         self._intake.rules = Rules(Routes(settings, time.monotonic(), former.routes), settings.server)
         self._budget.bytes_max = body_bytes_held_max(settings.server.max_body)
         if self._connections is not None and self._listener is not None and self._listener.addresses:
-            self._connections.last_answers = settings.server.keepalive_timeout == 0
+            self._connections.last_answers = self._parting or settings.server.keepalive_timeout == 0
 
     def reload_tls(self) -> None:
         """Look at the TLS files now, rather than within a second."""
         self._tls_hint.set()
 
+    def part(self) -> None:
+        """Each answer is the last one of its connection from now on: who calls again finds another instance by that."""
+        self._parting = True
+        if self._connections is not None:
+            self._connections.last_answers = True
+
     def stop_listening(self) -> None:
         """Take no new connections. On those that exist, each answer is the last one."""
         if self._listener is not None:
             self._listener.close()
-        if self._connections is not None:
-            self._connections.last_answers = True
+        self.part()
 
     async def finish(self, timeout_s: float) -> None:
         """Wait until no request is in flight, `timeout_s` seconds at the most."""
@@ -111,6 +126,9 @@ class Ingress:
             with contextlib.suppress(asyncio.CancelledError):
                 await self._sweeper
         if self._connections is not None:
+            # Else a request that comes on one of them meanwhile would be neither read nor refused.
+            self._connections.close_idle()
+            await asyncio.sleep(0)
             await self._connections.shutdown(_LAST_WORDS_S)
             self._connections.cut_off()
             await asyncio.sleep(0)  # the transports say goodbye to their protocols
@@ -141,3 +159,8 @@ class Ingress:
             return
         await listener.serve(context, self._intake.rules.server.header_timeout)
         self._telemetry.certificate_changed(certificates.path)
+        self._show_certificate_end()
+
+    def _show_certificate_end(self) -> None:
+        if self._certificates is not None:
+            self._telemetry.certificate_ends("ingress", self._certificates.end_s())

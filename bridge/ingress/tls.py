@@ -3,6 +3,7 @@
 import ssl
 from pathlib import Path
 
+from bridge.certificates import certificate_end_s
 from bridge.errors import ConfigError
 from bridge.settings.models import Tls
 
@@ -48,6 +49,10 @@ class Certificates:
                 raise ConfigError(f"{where}: {_why(error)}") from error
             context.verify_mode = ssl.CERT_REQUIRED
         return context
+
+    def end_s(self) -> float | None:
+        """When the certificate on disk is over (UNIX time, seconds); None when it can't be told."""
+        return certificate_end_s(self._settings.certificate, self._settings.key)
 
     def _fingerprint(self) -> _Fingerprint:
         return tuple(_stat(path) for path in self._paths)

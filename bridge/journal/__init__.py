@@ -6,7 +6,8 @@
     recent       the newest entries, for a forwarder at the front
     upkeep       what the writer does besides: retention, expiry, checkpoints, figures
     storage      the steps that change tables; queries: those that read them
-    identities   the window of duplicates, in memory; identity_table: on disk
+    waiting      who waits for an entry that is not there yet
+    window       the window of duplicates; identities: its part in memory, identity_table: on disk
     capacity     how full it is, and whether it takes one more
     database     opening, recovery, versions; errors of SQLite are translated here
     ownership    one process owns a journal

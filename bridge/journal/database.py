@@ -164,7 +164,9 @@ def _migrate(connection: apsw.Connection, folder: Path, created_at_ms: int) -> N
         if empty:
             connection.pragma("application_id", FORMAT_APPLICATION_ID)
             connection.execute(
-                "INSERT INTO state VALUES (1, ?, ?, 1, '{}', NULL, 0)", (str(uuid.uuid4()), created_at_ms)
+                """INSERT INTO state (one, journal_id, created_at, next_id, behind, deleted)
+                VALUES (1, ?, ?, 1, '{}', 0)""",
+                (str(uuid.uuid4()), created_at_ms),
             )
         connection.pragma("user_version", VERSION)
 

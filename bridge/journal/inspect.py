@@ -13,6 +13,7 @@ import apsw
 
 from bridge.journal import queries
 from bridge.journal.database import open_reader, translated
+from bridge.journal.layout import DATABASE
 from bridge.journal.queries import Listed, Standing, State
 from bridge.model import Entry
 
@@ -45,6 +46,11 @@ def reading(folder: Path) -> Iterator[apsw.Connection]:
             yield connection
     finally:
         connection.close(True)
+
+
+def has_journal(folder: Path) -> bool:
+    """Whether a journal was ever made in `folder`. The empty file that a crash may leave before that is none."""
+    return (folder / DATABASE).is_file() and (folder / DATABASE).stat().st_size > 0
 
 
 def list_entries(folder: Path, wanted: Filter, limit: int | None) -> list[Listed]:

@@ -1,7 +1,6 @@
 """The journal as the event loop sees it: entries in, entries out, positions."""
 
 import asyncio
-import contextlib
 import threading
 import uuid
 from collections.abc import Callable, Iterable, Sequence
@@ -12,16 +11,17 @@ from typing import Any, Self, TypeVar
 import apsw
 
 from bridge.errors import JournalError, JournalFailedError, JournalFullError
-from bridge.journal import identities, identity_table, queries
+from bridge.journal import identities, queries
 from bridge.journal.capacity import Capacity
 from bridge.journal.database import open_reader, open_writer, prepare_folder, translated
-from bridge.journal.identities import RecentIdentities
 from bridge.journal.ownership import Ownership
 from bridge.journal.queries import Listed
 from bridge.journal.reader import Reader
 from bridge.journal.recent import RecentEntries
 from bridge.journal.storage import Storage
 from bridge.journal.upkeep import Figures, Limits, Upkeep
+from bridge.journal.waiting import Waiting
+from bridge.journal.window import Window
 from bridge.journal.writer import Commit, Step, Writer
 from bridge.model import Entry, JournalUsage, Positions, Submission
 from bridge.telemetry import Telemetry
@@ -51,14 +51,14 @@ class Journal:
         self.path = path
         self.id = storage.journal_id
         self.last_id = storage.last_id
-        self.first_new_id = storage.last_id + 1
-        """The first id that this process gives. Positions beyond it come from a journal that was ahead of this one."""
+        self.unconfirmed_from = storage.unconfirmed_from
+        """The first id given since Kafka's positions were compared last, by any process; None once they are."""
         self.positions = self._promised = storage.positions
         self.positions_offset = storage.positions_offset
         self.failed: asyncio.Future[JournalFailedError] = loop.create_future()
         self._ownership, self._telemetry, self._loop = ownership, telemetry, loop
         self._error: JournalFailedError | None = None
-        self._waiting: list[tuple[int, asyncio.Future[None]]] = []
+        self._waiting = Waiting(loop)
         self._capacity = Capacity(limits.bytes_max)
         self._entries, self._parked = storage.entries, dict(storage.parked)
         self._upkeep = Upkeep(storage, limits, clock_ms, looking := threading.Lock())
@@ -67,8 +67,7 @@ class Journal:
         self._capacity.measured(self._figures.used)
         self._capacity.settle()
         self._newest = RecentEntries()
-        self._recent = RecentIdentities(storage.identities.logged(), limits.bytes_max)
-        self._merged_any = identity_table.any_merged(storage.connection)
+        self._window = Window(storage, limits.bytes_max, queue=self._queue, ask=self._ask)
         self._writer = Writer(
             storage, self._upkeep, loop, done=self._committed, measured=self._measured, failed=self._write_failed
         )
@@ -127,7 +126,7 @@ class Journal:
         await self._reader.ended
         self._writer.stop()  # last: whoever closes last tidies the log away, and only the writer may
         await self._writer.ended
-        self._wake_all()
+        self._waiting.fail(self._error)
         self._ownership.release()
 
     # entries
@@ -158,15 +157,7 @@ class Journal:
             return
         if self._error is not None:
             raise self._error
-        future: asyncio.Future[None] = self._loop.create_future()
-        waiting = (entry_id, future)
-        self._waiting.append(waiting)
-        try:
-            await future
-        except asyncio.CancelledError:
-            with contextlib.suppress(ValueError):  # it may just have been woken
-                self._waiting.remove(waiting)
-            raise
+        await self._waiting.for_entry(entry_id)
 
     async def read(self, from_id: int, max_entries: int, max_bytes: int) -> list[Entry]:
         """Entries from `from_id` on, in order; at the most so many, and so many bytes, but always one."""
@@ -203,6 +194,10 @@ class Journal:
         held = list(entry_ids)
         await self._do(lambda storage: storage.hold(held))
 
+    async def count_held(self) -> int:
+        """How many entries are kept so."""
+        return await self._ask(queries.count_held)
+
     # positions and duplicates
 
     async def advance(
@@ -227,6 +222,16 @@ class Journal:
         future.add_done_callback(partial(self._advanced, positions, remembered, positions_offset))
         await asyncio.shield(future)
 
+    async def confirm(self) -> None:
+        """Note that Kafka's positions were compared, and that all they count is in this journal. Once a process.
+
+        Durable when it returns, as it has to be before anything is sent: from then on they may well be beyond
+        `unconfirmed_from`.
+        """
+        if self.unconfirmed_from is not None:
+            await self._do(Storage.confirm)
+            self.unconfirmed_from = None
+
     async def renew(self, positions: Positions) -> None:
         """Go on under a new id from these positions: one commit, durable when it returns.
 
@@ -239,11 +244,12 @@ class Journal:
         def step(storage: Storage) -> None:
             storage.advance(positions, None)
             storage.rename(new_id)
+            storage.confirm()
 
         future = self._queue(step)
         future.add_done_callback(partial(self._advanced, positions, [], None))
         await asyncio.shield(future)
-        self.id, self.positions_offset = new_id, None
+        self.id, self.positions_offset, self.unconfirmed_from = new_id, None, None
 
     def _advanced(
         self,
@@ -260,26 +266,13 @@ class Journal:
             self.positions_offset = positions_offset
         seq = done.result()
         if seq is not None:
-            self._recent.add(seq, remembered)
-            self._merge()
+            self._window.add(seq, remembered)
+            if self._error is None:
+                self._window.merge()
 
     async def seen(self, wanted: Sequence[bytes], since_ms: int) -> set[bytes]:
         """Those of the identities that were remembered with a time of `since_ms` or later."""
-        found = self._recent.find(wanted, since_ms)
-        if self._merged_any and (rest := [identity for identity in wanted if identity not in found]):
-            found |= await self._ask(lambda connection: identity_table.look_up(connection, rest, since_ms))
-        return found
-
-    def _merge(self) -> None:
-        """Move identities from memory into the table, when there are too many."""
-        while self._error is None and (merge := self._recent.to_merge()) is not None:
-            self._merged_any = True
-            done = self._queue(partial(_merge_step, merge, self._recent.log_merged))
-            done.add_done_callback(partial(self._merged, merge))
-
-    def _merged(self, merge: identities.Merge, done: "asyncio.Future[Any]") -> None:
-        if not done.cancelled() and done.exception() is None:
-            self._recent.merged(merge)
+        return await self._window.seen(wanted, since_ms)
 
     def remember_for(self, window_s: float) -> None:
         """Another length of the window of duplicates, from now on: how long identities are kept."""
@@ -329,8 +322,7 @@ class Journal:
             self._newest.committed(commit.first_id, commit.submissions, commit.size)
             self._capacity.committed(len(commit.entries), commit.size)
             self._telemetry.journal_committed(len(commit.entries), commit.seconds)
-        if self._waiting:
-            self._wake(self.last_id)
+        self._waiting.wake(self.last_id)
         self._settle()
 
     def _measured(self, figures: Figures) -> None:
@@ -344,24 +336,9 @@ class Journal:
         if self._capacity.settle():
             self._telemetry.journal_filled(self._capacity.state, self.usage())
 
-    def _wake(self, last_id: int) -> None:
-        waiting, self._waiting = self._waiting, []
-        for entry_id, future in waiting:
-            if future.done():
-                continue
-            if entry_id <= last_id:
-                future.set_result(None)
-            else:
-                self._waiting.append((entry_id, future))
-
-    def _wake_all(self) -> None:
-        for _, future in self._waiting:
-            if not future.done():
-                future.set_exception(self._error or JournalFailedError("the journal is closed"))
-        self._waiting.clear()
-
     def _write_failed(self, error: BaseException, waiting: Sequence["asyncio.Future[Any]"]) -> None:
-        self._fail(f"the journal {self.path} could not be written: {_cause(error)}", error)
+        cause = str(error) or type(error).__name__
+        self._fail(f"the journal {self.path} could not be written: {cause}", error)
         for future in [*waiting, *self._writer.abandoned()]:
             if not future.done():
                 future.set_exception(self._error or error)
@@ -373,7 +350,7 @@ class Journal:
         self._error.__cause__ = cause
         self._telemetry.journal_failed(self._error)
         self.failed.set_result(self._error)
-        self._wake_all()
+        self._waiting.fail(self._error)
 
     # to the threads
 
@@ -399,11 +376,3 @@ class Journal:
         except JournalError as error:
             self._fail(f"{error}", error)
             raise
-
-
-def _merge_step(merge: identities.Merge, log_merged: int, storage: Storage) -> None:
-    storage.identities.merge(merge.bucket, merge.taken, log_merged)
-
-
-def _cause(error: BaseException) -> str:
-    return str(error) or type(error).__name__

@@ -21,12 +21,14 @@ Constraints, which code and operators rely on:
 Versions: `application_id` says that a database is a journal, `user_version` says which layout it has. `SCHEMA[n]`
 brings version n to n + 1, in one transaction; a database from a newer program is refused, not guessed at.
 
-Tables of version 1:
+Tables of version 2:
 
     state             one row. journal_id: UUID, made at the first start, names the journal in Kafka. next_id and behind
                       (JSON, topic → entry id): the journal's copy of the positions. kafka_offset: where in the
                       positions topic they were read or written last. deleted: how many ids up to the highest have no
-                      entry any more, so that entries are counted without a scan
+                      entry any more, so that entries are counted without a scan. unconfirmed_from (since version 2):
+                      the first id given since Kafka's positions were compared last; null between that and the next
+                      opening. Were this a restored copy, Kafka may count ids from there on that mean other entries
     entries           one accepted request each. received_at: ms since the epoch. stream_end: bytes of all entries up to
                       and including this one (headers and body), so that the bytes between two ids are known without a
                       scan. headers: JSON object, empty when there are none. body: as it came
@@ -85,6 +87,9 @@ SCHEMA: tuple[str, ...] = (
         identity BLOB PRIMARY KEY,
         received_at BLOB NOT NULL
     ) STRICT, WITHOUT ROWID;
+    """,
+    """
+    ALTER TABLE state ADD COLUMN unconfirmed_from INTEGER;
     """,
 )
 

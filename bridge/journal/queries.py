@@ -67,6 +67,11 @@ def parked_types(connection: apsw.Connection, topic: str) -> set[str]:
     return {row[0] for row in connection.execute("SELECT DISTINCT event_type FROM parked WHERE topic = ?", (topic,))}
 
 
+def count_held(connection: apsw.Connection) -> int:
+    """How many entries are held."""
+    return int(_row(connection.execute("SELECT count(*) FROM held"))[0])
+
+
 def _take(rows: apsw.Cursor, max_bytes: int) -> list[Entry]:
     entries: list[Entry] = []
     left = max_bytes

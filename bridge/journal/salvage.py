@@ -72,6 +72,7 @@ def _rescue(source: Path, target: Path, new: apsw.Connection) -> Salvaged:
                     "UPDATE state SET journal_id = ?, created_at = ?, next_id = ?, behind = ?, kafka_offset = ?",
                     _state_values(state),
                 )
+                new.execute("UPDATE state SET unconfirmed_from = ?", (_unconfirmed_from(old),))
         _copy_entries(old, new, result)
         for part in _OTHERS:
             _copy_rows(old, new, part, result)
@@ -130,6 +131,14 @@ def _state_values(state: Standing) -> tuple[str, int, int, str, int | None]:
         queries.behind_text(state.positions),
         state.positions_offset,
     )
+
+
+def _unconfirmed_from(old: apsw.Connection) -> int | None:
+    try:
+        (value,) = old.execute("SELECT unconfirmed_from FROM state").fetchall()[0]
+    except (*_UNREADABLE, IndexError):  # an older layout
+        return None
+    return value if isinstance(value, int) else None
 
 
 def _copy_entries(old: apsw.Connection, new: apsw.Connection, result: Salvaged) -> None:

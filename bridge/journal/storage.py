@@ -45,7 +45,8 @@ _OLDEST_PARKED: Final = """
 class Storage:
     """The tables by their writing connection. Keeps in memory what would cost a scan to ask.
 
-    `last_id` is the highest id that was used; `parked` counts the parked entries of each topic.
+    `last_id` is the highest id that was used; `parked` counts the parked entries of each topic. `unconfirmed_from` is
+    the first id given since Kafka's positions were compared last, None once they are; opening sets it, if it isn't.
     """
 
     def __init__(self, connection: apsw.Connection, bytes_max: int = BYTES_MAX_DEFAULT) -> None:
@@ -62,6 +63,10 @@ class Storage:
         self._retained_from = self._one("SELECT min(id) FROM entries", ()) or self.last_id + 1
         rows = connection.execute("SELECT topic, count(*) FROM parked GROUP BY topic")
         self.parked = {str(topic): int(count) for topic, count in rows}
+        self.unconfirmed_from = self._one("SELECT unconfirmed_from FROM state", ())
+        if self.unconfirmed_from is None:
+            self.unconfirmed_from = self.last_id + 1
+            connection.execute("UPDATE state SET unconfirmed_from = ?", (self.unconfirmed_from,))
 
     @property
     def entries(self) -> int:
@@ -128,6 +133,11 @@ class Storage:
         self.positions = positions
         if positions_offset is not None:
             self.positions_offset = positions_offset
+
+    def confirm(self) -> None:
+        """Kafka's positions were compared: they count nothing but entries of this journal."""
+        self.connection.execute("UPDATE state SET unconfirmed_from = NULL")
+        self.unconfirmed_from = None
 
     def rename(self, journal_id: str) -> None:
         """Another id for the journal. What the positions topic holds under the old one is no longer its own."""

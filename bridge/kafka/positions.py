@@ -36,6 +36,7 @@ from bridge.settings.models import Kafka
 
 VERSION: Final = 1
 FOREIGN_WAIT_S: Final = 3.0
+STOP_TIMEOUT_S: Final = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +71,7 @@ class PositionsTopic:
         self._key = journal_id.encode()
         self._barrier_key = f"{journal_id}/barrier".encode()
         self._instance = instance
+        self._closing: set[asyncio.Task[None]] = set()
 
     async def partition(self, producer: Producer) -> int:
         """The partition that holds this journal's records."""
@@ -162,9 +164,16 @@ class PositionsTopic:
         except Exception as error:
             raise translate(error) from error
         finally:
-            with contextlib.suppress(Exception):
-                async with asyncio.timeout(2):
-                    await consumer.stop()
+            # Not waited for: over TLS, the broker's own goodbye takes its seconds now and then.
+            closing = asyncio.create_task(_stop(consumer))
+            self._closing.add(closing)
+            closing.add_done_callback(self._closing.discard)
+
+
+async def _stop(consumer: AIOKafkaConsumer) -> None:
+    with contextlib.suppress(Exception):
+        async with asyncio.timeout(STOP_TIMEOUT_S):
+            await consumer.stop()
 
 
 def _field(value: bytes | None, name: str) -> Any:

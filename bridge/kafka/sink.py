@@ -20,13 +20,16 @@ from bridge.errors import (
     SinkError,
     SinkUnavailableError,
 )
-from bridge.kafka.batches import Sizing, assemble
+from bridge.kafka.batches import Batch, Sizing, assemble
 from bridge.kafka.diagnosis import diagnose
 from bridge.kafka.positions import Found, Instance, PositionsTopic
 from bridge.kafka.producer import METADATA_TRIES, Producer
 from bridge.kafka.security import client_options
 from bridge.model import Positions, Prepared
 from bridge.settings.models import Kafka
+
+Placed = Callable[[int, int, Sequence[int]], None]
+"""Told where records are: the partition, the offset of the first, and the entries whose records follow one another."""
 
 
 class Sink(Protocol):
@@ -44,11 +47,18 @@ class Sink(Protocol):
         positions: Positions,
         partitions: Mapping[str, int],
         sizing: Sizing,
+        placed: Placed | None = None,
     ) -> int | None:
-        """Hand over the records of `items` with `positions`. Returns the offset of the positions' record, if any."""
+        """Hand over the records of `items` with `positions`. Returns the offset of the positions' record, if any.
+
+        `placed` is called once Kafka has them, where the caller wants to know.
+        """
 
     async def close(self, *, healthy: bool) -> None:
         """Drop the producer."""
+
+    def connect_by(self, kafka: Kafka) -> None:
+        """Use these servers, credentials and certificates from the next `open` on."""
 
 
 class _ProducerSink:
@@ -96,6 +106,10 @@ class _ProducerSink:
         if producer is not None:
             await producer.close(healthy=healthy)
 
+    def connect_by(self, kafka: Kafka) -> None:
+        """Use these servers, credentials and certificates from the next `open` on."""
+        self._kafka = kafka
+
 
 class IdempotentSink(_ProducerSink):
     """`at_least_once`: an idempotent producer; the positions are only in the journal."""
@@ -112,10 +126,14 @@ class IdempotentSink(_ProducerSink):
         positions: Positions,
         partitions: Mapping[str, int],
         sizing: Sizing,
+        placed: Placed | None = None,
     ) -> int | None:
         """Send the records and wait for each."""
         del positions
-        await self.producer.deliver(assemble(self.producer, items, partitions, sizing))
+        batches = assemble(self.producer, items, partitions, sizing)
+        offsets = await self.producer.deliver(batches)
+        if placed is not None:
+            _tell(placed, batches, offsets)
         return None
 
 
@@ -134,6 +152,14 @@ class TransactionalSink(_ProducerSink):
         self._partition = 0
         self._barrier_offset: int | None = None
         self._superseded = False
+
+    def connect_by(self, kafka: Kafka) -> None:
+        """Use these servers, credentials and certificates from the next `open` on."""
+        if kafka.bootstrap_servers != self._kafka.bootstrap_servers:
+            # It may be another cluster, where the last barrier's offset means nothing. Should another process live on
+            # this journal, our new producer supersedes it, and it is the one that finds out.
+            self._superseded = False
+        super().connect_by(kafka)
 
     async def open(self, known_offset: int | None) -> Found | None:
         """Build a producer, write a barrier, read the positions up to it.
@@ -174,6 +200,7 @@ class TransactionalSink(_ProducerSink):
         positions: Positions,
         partitions: Mapping[str, int],
         sizing: Sizing,
+        placed: Placed | None = None,
     ) -> int | None:
         """Send the records and the positions in one transaction, and commit it."""
         assert self._positions is not None
@@ -187,7 +214,14 @@ class TransactionalSink(_ProducerSink):
             raise
         except (LaneBlockedError, RecordRefusedError) as error:
             raise self._positions_error(error) from error
+        if placed is not None:
+            _tell(placed, batches, offsets)
         return offsets[-1]
+
+
+def _tell(placed: Placed, batches: Sequence[Batch], offsets: Sequence[int]) -> None:
+    for batch, offset in zip(batches, offsets, strict=True):
+        placed(batch.partition, offset, batch.entry_ids)
 
 
 def build_sink(kafka: Kafka, journal_id: str, topics: Callable[[], list[str]]) -> Sink:

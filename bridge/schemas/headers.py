@@ -26,7 +26,10 @@ _MARKS: dict[str, Schema] = {
         "type": "string",
         "description": "`true` on an event that came back from the quarantine; there, the place that a mark names.",
     },
-    "traceparent": {"type": "string", "description": "W3C Trace Context of the request, where it had one."},
+    "traceparent": {
+        "type": "string",
+        "description": "W3C Trace Context: of the span that sent it where traces are on, else of the request if it had one.",
+    },
     "tracestate": {"type": "string", "description": "Goes with traceparent."},
 }
 

@@ -1,7 +1,8 @@
 """The composition root: builds every stage, starts them in order, decides when and how they end.
 
 `service` holds the order, `ending` why and how fast it ends, `health` what the admin port shows, `topic_watch` the
-topics' fitness, `entry` the process around it (logs, loop, exit code). No rule about an event or a request is here.
+topics' fitness, `entry` the process around it (logs, loop, exit code); `drain` is the same for an abandoned journal,
+without the taking of webhooks. No rule about an event or a request is here.
 """
 
 from bridge.service.entry import run

@@ -25,14 +25,16 @@ from bridge.kafka.sink import Sink
 from bridge.prepare import Preparer
 from bridge.reload import Reloader
 from bridge.service.ending import Ending
+from bridge.service.exposed import expose
 from bridge.service.health import ServiceHealth
+from bridge.service.opening import keep_running, open_journal
 from bridge.service.stages import Stages
 from bridge.service.topic_watch import TopicWatch
 from bridge.settings.models import Settings
 from bridge.telemetry import Telemetry
 from bridge.telemetry.logs import Logs
+from bridge.tracing.start import Tracing, start_tracing
 
-RESTART_PAUSE_S = 5.0
 FINISH_MARGIN_S = 1.0  # beyond ack_deadline, for an answer to be written
 
 
@@ -75,7 +77,10 @@ class Service:
             closing.push_async_callback(journal.close)
             await self.admin.start()
             closing.push_async_callback(self.admin.close)
-            stages = self._build(journal)
+            tracing = start_tracing(self._settings, journal.id, self.telemetry)
+            if tracing is not None:
+                closing.push_async_callback(tracing.close, 0.0)
+            stages = self._build(journal, tracing)
             closing.push_async_callback(stages.ingress.close)
             closing.callback(self._listen_to_signals(stages))
             await self._live(stages)
@@ -84,38 +89,31 @@ class Service:
         return self.ending.exit_code
 
     async def _open_journal(self) -> Journal:
-        settings = self._settings
-        journal = await asyncio.to_thread(
-            Journal.open,
-            Path(settings.journal.path),
-            max_bytes=settings.journal.max_bytes,
-            retain_s=settings.journal.retain,
-            retain_bytes=settings.journal.retain_bytes,
-            window_s=settings.duplicates.window,
-            telemetry=self.telemetry,
-            clock_ms=self._clock_ms,
-            loop=asyncio.get_running_loop(),
-        )
+        journal = await open_journal(self._settings, Path(self._settings.journal.path), self.telemetry, self._clock_ms)
         self.telemetry.metrics.watch_journal(journal.usage, self._clock_ms)
-        self.telemetry.journal_opened(str(journal.path), journal.id, journal.usage())
         return journal
 
-    def _build(self, journal: Journal) -> Stages:
+    def _build(self, journal: Journal, tracing: Tracing | None) -> Stages:
         settings = self._settings
+        requests, forwarding = (tracing.requests, tracing.forwarding) if tracing is not None else (None, None)
         preparer = Preparer(settings, journal.id)
         stages = Stages(
             settings=settings,
             telemetry=self.telemetry,
             journal=journal,
             preparer=preparer,
-            ingress=Ingress(settings, journal, self.telemetry, self._clock_ms),
-            forwarder=Forwarder(settings, journal, preparer, self.telemetry, self._clock_ms, sink=self._sink),
+            ingress=Ingress(settings, journal, self.telemetry, self._clock_ms, traces=requests),
+            forwarder=Forwarder(
+                settings, journal, preparer, self.telemetry, self._clock_ms, sink=self._sink, traces=forwarding
+            ),
             topics=TopicWatch(settings, preparer.topics(), self.telemetry),
             logs=self._logs,
+            tracing=tracing,
         )
         if self._config_path is not None:
             stages.reloader = Reloader(self._config_path, settings, stages.apply, self.telemetry)
         self.health.stages = stages
+        expose(settings, self.telemetry)
         return stages
 
     async def _live(self, stages: Stages) -> None:
@@ -127,11 +125,11 @@ class Service:
 
             others = [
                 start("journal", self._essential("journal", self._watch_journal(stages.journal))),
-                start("heartbeat", self._aside("heartbeat", self.health.beat)),
-                start("topics", self._aside("topics", stages.topics.run)),
+                start("heartbeat", keep_running("heartbeat", self.health.beat, self.telemetry)),
+                start("topics", keep_running("topics", stages.topics.run, self.telemetry)),
             ]
             if stages.reloader is not None:
-                others.append(start("reload", self._aside("reload", stages.reloader.run)))
+                others.append(start("reload", keep_running("reload", stages.reloader.run, self.telemetry)))
             forwarding = start("forward", self._essential("forward", stages.forwarder.run()))
             await self._essential("ingress", self._take_requests(stages))
             await self.ending.wait()
@@ -140,15 +138,6 @@ class Service:
             await self._drain(stages, forwarding)
             for task in others:
                 task.cancel()
-
-    async def _aside(self, stage: str, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        """`work`, started again after a failure: a mistake beside the way of an event must not stop events."""
-        while True:
-            try:
-                await work()
-            except Exception as error:  # noqa: BLE001 - a mistake of ours
-                self.telemetry.stage_restarted(stage, error)
-                await asyncio.sleep(RESTART_PAUSE_S)
 
     async def _essential(self, stage: str, work: Coroutine[Any, Any, None]) -> None:
         """`work`, whose failure ends the service in order instead of tearing the other stages down."""
@@ -179,6 +168,7 @@ class Service:
             stages.ingress.pause(self.ending.cause)
             self.telemetry.accepting_changed(accepting=False, reason=self.ending.cause)
         else:
+            stages.ingress.part()
             await self.ending.pause(stages.settings.server.drain_delay)
         stages.ingress.stop_listening()
         await stages.ingress.finish(stages.settings.server.ack_deadline + FINISH_MARGIN_S)
@@ -191,11 +181,14 @@ class Service:
         still in the journal.
         """
         stages.forwarder.request_stop()
+        until_s = time.monotonic() + stages.settings.server.drain_deadline
         if self.ending.exit_code is ExitCode.OK:
             hurry = asyncio.ensure_future(self.ending.pause(stages.settings.server.drain_deadline))
             await asyncio.wait({forwarding, hurry}, return_when=asyncio.FIRST_COMPLETED)
             hurry.cancel()
         forwarding.cancel()
+        if stages.tracing is not None:
+            await stages.tracing.close(0.0 if self.ending.hurried else until_s - time.monotonic())
 
     def _listen_to_signals(self, stages: Stages) -> Callable[[], None]:
         """React to SIGTERM, SIGINT and SIGHUP; returns what ends that."""

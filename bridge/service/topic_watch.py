@@ -75,10 +75,9 @@ class TopicWatch:
         self._state = "unknown"
 
     async def _look(self) -> None:
-        specs = self._specs
         try:
             async with Topics(self._kafka) as topics:
-                found = await topics.ensure(specs, self._mode)
+                found = await topics.ensure(self._specs, self._mode)
         except TopicsError as error:
             self._report((str(error),), fit=False)
         except SinkError as error:
@@ -89,6 +88,8 @@ class TopicWatch:
             self._report(tuple(str(difference) for difference in found), fit=not any(d.blocking for d in found))
 
     def _report(self, differences: tuple[str, ...], *, fit: bool) -> None:
+        if self._changed.is_set():  # while it was being found out: it is about what was wanted before
+            return
         news = differences != self._differences or self._state == "unknown"
         self._tries, self._problem = 0, ""
         self._differences, self._state = differences, "ok" if fit else "differ"

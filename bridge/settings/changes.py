@@ -9,10 +9,11 @@ from bridge.settings.findings import path_text
 from bridge.settings.models import Server, Settings, misrouted
 from bridge.settings.section import Loc, Section
 
-# Everything else is built once, at start: ports, certificates' paths, the journal, the connection to Kafka.
 RELOADABLE: frozenset[Loc] = frozenset(
     {
         *(("server", key) for key in Server.model_fields if key not in {"listen", "tls"}),
+        ("kafka", "bootstrap_servers"),
+        ("kafka", "security"),
         ("sources",),
         ("topics",),
         ("events",),
@@ -21,6 +22,20 @@ RELOADABLE: frozenset[Loc] = frozenset(
         ("log", "level"),
     }
 )
+"""Sections, and keys of sections, that a running bridge takes, with all below them."""
+
+
+def _rest() -> Iterator[str]:
+    for name, field in Settings.model_fields.items():
+        if (name,) in RELOADABLE:
+            continue
+        keys = field.annotation.model_fields if isinstance(field.annotation, type) else {}
+        waiting = [key for key in keys if (name, key) not in RELOADABLE]
+        yield from [name] if len(waiting) == len(keys) else (f"{name}.{key}" for key in waiting)
+
+
+NEEDS_RESTART: tuple[str, ...] = tuple(_rest())
+"""The rest, as dotted key paths: what is built once, at start. `admin` stands for all below it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,8 @@
 import datetime as dt
 from collections.abc import Iterator
 
-from bridge.settings.models import Alternative, Kafka, SecretValue, Settings, Source, each_value
+from bridge.settings.expiries import secret_places
+from bridge.settings.models import Kafka, SecretValue, Settings, Source, each_value
 from bridge.settings.secrets import SecretValues, secrets_of
 from bridge.settings.section import Loc, Network
 
@@ -16,7 +17,7 @@ Doubts = Iterator[tuple[Loc, str]]
 def doubts(settings: Settings, now: dt.datetime) -> Doubts:
     """Key paths and warnings. `now` is what `not_after` is held against."""
     for at, secret in secrets_of(settings):
-        if len(secret) < SECRET_CHARS_MIN:
+        if len(secret) < SECRET_CHARS_MIN and at[0] != "tracing":  # what a collector asks for may be a tenant's number
             yield at, f"shorter than {SECRET_CHARS_MIN} characters: easy to guess"
     yield from _everyone(("server", "trusted_proxies"), settings.server.trusted_proxies, "X-Forwarded-For of everyone")
     for name, source in settings.sources.items():
@@ -41,31 +42,13 @@ def _source(at: Loc, source: Source, now: dt.datetime) -> Doubts:
         for index, alternative in enumerate(source.auth):
             here = (*at, "auth", index)
             yield from _everyone((*here, "client_ip"), alternative.client_ip or (), "every address")
-            for place, values in _secret_places(alternative):
+            for place, values in secret_places(alternative):
                 yield from _rotation((*here, *place), values, now)
     for event_type, body in source.responses.items():
         for index, pair in enumerate(body.get("user_session_keys", [])):
             if not isinstance(pair["value"], str):
                 key: Loc = ("responses", event_type, "user_session_keys", index, "value")
                 yield (*at, *key), "not text: Treble's values are text; write it in quotes"
-
-
-def _secret_places(alternative: Alternative) -> Iterator[tuple[Loc, SecretValues]]:
-    if alternative.bearer is not None:
-        yield ("bearer",), alternative.bearer
-    if isinstance(alternative.header, tuple):
-        for index, header in enumerate(alternative.header):
-            yield ("header", index, "value"), header.value
-    elif alternative.header is not None:
-        yield ("header", "value"), alternative.header.value
-    if alternative.basic is not None:
-        yield ("basic", "password"), alternative.basic.password
-    if alternative.query is not None:
-        yield ("query", "value"), alternative.query.value
-    if alternative.path_secret is not None:
-        yield ("path_secret",), alternative.path_secret
-    if alternative.hmac is not None:
-        yield ("hmac", "secret"), alternative.hmac.secret
 
 
 def _rotation(at: Loc, values: SecretValues, now: dt.datetime) -> Doubts:

@@ -1,7 +1,7 @@
 """pydantic's errors → what a user reads: the key path, what was expected, what was found. Pure.
 
-What was found is shown only where no secret can stand: not below `auth` nor `security`, and as the file writes it, so
-that of an expanded `${VAR}` only the name appears.
+What was found is shown only where no secret can stand: not below `auth`, `security` or another of `_SECRETIVE`, and as
+the file writes it, so that of an expanded `${VAR}` only the name appears.
 """
 
 import re
@@ -16,7 +16,7 @@ from bridge.settings.document import Document
 from bridge.settings.options import NAME, options, section_at
 from bridge.settings.section import Loc
 
-_SECRETIVE = {"auth", "security", "hash_key"}
+_SECRETIVE = {"auth", "security", "hash_key", "headers", "endpoint"}
 _FOUND_CHARS_MAX = 40
 
 _EXPECTED = {

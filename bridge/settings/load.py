@@ -27,6 +27,7 @@ from bridge.settings.findings import Finding, InvalidSettingsError, path_text
 from bridge.settings.models import Settings, misrouted
 from bridge.settings.options import section_at
 from bridge.settings.section import Loc
+from bridge.settings.tracing import without_its_library
 
 FILE_BYTES_MAX = 1 << 20
 
@@ -78,6 +79,7 @@ def load(
         problems += misrouted(settings, event_types)
         files += [name for _, name in files_of(settings)]
         problems += _unreadable_files(settings)
+        problems += [(("tracing", *at), message) for at, message in without_its_library(settings.tracing)]
     errors += [_finding(document, path, at, message) for at, message in problems]
     if errors or settings is None:
         errors.sort(key=lambda finding: finding.line)

@@ -29,6 +29,7 @@ from bridge.settings.sources import (
     overlapping,
 )
 from bridge.settings.topics import Duplicates, Route, Topics, topic_clashes
+from bridge.settings.tracing import Tracing
 
 __all__ = [
     "Admin",
@@ -56,6 +57,7 @@ __all__ = [
     "Tls",
     "TopicPrivacy",
     "Topics",
+    "Tracing",
     "each_value",
 ]
 
@@ -87,6 +89,7 @@ class Settings(Section):
     duplicates: Duplicates = Field(default_factory=Duplicates, description="the window of duplicates")
     privacy: Privacy = Field(default_factory=Privacy, description="what may not be stored on Kafka")
     log: Log = Field(default_factory=Log, description="logs")
+    tracing: Tracing = Field(default_factory=Tracing, description="traces (OpenTelemetry)")
 
     @property
     def quarantine_bytes_max(self) -> int:

@@ -37,6 +37,10 @@ EVENTS: dict[str, str] = {
     "service.thread_failed": "A thread ended by an error that nobody caught",
     "service.failed": "A stage ended by an unforeseen error",
     "service.not_accepting": "Webhooks are answered 503",
+    "drain.waiting": "The journal to drain has an owner; it is waited for",
+    "drain.started": "What the journal still holds is forwarded; nothing is taken",
+    "drain.progress": "How far draining has come",
+    "drain.ended": "Draining ends; what is left, if anything, is in the journal",
     "loop.late": "The event loop was busy for too long",
     "config.reloaded": "A new configuration is in force",
     "config.needs_restart": "Changed keys that are in force only after a restart",
@@ -44,5 +48,7 @@ EVENTS: dict[str, str] = {
     "config.doubtful": "The configuration is valid, but says something doubtful",
     "tls.certificate_changed": "A new certificate is in force",
     "tls.certificate_refused": "A changed certificate could not be read; the old one stays in force",
+    "tracing.started": "Traces are sent to a collector",
+    "tracing.spans_dropped": "Spans are left out: the collector does not take them, or not as fast as they come",
     "library.message": "A line of a library",
 }

@@ -4,6 +4,7 @@ Callers say what happened in the words of the design; only this file knows metri
 What happens for each request or event counts and doesn't log. The names of log lines are explained in `events.EVENTS`.
 """
 
+import contextlib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -44,6 +45,22 @@ class Telemetry(Voice):
         """So many connections are open on the ingress port."""
         self.metrics.connections.set(count)
 
+    def counters_begin(self, sources: Iterable[str], refusals: Iterable[str], quarantines: Iterable[str]) -> None:
+        """Show what alerts wait for with 0 from the start: its first one is a growth then. Counts stay as they are."""
+        m, refusals = self.metrics, tuple(refusals)
+        m.requests.begin("-", "too_many_connections")
+        for source in sources:
+            for outcome in ("accepted", "unauthorized", "not_accepted"):
+                m.requests.begin(source, outcome)
+            for reason in refusals:
+                m.unauthorized.labels(source, reason)
+        for reason in quarantines:
+            m.quarantined.labels(reason)
+        for outcome in ("committed", "aborted", "unclear"):
+            m.transactions.labels(outcome)
+        for outcome in ("applied", "unchanged", "refused"):
+            m.reloads.labels(outcome)
+
     def unauthorized(self, source: str, reason: str, remote: str) -> None:
         """A request had no or wrong credentials; `reason` is a bounded word that never holds what was sent."""
         self.metrics.unauthorized.labels(source, reason).inc()
@@ -52,6 +69,12 @@ class Telemetry(Voice):
     def credential_matched(self, source: str, alternative: int, generation: int) -> None:
         """Alternative number `alternative` held, with value number `generation` of its secret."""
         self.metrics.credentials.inc(source, alternative, generation)
+
+    def credentials_end(self, ends: Mapping[tuple[str, int, int], float]) -> None:
+        """(Source, alternative, generation) → when that value is no longer taken (UNIX time, seconds)."""
+        self.metrics.credential_ends.clear()
+        for key, end_s in ends.items():
+            self.metrics.credential_ends.labels(*key).set(end_s)
 
     def not_accepted(self, source: str, reason: str) -> None:
         """The journal could not take a request: answered 503."""
@@ -202,6 +225,7 @@ class Telemetry(Voice):
 
     def service_started(self, **fields: Any) -> None:
         """Everything is up: webhooks are taken."""
+        self.metrics.config_loaded.set_to_current_time()
         self.log.info("service.started", version=VERSION, **fields)
 
     def service_stopping(self, cause: str, **fields: Any) -> None:
@@ -252,20 +276,64 @@ class Telemetry(Voice):
         if lag_s > late_s:
             self.once_a_while("loop.late", lag_seconds=round(lag_s, 3))
 
+    # draining a journal
+
+    def drain_waiting(self, error: BaseException) -> None:
+        """The journal has an owner, which is waited for; the error names it."""
+        self.once_a_while("drain.waiting", level="info", error=error)
+
+    def drain_started(self, pending: int) -> None:
+        """So many entries are to be forwarded, parked ones included."""
+        self.log.info("drain.started", pending=pending)
+
+    def drain_progress(self, done: int, left: int) -> None:
+        """So many entries are done, so many are left."""
+        self.log.info("drain.progress", done=done, left=left)
+
+    def drain_ended(self, cause: str, **counts: Any) -> None:
+        """The end. `cause` is empty, deadline or a signal's name."""
+        self.log.info("drain.ended", cause=cause, **counts)
+
+    def entries_by_outcome(self) -> Mapping[str, int]:
+        """How many entries left the journal in this process as forwarded, quarantined, dropped, duplicate."""
+        counts: dict[str, int] = {}
+        for (_, outcome), count in self.metrics.events.counts.items():
+            counts[str(outcome)] = counts.get(str(outcome), 0) + count
+        return counts
+
+    # traces
+
+    def tracing_started(self, collector: str, sample: float) -> None:
+        """Spans are made from now on, and sent to `collector` (host and port)."""
+        self.log.info("tracing.started", collector=collector, sample=sample)
+
+    def spans_exported(self, spans: int, *, taken: bool) -> None:
+        """The collector took so many spans, or didn't, after some tries. Called from the exporter's thread."""
+        self.metrics.trace_spans.labels("exported" if taken else "failed").inc(spans)
+
+    def span_dropped(self) -> None:
+        """There was no room for a span."""
+        self.metrics.trace_spans.labels("dropped").inc()
+        self.once_a_while("tracing.spans_dropped")
+
     # reload
 
     def config_reloaded(self, changed: Sequence[str], needs_restart: Sequence[str], config_hash: str) -> None:
         """A new configuration is in force. `needs_restart` names what of it is not, until the next start."""
-        self.metrics.reloads.labels("applied").inc()
-        self.metrics.reload_failed.set(0)
+        self._reloaded("applied")
+        self.metrics.keys_awaiting_restart.set(len(needs_restart))
         self.log.info("config.reloaded", changed=list(changed), config_hash=config_hash)
         if needs_restart:
             self.log.warning("config.needs_restart", keys=list(needs_restart))
 
     def config_unchanged(self) -> None:
         """A reload found the configuration that is in force."""
-        self.metrics.reloads.labels("unchanged").inc()
+        self._reloaded("unchanged")
+
+    def _reloaded(self, outcome: str) -> None:
+        self.metrics.reloads.labels(outcome).inc()
         self.metrics.reload_failed.set(0)
+        self.metrics.config_loaded.set_to_current_time()
 
     def config_refused(self, error: BaseException) -> None:
         """The file is wrong; the configuration in force stays."""
@@ -276,6 +344,17 @@ class Telemetry(Voice):
     def config_doubtful(self, doubt: str) -> None:
         """The configuration is valid, and says something that it probably shouldn't: file, line, key and what."""
         self.log.warning("config.doubtful", doubt=doubt)
+
+    def certificate_ends(self, use: str, end_s: float | None) -> None:
+        """The certificate in force for `use` (ingress, kafka) is over at `end_s` (UNIX time, seconds).
+
+        None: there is no certificate, or it can't be told.
+        """
+        if end_s is None:
+            with contextlib.suppress(KeyError):
+                self.metrics.certificate_ends.remove(use)
+        else:
+            self.metrics.certificate_ends.labels(use).set(end_s)
 
     def certificate_changed(self, path: str, error: BaseException | None = None) -> None:
         """A TLS file changed and is in force from now on; or could not be read, and the old one stays."""

@@ -7,6 +7,8 @@ from typing import Any
 
 import structlog
 
+from bridge.telemetry.fields import FIELDS
+
 VALUE_CHARS_MAX = 2_000
 TRACEBACK_CHARS_MAX = 12_000
 ITEMS_MAX = 50
@@ -17,7 +19,7 @@ Render = Callable[[str, Line], str]
 
 # Values of our own making that may look like a phone number to the mask.
 _OWN = frozenset({"event", "level", "timestamp", "journal_id", "config_hash", "version"})
-_ECS = {"timestamp": "@timestamp", "level": "log.level", "event": "event.name"}
+_NAMES = {key: field.name for key, field in FIELDS.items()}
 _FIRST = ("@timestamp", "log.level", "event.name", "message")
 
 
@@ -87,8 +89,8 @@ def _clean(text: str, line_ends: bool = False) -> str:
 
 
 def as_json(_method: str, line: Line) -> str:
-    """The line as one JSON object, ECS names first."""
-    named = {_ECS.get(key, key): value for key, value in line.items()}
+    """The line as one JSON object, with the names of `FIELDS`; what every line has comes first."""
+    named = {_NAMES.get(key, key): value for key, value in line.items()}
     ordered = {key: named.pop(key) for key in _FIRST if key in named} | named
     try:
         return json.dumps(ordered, ensure_ascii=False, default=_text_of)

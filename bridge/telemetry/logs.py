@@ -1,8 +1,8 @@
 """The set-up of logging: one line an event, JSON on a pipe, coloured text on a terminal, everything masked.
 
 structlog makes the lines; the standard library's loggers (aiohttp, aiokafka, asyncio) are routed through the same
-processors, each message of theirs once in a while only. Field names follow ECS where it has one: `@timestamp`,
-`log.level`, `message`, `error.type`, `error.message`, `error.stack_trace`; `event.name` is a name from `events.EVENTS`.
+processors, each message of theirs once in a while only. Field names are those of `fields.FIELDS`; `event.name` is a
+name from `events.EVENTS`.
 Writing is an `Outlet`'s business: a log line never waits for its reader.
 """
 
@@ -32,6 +32,7 @@ _LEVELS: Mapping[LevelName, int] = {
     "warning": logging.WARNING,
     "error": logging.ERROR,
 }
+_GRUMBLING = ("aiokafka", "opentelemetry")  # they call an error what they try again
 _LIBRARY_LEVEL_MIN = logging.WARNING  # what libraries say below that tells their authors something, not an operator
 
 
@@ -110,7 +111,8 @@ class _LibraryHandler(logging.Handler):
     """Turns a library's record into a line of ours, at most one a minute for each message template.
 
     aiokafka logs an error at each try to connect: thousands of equal lines while Kafka is away, which say less than
-    our own `kafka.lost`. They come as warnings. Its count of what was held back comes with the next line.
+    our own `kafka.lost`. They come as warnings; so do those of a collector that is away. The count of what was held
+    back comes with the next line.
     """
 
     def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
@@ -130,7 +132,7 @@ class _LibraryHandler(logging.Handler):
                 fields["held_back"] = held_back
             if record.exc_info:
                 fields["exc_info"] = record.exc_info
-            ours = record.levelno >= logging.ERROR and not record.name.startswith("aiokafka")
+            ours = record.levelno >= logging.ERROR and not record.name.startswith(_GRUMBLING)
             (self._log.error if ours else self._log.warning)("library.message", **fields)
         except Exception:  # noqa: BLE001 - whatever a library put into its record
             self._log.error("library.message", logger=record.name, message="a log record that can't be rendered")

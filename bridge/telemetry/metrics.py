@@ -51,6 +51,13 @@ class Metrics:
             "alternative",
             "generation",
         )
+        self.credential_ends = self._gauge(
+            "credential_expires_timestamp_seconds",
+            "When a credential's value is no longer taken; of values with a not_after.",
+            "source",
+            "alternative",
+            "generation",
+        )
         self.ack_seconds = self._spread(
             "acknowledgement_seconds", "Request head read to answer ready, for requests answered 200.", _FAST
         )
@@ -82,8 +89,22 @@ class Metrics:
 
     def _process(self) -> None:
         self.reloads = self._counter("config_reloads", "Reloads of the configuration, by outcome.", "outcome")
+        self.config_loaded = self._gauge(
+            "config_loaded_timestamp_seconds", "When the configuration was last read and found right."
+        )
+        self.keys_awaiting_restart = self._gauge(
+            "config_keys_awaiting_restart", "Changed keys that are in force only after a restart."
+        )
+        self.certificate_ends = self._gauge(
+            "tls_certificate_expires_timestamp_seconds",
+            "When a certificate that is in force is over: of the ingress port, or shown to Kafka.",
+            "use",
+        )
         self.reload_failed = self._gauge("config_reload_failed", "1 while the file on disk is not the one in force.")
         self.log_lines_left_out = self._gauge("log_lines_left_out", "Log lines that standard output did not take.")
+        self.trace_spans = self._counter(
+            "trace_spans", "Spans, by outcome: exported, failed (not taken by the collector), dropped.", "outcome"
+        )
         self.loop_lag_seconds = self._gauge("loop_lag_seconds", "How late the loop ran its last heartbeat.")
         self.build = self._gauge("build_info", "Always 1; the labels say which version runs.", "version")
         ProcessCollector(registry=self.registry)
@@ -151,7 +172,7 @@ def _journal_families(usage: JournalUsage, now_ms: int) -> Iterator[Metric]:
 
 
 def describe() -> list[tuple[str, str, tuple[str, ...], str]]:
-    """Each metric of this program: name, type, labels, meaning. For the documentation and its test."""
+    """Each metric of one process: name, type, labels, meaning. For the documentation and its tests."""
     metrics = Metrics()
     metrics.watch_journal(lambda: JournalUsage(0, 0, 0, 0, None, {}), lambda: 0)
     labels = {
@@ -162,5 +183,4 @@ def describe() -> list[tuple[str, str, tuple[str, ...], str]]:
     return [
         (family.name, family.type, labels.get(family.name, ()), family.documentation)
         for family in metrics.registry.collect()
-        if family.name.startswith(_PREFIX)
     ]

@@ -26,6 +26,10 @@ class Tally(Collector):
         """One more."""
         self.counts[labels] = self.counts.get(labels, 0) + 1
 
+    def begin(self, *labels: str | int) -> None:
+        """Show these labels from now on, with 0 if they were never counted."""
+        self.counts.setdefault(labels, 0)
+
     def describe(self) -> Iterable[CounterMetricFamily]:
         """The name, for the registry."""
         return [CounterMetricFamily(self._name, self._meaning, labels=self._labels)]

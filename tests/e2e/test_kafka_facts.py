@@ -272,6 +272,29 @@ async def test_a_transaction_that_timed_out_is_not_taken_for_another_process(lab
     await send(sink, [prepared(1, topic)], 2)
 
 
+async def test_a_producer_fenced_by_the_one_that_took_its_place_is_not_taken_for_another_process(lab: Lab) -> None:
+    topic = unique("data")
+    await create_topics(lab.bootstrap, topic)
+    sink = lab.sink()
+    await sink.open(None)
+    await send(sink, [prepared(1, topic)], 2)
+    former = sink.producer
+    sink.connect_by(lab.kafka.model_copy(update={"client_id": "renewed"}))
+    await sink.open(None)  # the former one still lives, as if closing it had failed
+    sink._producer, latter = former, sink.producer
+    with pytest.raises(ProducerFencedError):
+        await send(sink, [prepared(2, topic)], 3)
+    assert sink._superseded
+    await former.close(healthy=False)
+    sink._producer = latter
+    await sink.close(healthy=True)
+    found = await sink.open(None)
+    assert found is not None
+    assert found.positions == Positions(2)
+    await send(sink, [prepared(2, topic)], 3)
+    assert len(await read_records(lab.bootstrap, topic)) == 2
+
+
 async def test_a_missing_topic_is_told_apart_from_one_that_works(lab: Lab) -> None:
     good, missing = unique("good"), unique("missing")
     await create_topics(lab.bootstrap, good)

@@ -47,6 +47,41 @@ async def test_webhooks_taken_on_an_older_copy_before_kafka_answers_are_forwarde
     assert_exactly_once(await delivered(bridge, READS), load.names())
 
 
+async def test_restarts_of_an_older_copy_before_kafka_answers_lose_nothing_of_what_it_took(
+    make_bridge: MakeBridge, controllable_kafka: Broker
+) -> None:
+    bridge = make_bridge()
+    load = Load(bridge.port)
+    backup = bridge.folder / "backup"
+    await bridge.start()
+    await load.in_order([webhook("s-1", number) for number in range(5)])
+    await bridge.drained()
+    assert await bridge.stop() == 0
+    shutil.copytree(bridge.journal, backup)
+    await bridge.start()
+    await load.in_order([webhook("s-1", number) for number in range(5, 15)])
+    await bridge.drained()
+    assert await bridge.stop() == 0
+
+    shutil.rmtree(bridge.journal)
+    shutil.copytree(backup, bridge.journal)
+    await asyncio.to_thread(controllable_kafka.pause)
+    await bridge.start()
+    await load.in_order([webhook("s-1", number) for number in range(15, 20)])  # ids that Kafka counts as forwarded
+    await bridge.restart()
+    await load.in_order([webhook("s-1", number) for number in range(20, 40)])  # and beyond
+    await bridge.restart()
+    await load.in_order([webhook("s-1", number) for number in range(40, 42)])
+    await asyncio.to_thread(controllable_kafka.resume)
+    await bridge.drained()
+    assert bridge.said("journal.renewed")
+    await bridge.restart()
+    await bridge.connected()
+    assert not bridge.said("journal.renewed")
+    assert load.statuses() == {200}
+    assert_exactly_once(await delivered(bridge, READS), load.names())
+
+
 async def test_both_copies_of_a_webhook_may_wait_longer_than_the_window(
     make_bridge: MakeBridge, controllable_kafka: Broker
 ) -> None:

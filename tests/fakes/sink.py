@@ -10,7 +10,9 @@ from dataclasses import dataclass, field
 from bridge.errors import FencedError, LaneBlockedError, SinkUnavailableError
 from bridge.kafka.batches import Sizing
 from bridge.kafka.positions import Found
+from bridge.kafka.sink import Placed
 from bridge.model import Positions, Prepared, Record
+from bridge.settings.models import Kafka
 
 
 @dataclass
@@ -25,6 +27,7 @@ class ScriptedSink:
     send_s: float = 0.0
     blocked: set[str] = field(default_factory=set)
     taken: list[Record] = field(default_factory=list)
+    connected_by: list[Kafka] = field(default_factory=list)
 
     async def open(self, known_offset: int | None) -> Found | None:
         """Open, unless it is down."""
@@ -45,9 +48,10 @@ class ScriptedSink:
         positions: Positions,
         partitions: Mapping[str, int],
         sizing: Sizing,
+        placed: Placed | None = None,
     ) -> int | None:
         """Take all records, or none."""
-        del positions, partitions, sizing
+        del positions, partitions, sizing, placed
         await asyncio.sleep(self.send_s)
         self._refuse_when_down()
         self.taken.extend(item.record for item in items if item.record is not None)
@@ -55,6 +59,10 @@ class ScriptedSink:
 
     async def close(self, *, healthy: bool) -> None:
         """Nothing to close."""
+
+    def connect_by(self, kafka: Kafka) -> None:
+        """Nothing to connect to; it is noted."""
+        self.connected_by.append(kafka)
 
     def _refuse_when_down(self) -> None:
         if not self.up:

@@ -8,7 +8,7 @@ from typing import Any
 import aiohttp
 import yaml
 
-from tests.flow.conftest import Configure, StartInside, StartProcess
+from tests.flow.conftest import StartInside, StartProcess
 from tests.flow.running import TOKEN, BridgeInside, until
 
 NEW_TOKEN = "flow-token-of-tomorrow"
@@ -69,27 +69,6 @@ async def test_a_wrong_file_leaves_the_running_configuration_in_force_and_is_rep
     assert await bridge.post(http, token=NEW_TOKEN) == 200
     assert await bridge.metric(http, "config_reload_failed") == 0
     assert (await bridge.get(http, "/status"))[1]["config"]["error"] is None
-
-
-async def test_the_swap_of_a_config_maps_link_is_a_change(
-    start_inside: StartInside, configure: Configure, http: aiohttp.ClientSession, tmp_path: Path
-) -> None:
-    written = configure()
-    volume = tmp_path / "volume"
-    for name in ("..v1", "..v2"):
-        (volume / name).mkdir(parents=True)
-        (volume / name / "bridge.yaml").write_text(written.read_text())
-    change(volume / "..v2" / "bridge.yaml", sources=with_token(NEW_TOKEN))
-    (volume / "..data").symlink_to("..v1")
-    (volume / "bridge.yaml").symlink_to("..data/bridge.yaml")
-    bridge = await start_inside(volume / "bridge.yaml")
-    before = (await bridge.get(http, "/status"))[1]["config"]["hash"]
-    assert await bridge.post(http, token=NEW_TOKEN) == 401
-    (volume / "..tmp").symlink_to("..v2")
-    (volume / "..tmp").rename(volume / "..data")
-    await until(lambda: bridge.log.lines("config.reloaded"), "the reload")
-    assert await bridge.post(http, token=NEW_TOKEN) == 200
-    assert (await bridge.get(http, "/status"))[1]["config"]["hash"] != before
 
 
 async def test_what_needs_a_restart_is_named_and_the_rest_is_in_force(

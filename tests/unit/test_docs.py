@@ -21,8 +21,9 @@ from bridge.normalize import examine
 from bridge.settings.load import load
 from bridge.settings.options import options
 from bridge.telemetry.events import EVENTS
-from bridge.telemetry.metrics import describe
+from bridge.telemetry.fields import FIELDS
 from bridge.version import VERSION
+from observability.metrics_page import metrics, series
 from tests.doc_pages import DOCS, PARTS, with_parts
 
 ROOT = DOCS.parent
@@ -107,17 +108,18 @@ def test_every_command_is_in_the_table_and_has_help(command: str) -> None:
 
 @every_page
 def test_every_metric_that_is_named_exists(name: str) -> None:
-    shown = {f"{metric}_total" if kind == "counter" else metric for metric, kind, _, _ in describe()}
-    assert set(re.findall(r"treble_bridge_[a-z_]*[a-z]", text_of(name))) <= shown
+    text = re.sub(r"\w+:treble_bridge_\w+:\w+", "", text_of(name))  # what a rule records
+    assert set(re.findall(r"treble_bridge_[a-z_]*[a-z]", text)) <= {*metrics(), *series()}
 
 
 @every_page
 def test_every_option_and_log_event_that_is_named_exists(name: str) -> None:
     known_options = {option.path for option in options()}
     heads = {path.partition(".")[0] for path in [*known_options, *EVENTS]}
+    fields = {field.name for field in FIELDS.values()}
     for word in re.findall(r"`([a-z_]+(?:\.[a-z_]+)+)(?:: [^`]*)?`", prose(name)):
         if word.partition(".")[0] in heads and not word.endswith((".db", ".lock", ".py", ".yaml", ".md")):
-            assert word in EVENTS or word in known_options or word in TABLE, f"{name} names {word}"
+            assert word in {*EVENTS, *known_options, *TABLE, *fields}, f"{name} names {word}"
 
 
 @every_page
@@ -178,7 +180,7 @@ def test_the_record_that_the_readme_shows_is_that_of_its_first_webhook() -> None
 def test_every_answer_is_in_the_contract_with_its_status() -> None:
     made = [value for value in vars(answers).values() if isinstance(value, answers.Answer)]
     made += [answers.unauthorized("Bearer"), answers.rate_limited(1), answers.accepted()]
-    outcomes = text_of("docs/operations.md").partition("| `outcome` of requests |")[2].partition("\n")[0]
+    outcomes = text_of("docs/metrics.md").partition("| `outcome` of requests |")[2].partition("\n")[0]
     for answer in made:
         assert f"`{answer.outcome}`" in outcomes
         if answer.status == 200 or answer is answers.CLIENT_GONE:

@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -60,12 +60,14 @@ class Running:
         self.path = path
         self.settings = load(path, TABLE).settings
         self.applied: list[Settings] = []
+        self.changed: Sequence[str] = ()
         self.telemetry = Said()
         self.reloader = Reloader(path, self.settings, self.apply, self.telemetry, **reloader)
 
-    def apply(self, settings: Settings) -> None:
+    def apply(self, settings: Settings, changed: Sequence[str]) -> None:
         self.settings = settings
         self.applied.append(settings)
+        self.changed = changed
 
     async def looks(self, count: int = 2) -> list[tuple[Any, ...]]:
         """Look so often (two find a change at rest); returns what was said meanwhile."""
@@ -223,6 +225,47 @@ async def test_a_swap_of_a_configmaps_data_link_is_a_change(tmp_path: Path) -> N
     assert running.token == "second-token"
 
 
+def secured(tmp_path: Path, token: str) -> str:
+    """A configuration whose connection to Kafka trusts the file `ca.pem`."""
+    kafka = f"bootstrap_servers: ['localhost:9092'], security: {{protocol: SSL, ca_file: {tmp_path}/ca.pem}}"
+    return f"kafka: {{{kafka}}}\n{a_source(token)}"
+
+
+async def test_other_content_of_a_file_for_kafka_is_a_change_of_its_key_until_it_was_taken(tmp_path: Path) -> None:
+    path, authority = tmp_path / "bridge.yaml", tmp_path / "ca.pem"
+    authority.write_text("first", encoding="utf-8")
+    path.write_text(secured(tmp_path, "first-token"), encoding="utf-8")
+    running = Running(path)
+    assert await running.looks(3) == []
+
+    def refuse(settings: Settings, changed: Sequence[str]) -> None:
+        raise ConfigError("no certificate in it")
+
+    running.reloader._apply = refuse
+    authority.write_text("second", encoding="utf-8")
+    assert await running.looks(3) == [("refused", "no certificate in it")]
+    running.reloader._apply = running.apply
+    path.write_text(secured(tmp_path, "second-token"), encoding="utf-8")
+    taken = ("sources.treble.auth[0].bearer", "kafka.security.ca_file")
+    assert await running.looks(3) == [("reloaded", taken, ())]
+    assert running.changed == taken
+    assert await running.looks(3) == []
+
+    authority.write_text("third", encoding="utf-8")
+    assert await running.looks(3) == [("reloaded", ("kafka.security.ca_file",), ())]
+    path.write_text(secured(tmp_path, "third-token"), encoding="utf-8")
+    assert await running.looks(3) == [("reloaded", ("sources.treble.auth[0].bearer",), ())]
+
+
+async def test_a_file_for_kafka_that_changes_before_the_first_look_is_not_missed(tmp_path: Path) -> None:
+    path, authority = tmp_path / "bridge.yaml", tmp_path / "ca.pem"
+    authority.write_text("first", encoding="utf-8")
+    path.write_text(secured(tmp_path, "first-token"), encoding="utf-8")
+    running = Running(path)
+    authority.write_text("second", encoding="utf-8")
+    assert await running.looks(1) == [("reloaded", ("kafka.security.ca_file",), ())]
+
+
 async def test_a_change_between_the_start_and_the_first_look_is_not_missed(tmp_path: Path) -> None:
     path = tmp_path / "bridge.yaml"
     path.write_text(KAFKA + a_source("first-token"), encoding="utf-8")
@@ -253,7 +296,7 @@ async def test_a_change_while_the_file_is_being_loaded_is_taken_afterwards(tmp_p
 
 
 async def test_what_can_not_be_applied_is_refused_and_the_hash_stays(running: Running) -> None:
-    def refuse(settings: Settings) -> None:
+    def refuse(settings: Settings, changed: Sequence[str]) -> None:
         raise ConfigError("not now")
 
     running.reloader._apply = refuse

@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import time
 
 import pytest
 
@@ -39,6 +40,34 @@ async def test_a_stop_lets_requests_in_flight_finish_and_closes_kept_connections
         await finishing
         assert d.in_flight == 0
         assert len(d.journal.stored) == 4
+
+
+async def test_who_parts_still_takes_connections_and_closes_each_with_its_answer() -> None:
+    async with door(settings()) as d:
+        kept = await d.connect()
+        await kept.send(request(PATH, READ, AUTHORIZED))
+        assert "Connection" not in (await kept.reply()).headers
+        d.ingress.part()
+        d.ingress.reconfigure(settings())
+        for client in (kept, await d.connect()):
+            await client.send(request(PATH, READ, AUTHORIZED))
+            reply = await client.reply()
+            assert (reply.status, reply.headers["Connection"]) == (200, "close")
+            assert await client.ended() == b""
+
+
+async def test_the_end_closes_idle_connections_at_once() -> None:
+    async with door(settings()) as d:
+        fresh, kept = [await d.connect() for _ in range(2)]
+        await kept.send(request(PATH, READ, AUTHORIZED))
+        assert (await kept.reply()).status == 200
+        d.ingress.stop_listening()
+        await d.ingress.finish(1)
+        began_s = time.monotonic()
+        await d.ingress.close()
+        assert time.monotonic() - began_s < 0.3, "nobody is kept waiting for an answer that won't come"
+        for client in (fresh, kept):
+            assert await client.ended() == b""
 
 
 async def test_finish_gives_up_after_its_time_and_close_ends_what_is_left() -> None:

@@ -179,5 +179,17 @@ sources: {{treble: {{auth: [{{bearer: t0ken-value, query: {{name: q, value: qu3r
     assert "-value" not in result.output
 
 
+async def test_a_bridge_on_another_host_gets_what_its_configuration_asks_for(server: Server, tmp_path: Path) -> None:
+    file = tmp_path / "bridge.yaml"
+    file.write_text("{kafka: {bootstrap_servers: ['k:1']}, sources: {crm: {path: /hook, auth: [{bearer: t0ken}]}}}")
+    result = await send("--config", str(file), "--address", server.url.removeprefix("http://"))
+    assert result.exit_code == 0, result.output
+    ((path, headers, _),) = server.seen
+    assert (path, headers["Authorization"]) == ("/hook/read", "Bearer t0ken")
+    refused = await send("--config", str(file), "--address", "nowhere")
+    assert refused.exit_code == ExitCode.USAGE
+    assert "expected host:port" in refused.output
+
+
 def test_quantiles_of_nothing_are_nothing() -> None:
     assert Summary().quantile_ms(0.5) is None

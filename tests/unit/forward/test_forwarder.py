@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from bridge.errors import SinkTimeoutError
@@ -10,9 +11,10 @@ from bridge.forward import Forwarder
 from bridge.journal import Journal
 from bridge.kafka.batches import Sizing
 from bridge.kafka.positions import Found
+from bridge.kafka.sink import Placed
 from bridge.model import Positions, Prepared
 from bridge.prepare import Preparer
-from bridge.settings.models import Settings
+from bridge.settings.models import Kafka, Settings
 from bridge.telemetry import Telemetry
 from tests.fakes.sink import ScriptedSink
 from tests.flow.running import until
@@ -46,10 +48,15 @@ class LosesAnswers(ScriptedSink):
         return Found(self.positions, None, 0)
 
     async def send(
-        self, items: Sequence[Prepared], positions: Positions, partitions: Mapping[str, int], sizing: Sizing
+        self,
+        items: Sequence[Prepared],
+        positions: Positions,
+        partitions: Mapping[str, int],
+        sizing: Sizing,
+        placed: Placed | None = None,
     ) -> int | None:
         """Take all, and say so unless this answer gets lost."""
-        await super().send(items, positions, partitions, sizing)
+        await super().send(items, positions, partitions, sizing, placed)
         self.positions = positions
         if len(self.taken) == self.loses:
             raise SinkTimeoutError("no answer")
@@ -57,13 +64,15 @@ class LosesAnswers(ScriptedSink):
 
 
 @asynccontextmanager
-async def forwarding(path: Path, sink: ScriptedSink, telemetry: Telemetry) -> AsyncIterator[Journal]:
+async def forwarding(
+    path: Path, sink: ScriptedSink, telemetry: Telemetry, settings: Settings = SETTINGS
+) -> AsyncIterator[tuple[Journal, Forwarder]]:
     journal = open_journal(path, clock_ms=lambda: NOON_MS)
-    preparer = Preparer(SETTINGS, journal.id)
-    forwarder = Forwarder(SETTINGS, journal, preparer, telemetry, lambda: NOON_MS, sink=sink)
+    preparer = Preparer(settings, journal.id)
+    forwarder = Forwarder(settings, journal, preparer, telemetry, lambda: NOON_MS, sink=sink)
     running = asyncio.create_task(forwarder.run())
     try:
-        yield journal
+        yield journal, forwarder
         forwarder.request_stop()
         await asyncio.wait_for(running, 5)
     finally:
@@ -73,7 +82,7 @@ async def forwarding(path: Path, sink: ScriptedSink, telemetry: Telemetry) -> As
 
 async def test_a_lane_that_caught_up_by_a_commit_without_an_answer_is_not_reported_as_blocked(tmp_path: Path) -> None:
     sink, telemetry = LosesAnswers(blocked={TOPIC}), Telemetry()
-    async with forwarding(tmp_path / "journal", sink, telemetry) as journal:
+    async with forwarding(tmp_path / "journal", sink, telemetry) as (journal, _):
         for session in ("a", "b"):
             await journal.append(submission(f'{{"session_id": "{session}", "read_at": "2026-06-22 15:19:08"}}'))
         await until(lambda: journal.usage().parked == {TOPIC: 2}, "both entries to be parked")
@@ -83,3 +92,73 @@ async def test_a_lane_that_caught_up_by_a_commit_without_an_answer_is_not_report
         await until(lambda: not journal.usage().pending, "the lane to catch up")
         await until(lambda: not telemetry.lanes_blocked(), "the lane to be said to go on", 2)
     assert len(sink.taken) == 2
+
+
+@dataclass
+class NotesOrder(ScriptedSink):
+    """Remembers what was asked of it, in order."""
+
+    asked: list[str] = field(default_factory=list)
+
+    async def open(self, known_offset: int | None) -> Found | None:
+        """Note it."""
+        self.asked.append("open")
+        return await super().open(known_offset)
+
+    async def send(
+        self,
+        items: Sequence[Prepared],
+        positions: Positions,
+        partitions: Mapping[str, int],
+        sizing: Sizing,
+        placed: Placed | None = None,
+    ) -> int | None:
+        """Note its begin and its end."""
+        self.asked.append("send")
+        await super().send(items, positions, partitions, sizing, placed)
+        self.asked.append("sent")
+        return None
+
+    async def close(self, *, healthy: bool) -> None:
+        """Note it."""
+        self.asked.append(f"close {'well' if healthy else 'ill'}")
+
+    def connect_by(self, kafka: Kafka) -> None:
+        """Note the server."""
+        self.asked.append(kafka.bootstrap_servers[0])
+
+
+def connecting_to(server: str, **kafka: object) -> Settings:
+    document = SETTINGS.model_dump()
+    document["kafka"] |= {"bootstrap_servers": [server], **kafka}
+    return Settings.model_validate(document)
+
+
+async def test_a_new_connection_is_made_after_the_batch_that_is_under_way_and_only_where_it_is_asked_for(
+    tmp_path: Path,
+) -> None:
+    sink, telemetry, other = NotesOrder(send_s=0.1), Telemetry(), connecting_to("b:1")
+    async with forwarding(tmp_path / "journal", sink, telemetry) as (journal, forwarder):
+        for session in ("a", "b"):
+            await journal.append(submission(f'{{"session_id": "{session}", "read_at": "2026-06-22 15:19:08"}}'))
+        await until(lambda: sink.asked == ["open", "send"], "a batch to be under way")
+        forwarder.reconfigure(Preparer(other, journal.id), other, reconnect=True)
+        await until(lambda: len(sink.taken) == 2, "both entries to be forwarded")
+        await until(lambda: sink.asked[-1] == "sent", "the end of it")
+        assert sink.asked == ["open", "send", "sent", "b:1", "close well", "open", "send", "sent"]
+        forwarder.reconfigure(Preparer(other, journal.id), other)
+        await until(lambda: sink.asked[-1] == "b:1", "the configuration to be taken up")
+        await journal.append(submission('{"session_id": "c", "read_at": "2026-06-22 15:19:08"}'))
+        await until(lambda: len(sink.taken) == 3, "another entry to be forwarded")
+        assert sink.asked[8:10] == ["b:1", "send"]
+    assert forwarder.status()["producer_rebuilds"] == 0
+
+
+async def test_a_new_configuration_ends_the_pause_after_a_failure(tmp_path: Path) -> None:
+    patient = connecting_to("a:1", backoff="1h", backoff_max="1h")
+    sink, telemetry = ScriptedSink(up=False), Telemetry()
+    async with forwarding(tmp_path / "journal", sink, telemetry, patient) as (journal, forwarder):
+        await until(lambda: forwarder.status()["last_error"], "the failure")
+        sink.up = True
+        forwarder.reconfigure(Preparer(patient, journal.id), patient, reconnect=True)
+        await until(lambda: forwarder.status()["connected"], "the connection", 5)

@@ -64,7 +64,7 @@ async def test_nothing_is_forgotten_while_it_moves_from_memory_to_the_table(open
     assert await journal.seen(everything, NOON_MS + 20) == set(everything[2000:])
     assert await journal.seen(random_identities(99, 500), 0) == set()
     await until(lambda: merged_rows(journal) > 3000, "merging")
-    assert journal._recent._count <= 2 * 300
+    assert journal._window.recent._count <= 2 * 300
     await journal.close()
     again = opened()
     assert await again.seen(everything, 0) == set(everything)
@@ -118,7 +118,7 @@ async def test_identities_are_forgotten_after_the_window_but_not_while_a_copy_ma
     await journal.append(submission(at_ms=NOON_MS))
     for seed in range(20):
         await journal.advance(Positions(1), [(one, NOON_MS) for one in random_identities(seed, 100)])
-    await until(lambda: journal._recent._merging == 0, "merging")
+    await until(lambda: journal._window.recent._merging == 0, "merging")
     rows = merged_rows(journal)
 
     async def sweep() -> None:

@@ -230,7 +230,7 @@ def test_a_whole_journal_is_salvaged_wholly(filled: Path, tmp_path: Path) -> Non
     assert old_report == new_report
     with storage_in(new) as storage:
         assert look_up(storage.connection, [identity(2)], NOON_MS) == {identity(2)}
-        assert storage.positions_offset == 99
+        assert (storage.positions_offset, storage.unconfirmed_from) == (99, 1)
 
 
 @pytest.mark.parametrize("seed", range(6))

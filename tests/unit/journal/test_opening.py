@@ -14,10 +14,14 @@ import pytest
 
 from bridge.errors import ExitCode, JournalCorruptError, JournalFailedError, JournalLockedError
 from bridge.journal import database, layout
+from bridge.journal.database import open_writer, prepare_folder
+from bridge.journal.inspect import Filter, list_entries
 from bridge.journal.layout import FORMAT_APPLICATION_ID, VERSION
 from bridge.journal.ownership import Ownership
+from bridge.journal.salvage import salvage
+from bridge.journal.verify import verify
 from tests.unit.journal.conftest import Opens
-from tests.unit.journal.making import storage_in, submission
+from tests.unit.journal.making import NOON_MS, Clock, storage_in, submission
 
 OPEN_AND_WAIT = """
 import asyncio, sys
@@ -150,6 +154,26 @@ async def test_an_older_layout_is_migrated_and_keeps_its_entries(
     assert connection.pragma("user_version") == VERSION + 1
     assert connection.execute("SELECT count(*) FROM added").fetchall() == [(0,)]
     connection.close()
+
+
+async def test_a_journal_of_version_1_can_be_read_from_outside_and_is_migrated_when_opened(
+    opened: Opens, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as older:
+        older.setattr(database, "SCHEMA", layout.SCHEMA[:1])
+        older.setattr(database, "VERSION", 1)
+        prepare_folder(folder)
+        connection = open_writer(folder, NOON_MS)
+        connection.execute("INSERT INTO entries VALUES (1, ?, 3, 'treble', 'read', x'', x'6f6c64')", (NOON_MS,))
+        connection.close()
+    assert (verify(folder).findings, [entry.id for entry in list_entries(folder, Filter(), None)]) == ((), [1])
+    assert salvage(folder, tmp_path / "rescued", Clock()).notes == []
+    journal = opened()
+    assert [entry.body for entry in await journal.read(1, 10, 1000)] == [b"old"]
+    assert journal.unconfirmed_from == 2
+    await journal.close()
+    with storage_in(folder) as storage:
+        assert storage.connection.pragma("user_version") == VERSION == 2
 
 
 async def test_a_migration_that_fails_changes_nothing(

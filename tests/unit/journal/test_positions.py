@@ -90,13 +90,32 @@ async def test_usage_is_the_same_after_a_restart(opened: Opens) -> None:
 async def test_positions_beyond_the_last_entry_use_up_the_ids_in_between(opened: Opens) -> None:
     """The database is older than what Kafka knows: a copy was restored."""
     journal = await filled(opened, 3)
-    assert journal.first_new_id == 1
     await journal.advance(Positions(100), [])
     assert (journal.last_id, journal.usage().pending, journal.usage().entries) == (99, 0, 3)
     assert await journal.append(submission()) == 100
     await journal.close()
     again = opened()
-    assert (again.last_id, again.first_new_id, again.usage().entries) == (100, 101, 4)
+    assert (again.last_id, again.usage().entries) == (100, 4)
+
+
+async def test_what_was_taken_since_kafkas_positions_were_compared_is_known_after_any_number_of_restarts(
+    opened: Opens,
+) -> None:
+    journal = await filled(opened, 3)
+    seen = [journal.unconfirmed_from]
+    await journal.confirm()
+    seen.append(journal.unconfirmed_from)
+    await journal.append(submission())
+    for _ in range(3):
+        await journal.close()
+        journal = opened()
+        seen.append(journal.unconfirmed_from)
+        await journal.append(submission())
+    await journal.renew(Positions(5))
+    seen.append(journal.unconfirmed_from)
+    await journal.close()
+    seen.append(opened().unconfirmed_from)
+    assert seen == [1, None, 5, 5, 5, None, 8]
 
 
 async def test_an_advance_counts_even_when_its_caller_is_cancelled(opened: Opens) -> None:

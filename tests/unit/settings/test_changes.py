@@ -3,10 +3,12 @@
 import pytest
 
 from bridge.errors import ConfigError
-from bridge.settings.changes import Changes, changes, merged
+from bridge.settings.changes import NEEDS_RESTART, Changes, changes, is_reloadable, merged
+from bridge.settings.options import options
 from tests.unit.settings.given import EVENT_TYPES, KAFKA, SOURCES, loaded
 
 BASE = f"{KAFKA}{SOURCES}"
+SECURED = KAFKA.replace("}", ", security: {protocol: SASL_SSL, username: u, password: p}}")
 SOURCE = "sources: {treble: {auth: [{bearer: "
 
 
@@ -33,8 +35,13 @@ SOURCE = "sources: {treble: {auth: [{bearer: "
         (f"{KAFKA}{SOURCE}long-enough-token}}, {{client_ip: 10.0.0.1}}]}}}}\n", ["sources.treble.auth"], []),
         (
             f"{SOURCES}kafka: {{bootstrap_servers: [b:1], format: plain}}\n",
+            ["kafka.bootstrap_servers[0]"],
+            ["kafka.format"],
+        ),
+        (
+            f"{SOURCES}{SECURED}",
+            ["kafka.security.protocol", "kafka.security.username", "kafka.security.password"],
             [],
-            ["kafka.bootstrap_servers[0]", "kafka.format"],
         ),
     ],
 )
@@ -44,16 +51,27 @@ def test_changes_are_named_by_key_path(text: str, reloadable: list[str], restart
     assert bool(found) == bool(reloadable or restart)
 
 
+def test_what_needs_a_restart_is_a_list_that_agrees_with_each_option() -> None:
+    for option in options():
+        loc = tuple(option.path.replace("[]", "").split("."))
+        named = any(option.path == key or option.path.startswith(f"{key}.") for key in NEEDS_RESTART)
+        holds_both = any(key.startswith(f"{option.path}.") for key in NEEDS_RESTART)
+        assert holds_both or named is not is_reloadable(loc), option.path
+    assert {"server.listen", "server.tls", "admin", "journal", "kafka.delivery", "log.format"} <= set(NEEDS_RESTART)
+
+
 def test_what_needs_a_restart_stays_as_it_runs() -> None:
     running = loaded(BASE).settings
     new = loaded(
-        f"{SOURCES}kafka: {{bootstrap_servers: [b:1]}}\nserver: {{listen: ':80', ack_deadline: 2s}}\n"
+        f"{SOURCES}kafka: {{bootstrap_servers: [b:1], delivery: at_least_once}}\n"
+        "server: {listen: ':80', ack_deadline: 2s}\n"
         "log: {level: debug, format: json}\ntopics: {map: {message.read: x}}\n"
     ).settings
     result = merged(running, new, EVENT_TYPES)
     assert changes(running, result).restart == ()
     assert changes(result, new).reloadable == ()
     assert (result.server.ack_deadline, result.log.level, result.topics) == (2.0, "debug", new.topics)
+    assert (result.kafka.bootstrap_servers, result.kafka.delivery) == (("b:1",), "exactly_once")
 
 
 def test_a_change_that_only_fits_after_the_restart_is_refused_as_a_whole() -> None:

@@ -17,7 +17,10 @@ SHAPES = [
     ("server: {max_boddy: }", "server.max_boddy: unknown key; did you mean max_body?"),
     (
         "foo: 1",
-        "foo: unknown key; expected server, admin, journal, kafka, sources, topics, events, duplicates, privacy or log",
+        (
+            "foo: unknown key; expected server, admin, journal, kafka, sources, topics, events, duplicates, privacy, "
+            "log or tracing"
+        ),
     ),
     (
         "server: {max_body: 5MB/s}",

@@ -117,7 +117,7 @@ def test_both_text_formats_can_be_made_from_all_metrics() -> None:
 def test_every_metric_says_what_it_means_and_has_no_label_that_could_grow() -> None:
     allowed = {
         *("source", "outcome", "reason", "alternative", "generation", "type", "kind", "topic", "state", "cause"),
-        "version",
+        *("version", "use"),
     }
     for name, _, labels, meaning in describe():
         assert meaning.endswith("."), name

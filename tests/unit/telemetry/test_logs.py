@@ -89,7 +89,7 @@ def test_a_library_that_repeats_itself_is_heard_once_and_as_a_warning(captured: 
         logger.error("Unable connect to node with id %s: %s", node, f"+{PHONE}")
     (line,) = captured.lines
     assert line["log.level"] == "warning"
-    assert line["logger"] == "aiokafka.conn"
+    assert line["log.logger"] == "aiokafka.conn"
     assert line["message"] == "Unable connect to node with id 0: +57******08"
 
 
@@ -97,7 +97,7 @@ def test_a_library_record_that_cannot_be_rendered_harms_nobody(captured: Capture
     record = logging.LogRecord("aiohttp.server", logging.ERROR, __file__, 1, "%d", ("not a number",), None)
     captured.logs._handler.handle(record)
     (line,) = captured.lines
-    assert line["logger"] == "aiohttp.server"
+    assert line["log.logger"] == "aiohttp.server"
 
 
 class Hostile:

@@ -1,0 +1,116 @@
+"""`treble-bridge health`: a probe for places without curl. Standard library only: it is started every few seconds."""
+
+import json
+import re
+from collections.abc import Callable
+from http.client import HTTPConnection, HTTPException
+from typing import Any, Final
+from urllib.parse import SplitResult, urlsplit
+
+import click
+
+from bridge.errors import ExitCode
+
+ADMIN_URL_VARIABLE: Final = "TREBLE_BRIDGE_ADMIN_URL"
+ANSWER_BYTES_MAX: Final = 64 << 10
+
+_UNITS_S: Final = {"ms": 0.001, "s": 1.0}
+
+
+class _Parsed(click.ParamType):  # type: ignore[type-arg]  # generic in newer versions of click only
+    """What a parser makes of the text; its ValueError says what was expected."""
+
+    def __init__(self, name: str, parse: Callable[[str], Any]) -> None:
+        self.name, self._parse = name, parse
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        try:
+            return self._parse(value) if isinstance(value, str) else value
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+def _seconds(text: str) -> float:
+    """As other durations on the command line, whose parser would load pydantic."""
+    if (found := re.fullmatch(r"([0-9]{1,6}(?:\.[0-9]{1,6})?)(ms|s)", text)) and float(found[1]):
+        return float(found[1]) * _UNITS_S[found[2]]
+    raise ValueError("expected a duration above 0, such as 500ms or 2s")
+
+
+def _admin_url(text: str) -> SplitResult:
+    """The admin port speaks plain HTTP, and wants no credentials."""
+    url = urlsplit(text)
+    if url.scheme != "http" or not url.hostname or "@" in url.netloc or url.query or url.fragment or url.port == 0:
+        raise ValueError("expected http://host:port")
+    return url
+
+
+@click.command()
+@click.option("--live", is_flag=True, help="Ask whether it lives, not whether it can take webhooks.")
+@click.option(
+    "--url",
+    type=_Parsed("url", _admin_url),
+    metavar="URL",
+    envvar=ADMIN_URL_VARIABLE,
+    show_envvar=True,
+    default="http://127.0.0.1:8081",
+    show_default=True,
+    help="The admin port.",
+)
+@click.option(
+    "--timeout",
+    type=_Parsed("duration", _seconds),
+    metavar="DURATION",
+    default="2s",
+    show_default=True,
+    help="For the connection, and for the answer.",
+)
+def health(live: bool, url: SplitResult, timeout: float) -> ExitCode:
+    """Ask a running bridge how it is, and tell by the exit code.
+
+    0: ready (with --live: alive). 8: it says that it is not, and why. 7: no answer.
+
+    \b
+    Example:
+      treble-bridge health
+      treble-bridge health --live --url http://127.0.0.1:8081
+    """
+    try:
+        status, body = _ask(url, "/livez" if live else "/readyz", timeout)
+    except (OSError, HTTPException) as error:
+        reason = "no answer in time" if isinstance(error, TimeoutError) else getattr(error, "strerror", None)
+        click.echo(f"treble-bridge: {url.netloc} does not answer ({reason or type(error).__name__})", err=True)
+        return ExitCode.UNREACHABLE
+    if status not in {200, 503}:
+        click.echo(f"treble-bridge: {url.netloc} answers {status}: not the admin port of a bridge", err=True)
+        return ExitCode.UNREACHABLE
+    click.echo(_told(body) or str(status))
+    return ExitCode.OK if status == 200 else ExitCode.MISMATCH
+
+
+def _ask(url: SplitResult, path: str, timeout_s: float) -> tuple[int, bytes]:
+    """Status and body. Raises OSError or HTTPException. No proxy of the environment has a say."""
+    connection = HTTPConnection(url.hostname or "", url.port or 80, timeout=timeout_s)
+    try:
+        connection.request("GET", url.path.rstrip("/") + path, headers={"User-Agent": "treble-bridge-health"})
+        answer = connection.getresponse()
+        return answer.status, answer.read(ANSWER_BYTES_MAX)
+    finally:
+        connection.close()
+
+
+def _told(body: bytes) -> str:
+    """`unready: journal (state=full, fill=1.0)`: the state, and those of its checks that are not ok. "" for no JSON."""
+    try:
+        answer = json.loads(body)
+        state, checks = str(answer["status"]), answer.get("checks", {})
+        causes = [f"{name} ({_details(check)})" for name, check in checks.items() if check["status"] != "ok"]
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return ""
+    return f"{state}: {', '.join(causes)}" if causes else state
+
+
+def _details(check: dict[str, Any]) -> str:
+    # One level: below it are lists for people who look at /readyz itself.
+    plain = {name: value for name, value in check.items() if isinstance(value, str | int | float)}
+    return ", ".join(f"{name}={value}" for name, value in plain.items() if name != "status") or str(check["status"])

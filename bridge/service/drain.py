@@ -1,0 +1,176 @@
+"""Draining: forwards what an abandoned journal still holds, and ends. Takes no webhooks, opens no port.
+
+The stages are those of a running bridge: the journal with its lock, the forwarder with its recovery, lanes, duplicates
+and quarantine, the look at the topics. So what Kafka has already is not sent again, and a drain that is killed, or
+ended by its deadline, leaves the journal as a killed bridge would: the next drain, or the next bridge, goes on.
+"""
+
+import asyncio
+import contextlib
+import signal
+import time
+from collections.abc import Callable, Mapping
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any, Final
+
+import uvloop
+
+from bridge.errors import JournalLockedError
+from bridge.forward import Forwarder
+from bridge.journal import Journal
+from bridge.kafka.sink import Sink
+from bridge.prepare import Preparer
+from bridge.service.drained import Drained, account, why_left
+from bridge.service.ending import Ending
+from bridge.service.opening import keep_running, open_journal
+from bridge.service.service import wall_clock_ms
+from bridge.service.topic_watch import TopicWatch
+from bridge.settings.models import Settings
+from bridge.settings.secrets import secrets_of
+from bridge.telemetry import Telemetry
+from bridge.telemetry.logs import Logs
+from bridge.telemetry.outlet import descriptor_sink
+
+LOOK_S: Final = 0.05
+OWNER_LOOK_S: Final = 0.2
+PROGRESS_S: Final = 5.0
+CLOSE_S: Final = 10.0
+"""For the producer to close in order, once nothing is left: what it sent is committed by then."""
+STDERR: Final = 2
+
+Tell = Callable[[int, int], None]
+"""Called once in a while: entries that are done, entries that are left."""
+
+
+class Drain:
+    """One drain of the journal in `folder`. The configuration's own `journal.path` has no say; `sink` is for tests."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        folder: Path,
+        *,
+        telemetry: Telemetry,
+        tell: Tell | None = None,
+        clock_ms: Callable[[], int] = wall_clock_ms,
+        sink: Sink | None = None,
+    ) -> None:
+        self.ending = Ending()
+        self._settings, self._folder, self._telemetry = settings, folder, telemetry
+        self._tell = tell or telemetry.drain_progress
+        self._clock_ms, self._sink = clock_ms, sink
+
+    async def run(self, *, wait_s: float, deadline_s: float) -> Drained:
+        """Wait `wait_s` for an owner to go, then forward for `deadline_s` at the most (0: as long as it takes).
+
+        Raises JournalLockedError when it has an owner still, the other errors of a journal, and FencedError.
+        """
+        began_s = time.monotonic()
+        status: Mapping[str, Any] | None = None
+        async with AsyncExitStack() as closing:
+            closing.callback(self._listen_to_signals())
+            journal = await self._own(wait_s)
+            closing.push_async_callback(journal.close)
+            before = journal.usage()
+            if before.pending:
+                status = await self._forward(journal, deadline_s)
+            held = await journal.count_held()
+        after = journal.usage()
+        drained = account(
+            before,
+            after,
+            self._telemetry.entries_by_outcome(),
+            tuple(why_left(after, status)) if status is not None else (),
+            journal_id=journal.id,
+            held=held,
+            seconds=round(time.monotonic() - began_s, 3),
+            cause=self.ending.cause or "nothing left",
+        )
+        self._telemetry.drain_ended(drained.cause, forwarded=drained.forwarded, left=drained.entries_left)
+        return drained
+
+    async def _own(self, wait_s: float) -> Journal:
+        until_s = time.monotonic() + wait_s
+        while True:
+            try:
+                return await open_journal(self._settings, self._folder, self._telemetry, self._clock_ms)
+            except JournalLockedError as error:
+                if self.ending.asked or time.monotonic() >= until_s:
+                    raise
+                self._telemetry.drain_waiting(error)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(OWNER_LOOK_S):
+                    await self.ending.wait()
+
+    async def _forward(self, journal: Journal, deadline_s: float) -> Mapping[str, Any]:
+        """Forward until nothing is left, the deadline, or a signal. The forwarder's status as it was at that moment."""
+        preparer = Preparer(self._settings, journal.id)
+        forwarder = Forwarder(self._settings, journal, preparer, self._telemetry, self._clock_ms, sink=self._sink)
+        topics = TopicWatch(self._settings, preparer.topics(), self._telemetry)
+        forwarding = asyncio.create_task(forwarder.run())
+        emptied = asyncio.create_task(self._watch(journal))
+        asked = asyncio.create_task(self.ending.wait())
+        looking = asyncio.create_task(keep_running("topics", topics.run, self._telemetry))
+        ends: set[asyncio.Future[Any]] = {forwarding, emptied, asked, journal.failed}
+        try:
+            await asyncio.wait(ends, timeout=deadline_s or None, return_when=asyncio.FIRST_COMPLETED)
+            if journal.failed.done():
+                raise journal.failed.result()
+            if forwarding.done():  # by an error: nobody asked it to stop
+                await forwarding
+            status = forwarder.status()
+            if emptied.done():
+                self.ending.ask("nothing left")
+                forwarder.request_stop()
+                await asyncio.wait({forwarding}, timeout=CLOSE_S)
+            elif not self.ending.asked:
+                self.ending.ask("deadline")
+            return status
+        finally:
+            tasks = (forwarding, emptied, asked, looking)
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _watch(self, journal: Journal) -> None:
+        """Return when nothing is left, parked entries included; say how far it is meanwhile."""
+        total = journal.usage().pending
+        self._telemetry.drain_started(total)
+        told_s = time.monotonic()
+        while left := journal.usage().pending:
+            await asyncio.sleep(LOOK_S)
+            if time.monotonic() - told_s >= PROGRESS_S:
+                told_s = time.monotonic()
+                self._tell(total - left, left)
+
+    def _listen_to_signals(self) -> Callable[[], None]:
+        """React to SIGTERM and SIGINT; returns what ends that."""
+        loop = asyncio.get_running_loop()
+        numbers = (signal.SIGTERM, signal.SIGINT)
+        for number in numbers:
+            loop.add_signal_handler(number, self.ending.ask, signal.Signals(number).name)
+
+        def forget() -> None:
+            for number in numbers:
+                loop.remove_signal_handler(number)
+
+        return forget
+
+
+def drain(settings: Settings, folder: Path, *, wait_s: float, deadline_s: float, tell: Tell | None = None) -> Drained:
+    """Drain in this process; see `Drain.run`. Its log goes to standard error: the account is for standard output.
+
+    `tell` is for people who watch a terminal: then the log has only what is wrong.
+    """
+    level, form = settings.log.level, settings.log.format
+    if tell is not None:
+        level, form = "error" if level == "error" else "warning", "console"
+    logs = Logs(level, form, sink=descriptor_sink(STDERR), secrets=[secret for _, secret in secrets_of(settings)])
+    try:
+        telemetry = Telemetry()
+        telemetry.verbose = level == "debug"
+        draining = Drain(settings, folder, telemetry=telemetry, tell=tell)
+        return uvloop.run(draining.run(wait_s=wait_s, deadline_s=deadline_s))
+    finally:
+        logs.close()

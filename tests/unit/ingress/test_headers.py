@@ -1,0 +1,30 @@
+"""What is kept of a request's headers where traces are on."""
+
+import orjson
+
+from bridge.ingress.headers import HeaderKeeper
+
+KEPT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+SENT = {"traceparent": KEPT, "tracestate": "theirs=1", "content-type": "application/json", "x-request-id": "r-1"}
+
+
+def test_the_requests_own_span_stands_in_place_of_its_callers() -> None:
+    keeper = HeaderKeeper(())
+    ours = KEPT.replace("00f067aa0ba902b7", "1111111111111111")
+    for _ in range(2):  # the second time, what does not change is remembered
+        assert orjson.loads(keeper.keep_traced(SENT, ours, 'a="é"')) == {
+            **SENT,
+            "traceparent": ours,
+            "tracestate": 'a="é"',
+        }
+        others = {name: value for name, value in SENT.items() if name != "tracestate"}
+        assert orjson.loads(keeper.keep_traced(SENT, ours, None)) == {**others, "traceparent": ours}
+        assert orjson.loads(keeper.keep(SENT)) == SENT
+    assert keeper.keep_traced({}, ours, None) == f'{{"traceparent":"{ours}"}}'.encode()
+
+
+def test_a_header_that_carries_credentials_is_no_trace() -> None:
+    keeper = HeaderKeeper({"tracestate"})
+    assert keeper.trace_of(SENT) == (None, None)
+    assert b"theirs" not in keeper.keep_traced(SENT, KEPT, None)
+    assert HeaderKeeper(()).trace_of(SENT) == (KEPT, "theirs=1")
