@@ -28,7 +28,7 @@ _MARKS: dict[str, Schema] = {
     },
     "traceparent": {
         "type": "string",
-        "description": "W3C Trace Context: of the span that sent it where traces are on, else of the request if it had one.",
+        "description": "W3C Trace Context: of the span that sent it, where traces are on; else of the request, if any.",
     },
     "tracestate": {"type": "string", "description": "Goes with traceparent."},
 }
