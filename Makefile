@@ -1,6 +1,7 @@
 # Two commands for a newcomer: `make demo` and `make test`. Each sets up what it needs in .venv.
 PYTHON ?= python3
 VENV   ?= .venv
+JOBS   ?= 2
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.stamp-dev
 
@@ -23,7 +24,7 @@ demo: $(STAMP) ## run the main job and show it; KAFKA=host:port runs it on a rea
 	$(BIN)/treble-bridge demo $(if $(KAFKA),--kafka $(KAFKA),)
 
 test: $(STAMP) ## all tests but those in containers and clusters; a real broker is found or started
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile --max-worker-restart 0 $(ARGS)
 
 container-test: $(STAMP) ## the image and compose.yaml, in Docker
 	$(BIN)/python -m pytest tests/container $(ARGS)

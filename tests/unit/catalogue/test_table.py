@@ -115,6 +115,10 @@ def with_one_module_more(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copytree(package, root / "bridge", ignore=shutil.ignore_patterns("__pycache__"))
     (root / "bridge" / "catalogue" / "events" / "message_reacted.py").write_text(NEW_TYPE, encoding="utf-8")
     (root / "tests").mkdir()
+    # What the makers of pages import beside the program.
+    shutil.copytree(package.parent / "observability", root / "observability")
+    files = Path("helm", "treble-bridge", "files")
+    shutil.copytree(package.parent / files, root / files)
     for page_maker in (package.parent / "tests").glob("doc_*.py"):
         shutil.copy(page_maker, root / "tests")
     return root
