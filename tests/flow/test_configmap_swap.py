@@ -168,6 +168,7 @@ async def test_certificate_and_key_are_swapped_together_without_a_failed_handsha
         secret.project(files("fourth", "fourth"))
         await in_force(lambda: shows("fourth"), "the whole pair")
         assert (await answered(kept), shown(kept)) == (200, "first")
+        await until(lambda: seen["fourth"], "a call of the load on the whole pair", IN_FORCE_S)
     assert set(seen) == set(names)
     assert bridge.running
 
