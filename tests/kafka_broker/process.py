@@ -37,6 +37,8 @@ SETTINGS: Mapping[str, str] = {
     # So that a test of an expired transaction waits a second, not ten.
     "transaction.abort.timed.out.transaction.cleanup.interval.ms": "1000",
     "log.cleaner.dedupe.buffer.size": str(4 << 20),
+    # Records of tests carry fixed times, long past: by default they are deleted at the next look, within five minutes.
+    "log.retention.ms": "-1",
     "num.network.threads": "2",
     "num.io.threads": "4",
 }
