@@ -2,6 +2,8 @@
 PYTHON ?= python3
 VENV   ?= .venv
 JOBS   ?= 2
+# What measures no time, and may share the machine with another of its kind.
+UNTIMED := tests/unit tests/toolchains tests/chart tests/release
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.stamp-dev
 
@@ -24,7 +26,12 @@ demo: $(STAMP) ## run the main job and show it; KAFKA=host:port runs it on a rea
 	$(BIN)/treble-bridge demo $(if $(KAFKA),--kafka $(KAFKA),)
 
 test: $(STAMP) ## all tests but those in containers and clusters; a real broker is found or started
-	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile --max-worker-restart 0 $(ARGS)
+ifdef ARGS
+	$(BIN)/python -m pytest $(ARGS)
+else
+	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile --max-worker-restart 0 $(UNTIMED)
+	$(BIN)/python -m pytest tests/flow tests/faults tests/fuzz tests/e2e tests/observability
+endif
 
 container-test: $(STAMP) ## the image and compose.yaml, in Docker
 	$(BIN)/python -m pytest tests/container $(ARGS)

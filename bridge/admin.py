@@ -10,7 +10,7 @@ from http import HTTPStatus
 from typing import Any, Literal, Protocol
 
 import orjson
-from aiohttp import web
+from aiohttp import HttpVersion10, web
 
 from bridge.errors import ConfigError
 from bridge.settings.units import Address
@@ -84,6 +84,10 @@ class AdminServer:
 
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
         """Every error is problem+json (RFC 9457), without a word of the exception."""
+        if request.version < HttpVersion10:
+            if request.transport is not None:
+                request.transport.close()  # any answer would carry the version, which nobody can read
+            return _problem(505, "HTTP Version Not Supported")
         page = self._pages.get(request.path)
         if page is None:
             return _problem(404, "Not Found")

@@ -182,7 +182,7 @@ async def test_a_topic_that_may_not_be_seen_is_said_with_the_rule_that_allows_it
         assert (unread.kind, unread.blocking) == ("unreadable", False)
         await _run_as_operator(secured, unread.mend)
         (differs,) = await topics.compare([spec])
-        assert differs.message == "has retention 7d, expected 1s"
+        assert differs.message == "has retention without end, expected 1s"
 
 
 async def _run_as_operator(secured: SecuredBroker, line: str) -> None:

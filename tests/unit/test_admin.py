@@ -141,3 +141,17 @@ async def test_an_open_connection_does_not_hold_up_the_close() -> None:
     _, writer = await asyncio.open_connection(*server.addresses[0])
     await asyncio.wait_for(server.close(), timeout=5)
     writer.close()
+
+
+async def test_a_version_before_http_1_0_gets_no_answer_in_that_version() -> None:
+    server = AdminServer(Address("127.0.0.1", 0), Patient(), Telemetry())
+    await server.start()
+    try:
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.addresses[0].port)
+        writer.write(b"GET /livez HTTP/0.9\r\nHost: x\r\n\r\n")
+        async with asyncio.timeout(5):
+            assert b"HTTP/0.9" not in await reader.read()
+        writer.close()
+        await writer.wait_closed()
+    finally:
+        await server.close()
