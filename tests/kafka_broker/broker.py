@@ -9,6 +9,7 @@ from pathlib import Path
 # A listener in the ephemeral range can be lost while its broker is down: a client's own socket takes the port, and on
 # loopback may even connect to itself.
 _PORTS = range(20000, 32000)
+_given: set[int] = set()
 
 
 class BrokerError(Exception):
@@ -16,14 +17,15 @@ class BrokerError(Exception):
 
 
 def free_port() -> int:
-    """A TCP port of 127.0.0.1, outside the ephemeral range, that nobody listens on now."""
-    for port in random.SystemRandom().sample(_PORTS, 200):
+    """A TCP port of 127.0.0.1, outside the ephemeral range, that nobody listens on, and that was not given before."""
+    for port in random.SystemRandom().sample([port for port in _PORTS if port not in _given], 200):
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
                 probe.bind(("127.0.0.1", port))
             except OSError:
                 continue
+            _given.add(port)
             return port
     raise BrokerError("no free port between 20000 and 32000")
 
