@@ -123,8 +123,13 @@ class Release:
 
     def pods(self) -> list[Any]:
         """Its pods, by name."""
-        selector = f"app.kubernetes.io/instance={self.name},app.kubernetes.io/component=bridge"
-        return sorted(self.namespace.get("pods", "-l", selector)["items"], key=lambda pod: str(pod["metadata"]["name"]))
+        found = self.namespace.get("pods", "-l", self.selector)["items"]
+        return sorted(found, key=lambda pod: str(pod["metadata"]["name"]))
+
+    @property
+    def selector(self) -> str:
+        """The labels of its pods."""
+        return f"app.kubernetes.io/instance={self.name},app.kubernetes.io/component=bridge"
 
     def processes(self) -> dict[str, tuple[str, int]]:
         """Pod → its UID and how often its container was started again: equal means that the process is the same."""
