@@ -1,9 +1,9 @@
 # Two commands for a newcomer: `make demo` and `make test`. Each sets up what it needs in .venv.
 PYTHON ?= python3
 VENV   ?= .venv
-JOBS   ?= 2
-# What measures no time, and may share the machine with another of its kind.
-UNTIMED := tests/unit tests/toolchains tests/chart tests/release
+JOBS   ?= 3
+# What measures time while Kafka is away has the machine for itself. The rest shares it.
+ALONE := tests/e2e/test_kafka_away.py
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.stamp-dev
 
@@ -29,8 +29,8 @@ test: $(STAMP) ## all tests but those in containers and clusters; a real broker 
 ifdef ARGS
 	$(BIN)/python -m pytest $(ARGS)
 else
-	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile --max-worker-restart 0 $(UNTIMED)
-	$(BIN)/python -m pytest tests/flow tests/faults tests/fuzz tests/e2e tests/observability
+	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile --max-worker-restart 0 $(ALONE:%=--ignore=%)
+	$(BIN)/python -m pytest $(ALONE)
 endif
 
 container-test: $(STAMP) ## the image and compose.yaml, in Docker

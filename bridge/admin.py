@@ -10,9 +10,9 @@ from http import HTTPStatus
 from typing import Any, Literal, Protocol
 
 import orjson
-from aiohttp import HttpVersion10, web
+from aiohttp import web
 
-from bridge.errors import ConfigError
+from bridge.settings.listen import cannot_listen
 from bridge.settings.units import Address
 from bridge.telemetry import Telemetry
 
@@ -62,14 +62,14 @@ class AdminServer:
         self._runner: web.ServerRunner | None = None
 
     async def start(self) -> None:
-        """Listen. Raises ConfigError when the address can't be had."""
+        """Listen. Raises ConfigError when the address can't be had; ListenError when it may be later."""
         runner = web.ServerRunner(_Server(self._answer), shutdown_timeout=SHUTDOWN_S)
         await runner.setup()
         try:
             await web.TCPSite(runner, self._listen.host or None, self._listen.port).start()
         except OSError as error:
             await runner.cleanup()
-            raise ConfigError(f"admin.listen: can't listen on {self._listen}: {error.strerror or error}") from error
+            raise cannot_listen("admin.listen", self._listen, error) from error
         self._runner = runner
 
     @property
@@ -84,9 +84,9 @@ class AdminServer:
 
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
         """Every error is problem+json (RFC 9457), without a word of the exception."""
-        if request.version < HttpVersion10:
+        if request.version[0] != 1:
             if request.transport is not None:
-                request.transport.close()  # any answer would carry the version, which nobody can read
+                request.transport.close()  # aiohttp would answer in that version, which is not what it speaks
             return _problem(505, "HTTP Version Not Supported")
         page = self._pages.get(request.path)
         if page is None:
@@ -153,6 +153,8 @@ class _Server(web.Server):
             keepalive_timeout=KEEPALIVE_S,
             max_field_size=HEADER_BYTES_MAX,
             max_line_size=HEADER_BYTES_MAX,
+            auto_decompress=False,  # no body is wanted: none is undone, nor waited for
+            lingering_time=0,
         )
 
 

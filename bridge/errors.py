@@ -1,5 +1,6 @@
 """The exceptions of the bridge. Each class carries its disposition, so that no caller keeps a list of classes."""
 
+from collections.abc import Iterable
 from enum import IntEnum
 from typing import ClassVar
 
@@ -9,13 +10,14 @@ class ExitCode(IntEnum):
 
     OK = 0
     FAILURE = 1  # something unforeseen; the log has the traceback
-    USAGE = 2  # wrong options or a wrong configuration: nothing was started
+    USAGE = 2  # wrong options or configuration, a journal that can't be used: nothing was started
     JOURNAL_LOCKED = 3  # another process owns the journal
     JOURNAL_CORRUPT = 4  # the journal cannot be opened; `journal verify` tells more
     JOURNAL_FAILED = 5  # a write or a sync failed while running: restart on a clean recovery
     FENCED = 6  # another live process forwards this journal's entries
     UNREACHABLE = 7  # Kafka, or the bridge under test, did not answer; a drain ended with entries left
     MISMATCH = 8  # a check found a difference: counts, topics, expected output
+    PORT_TAKEN = 9  # an address to listen on can't be had now: somebody else has it, or the machine not yet
 
 
 class BridgeError(Exception):
@@ -28,6 +30,12 @@ class ConfigError(BridgeError):
     """The configuration is wrong. The message names file, line, key path, and what was expected."""
 
     exit_code = ExitCode.USAGE
+
+
+class ListenError(ConfigError):
+    """An address to listen on can't be had now. It may be later: its holder ends, or the network comes up."""
+
+    exit_code = ExitCode.PORT_TAKEN
 
 
 class JournalError(BridgeError):
@@ -48,6 +56,13 @@ class JournalCorruptError(JournalError):
 
     exit_code = ExitCode.JOURNAL_CORRUPT
     reason = "journal_corrupt"
+
+
+class JournalUnusableError(JournalError):
+    """This user can't use the journal's folder: not its own, read-only, or no folder. No restart mends that."""
+
+    exit_code = ExitCode.USAGE
+    reason = "journal_unusable"
 
 
 class JournalFullError(JournalError):
@@ -107,7 +122,8 @@ class FencedError(SinkError):
 class LaneBlockedError(SinkError):
     """One topic can't take records (missing, not authorized, without a leader). Only its lane waits.
 
-    `topic` is the topic; `state` a bounded label: missing, unauthorized, leaderless, invalid.
+    `topic` is the topic; `state` a bounded label: missing, unauthorized, leaderless, invalid, clock, refusing;
+    queued behind older entries that are in the queue of another lane.
     """
 
     cause_label = "lane_blocked"
@@ -134,8 +150,29 @@ class RecordRefusedError(SinkError):
         self.size_bytes = 0
 
 
+class TimestampRefusedError(SinkError):
+    """A topic refuses a batch for a record's time: too far from the broker's clock. No fault of the event.
+
+    `oldest_ms` is the earliest time in the batch (ms since the epoch), None where each was the time of sending.
+    """
+
+    cause_label = "timestamp_refused"
+
+    def __init__(self, topic: str, message: str) -> None:
+        super().__init__(message)
+        self.topic = topic
+        self.oldest_ms: int | None = None
+
+
 class TopicsError(SinkError):
-    """Topics are missing or differ from the configuration. The message lists each, and the command that mends it."""
+    """Topics are missing or differ from the configuration. The message lists each, and the command that mends it.
+
+    `differences` has them as sentences, each on one line.
+    """
 
     exit_code = ExitCode.MISMATCH
     cause_label = "topics"
+
+    def __init__(self, message: str, differences: Iterable[str] = ()) -> None:
+        super().__init__(message)
+        self.differences = tuple(differences)

@@ -150,7 +150,7 @@ def _followed(
         other_evidence=tuple(f"{one.evidence} ({one.event_type})" for one in evidence_in(value)[1:]),
         hint_conflict=decided.hint_conflict,
         notes=tuple((note, meaning(note)) for note in prepared.notes),
-        event_id=event.id if event else None,
+        event_id=preparer.published(event).id if event else None,
         id_from=_basis(event, value) if event else None,
         topic=prepared.topic or None,
         key_kind=key_kind,

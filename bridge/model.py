@@ -7,7 +7,10 @@ No repr shows what people said, or their phones: it may end in a log.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
+
+IdFrom = Literal["event_id", "fields", "body"]
+"""What an event's id is: Treble's own, or a hash of the identifying fields, or of the whole body too."""
 
 
 class Submission(NamedTuple):
@@ -58,7 +61,7 @@ class Event(NamedTuple):
 
     `key_fields` maps what a route may name as its key (`session`, `phone`, `template`, `event_id`) to its value;
     what is absent is not in it. `notes` says what was lenient about this event. `raw` is the JSON text that the
-    envelope carries: the body as Treble sent it.
+    envelope carries: the body as Treble sent it. `id_from` is what the id was made of.
     """
 
     id: str
@@ -74,6 +77,7 @@ class Event(NamedTuple):
     raw: bytes
     key_fields: Mapping[str, str]
     notes: tuple[str, ...] = ()
+    id_from: IdFrom = "event_id"
 
     def __repr__(self) -> str:
         return f"Event({self.type}, {self.id})"
@@ -132,16 +136,22 @@ class Prepared(NamedTuple):
     semantic: bytes | None = None
 
 
+Place = tuple[str, int]
+"""A topic's partition: its topic and its number."""
+
+
 @dataclass(frozen=True, slots=True)
 class Positions:
     """How far forwarding has come: `next_id` is the next entry to forward; `behind` names the lanes that wait.
 
     A lane that is not in `behind` stands at `next_id`. An entry below `next_id` is pending only if it is parked for a
-    lane in `behind` and not below that lane's position.
+    lane in `behind` and not below that lane's position. `parked` counts those entries of each lane; only Kafka is told
+    (and says it), so that a copy of the journal that lacks some of them is noticed.
     """
 
     next_id: int = 1
     behind: Mapping[str, int] = field(default_factory=dict)
+    parked: Mapping[str, int] = field(default_factory=dict, compare=False)
 
     def of(self, topic: str) -> int:
         """The id of the next entry that `topic`'s lane forwards."""
@@ -162,6 +172,16 @@ class TopicSpec:
     config: Mapping[str, str] = field(default_factory=dict)
 
 
+class HeldEntries(NamedTuple):
+    """Entries that are kept whatever retention says, until they are released: how many, and their bytes."""
+
+    entries: int = 0
+    bytes: int = 0
+
+
+NONE_HELD: Final = HeldEntries()
+
+
 @dataclass(frozen=True, slots=True)
 class JournalUsage:
     """The journal's state now. `bytes` is what the database holds (live pages and log), `bytes_max` its bound."""
@@ -172,3 +192,4 @@ class JournalUsage:
     bytes_max: int
     oldest_pending_ms: int | None
     parked: Mapping[str, int]
+    held: HeldEntries = NONE_HELD

@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 
-from bridge.body import NotJson, decode
+from bridge.body import TOO_DEEP, NotJson, decode
 from bridge.catalogue.classify import NOTHING, Classification, classify
 from bridge.catalogue.definition import EventType, Field
 from bridge.catalogue.identity import IdRule, split, treble_id
@@ -20,7 +20,7 @@ from bridge.catalogue.shapes import Read, number_text
 from bridge.catalogue.table import HINTS, TABLE, UNKNOWN
 from bridge.catalogue.times import utc_text
 from bridge.mapping import Mapper, Rule
-from bridge.model import Contact, Entry, Event, Problem, Rejected
+from bridge.model import Contact, Entry, Event, IdFrom, Problem, Rejected
 
 DEPTH_MAX = 200
 """Levels of nesting in a body. Readers of JSON give up at some depth of their own; most take this much."""
@@ -50,7 +50,7 @@ def examine(
         try:
             value, text, notes = decode(text)
         except NotJson as error:
-            return NOTHING, Rejected("not_json", (Problem("", _NOT_JSON[error.reason]),))
+            return NOTHING, _NO_VALUE[error.reason]
     if type(value) is not dict:
         what = "an array, but a webhook is one object" if type(value) is list else "no JSON object"
         return NOTHING, Rejected("not_object", (Problem("", f"the body is {what}"),))
@@ -92,11 +92,11 @@ def _mapped(
     )
 
 
-_NOT_JSON = {
-    "empty": "the body is empty",
-    "not_utf8": "the body is not UTF-8",
-    "syntax": "the body is not JSON",
-    "too_deep": "the body is nested too deep to be read",
+_NO_VALUE = {
+    "empty": Rejected("not_json", (Problem("", "the body is empty"),)),
+    "not_utf8": Rejected("not_json", (Problem("", "the body is not UTF-8"),)),
+    "syntax": Rejected("not_json", (Problem("", "the body is not JSON"),)),
+    TOO_DEEP: Rejected("invalid", (_TOO_DEEP,)),
 }
 
 
@@ -171,8 +171,12 @@ class _Form:
         # What is nested deep was not read, so it left a note (or its type was only hinted at, and that was looked at).
         if reading.notes and _too_deep(value, text):
             return Rejected("invalid", (_TOO_DEEP,))
-        if event_id is None and (event_id := self._rule.compute(entry.source, value, text)) is None:
-            reading.problem("event_id", "expected an id, or the fields that tell this event from others")
+        id_from: IdFrom = "event_id"
+        if event_id is None:
+            if (made := self._rule.compute(entry.source, value, text)) is None:
+                reading.problem("event_id", f"expected an id, or without one {self._rule.enough_text}")
+            else:
+                event_id, id_from = made
         if reading.problems or event_id is None:
             return Rejected("invalid", tuple(reading.problems))
         key_fields = {"event_id": event_id}
@@ -196,6 +200,7 @@ class _Form:
             text,
             key_fields,
             tuple(reading.notes),
+            id_from,
         )
 
     def _read_contact(self, value: dict[str, Any], reading: Reading) -> Contact | None:

@@ -6,7 +6,7 @@ at all. Routes are resolved once per configuration.
 
 import datetime as dt
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
@@ -14,11 +14,12 @@ from zoneinfo import ZoneInfo
 from bridge import quarantine
 from bridge.catalogue import TABLE
 from bridge.catalogue.classify import Classification
+from bridge.catalogue.times import utc_ms
 from bridge.envelope import Encoder, Headers, trace_headers
 from bridge.mapping import Mapper
 from bridge.model import Entry, Event, Prepared, Problem, Rejected, TopicSpec
 from bridge.normalize import examine
-from bridge.privacy import Redaction
+from bridge.privacy import Redaction, keyed_hash
 from bridge.semantic import Meaning
 from bridge.settings.models import Route, Settings, Topics
 
@@ -27,6 +28,12 @@ UNCLASSIFIED = "unclassified"
 
 REPLAY_FIELD = "x-treble-bridge-replay"
 """Field of an entry's headers: the id of the entry that it copies, then ` again` to pass the window of duplicates."""
+
+RECEIVED_FIELD = "x-treble-bridge-received-at"
+"""Field of a copy's headers: when the webhook arrived (RFC 3339). The copy's own time is that of the replay."""
+
+TIMEZONE_FIELD = "x-treble-bridge-timezone"
+"""Field of an entry's headers: the time zone that its source had when it arrived (IANA name). Without it: UTC."""
 
 _HEADROOM_BYTES = 64 << 10  # of the topic's limit, for key, headers and the batch
 _CUT_BYTES = (quarantine.VALUE_BYTES_MAX, 16_384)
@@ -52,19 +59,27 @@ class Destination:
 
 
 class Extras(NamedTuple):
-    """What an entry's headers add: record headers, the id of the entry that it replays, whether to send it anyway."""
+    """What an entry's headers add: record headers; for a replay, whether to send it anyway, and when it arrived."""
 
     headers: Headers = ()
     again: bool = False
+    arrived_ms: int | None = None
+
+    def arrival(self, entry: Entry) -> Entry:
+        """The entry as it arrived: a copy with the time of the first, not with its own."""
+        return entry if self.arrived_ms is None else entry._replace(received_at_ms=self.arrived_ms)
 
 
 _NO_EXTRAS = Extras()
 
 
 class Preparer:
-    """Prepares entries as one configuration says. `journal_id` is named in quarantine records."""
+    """Prepares entries as one configuration says. `journal_id` is named in quarantine records.
 
-    def __init__(self, settings: Settings, journal_id: str) -> None:
+    Of a journal that is open it is asked for with each such record: a restored copy goes on under a new one.
+    """
+
+    def __init__(self, settings: Settings, journal_id: str | Callable[[], str]) -> None:
         self._journal_id = journal_id
         self._quarantine = settings.topics.quarantine
         self._whole_bytes_max = settings.quarantine_bytes_max - _HEADROOM_BYTES
@@ -73,7 +88,6 @@ class Preparer:
         self.destinations: Mapping[str, Destination] = {
             name: _destination(settings, name) for name in [*TABLE, *settings.events]
         }
-        self._mapped = settings.events.keys()
         self._mapper = Mapper(settings.events) if settings.events else None
         self._zones = {
             name: None if source.timezone == "UTC" else ZoneInfo(source.timezone)
@@ -87,14 +101,24 @@ class Preparer:
         self._meanings: Mapping[str, Meaning] = {name: Meaning(TABLE[name]) for name in self.semantic_ms}
         hidden = settings.privacy.of(self._quarantine)
         self._quarantines_raw = hidden is None or hidden.keeps_raw
+        self._hash_key = settings.privacy.hash_key.get_secret_value().encode() if settings.privacy.hash_key else b""
 
-    def zone(self, source: str) -> dt.tzinfo | None:
-        """The zone of a source's times that have none; None is UTC, also for a source that is no longer configured."""
-        return self._zones.get(source)
+    def zone(self, entry: Entry) -> dt.tzinfo | None:
+        """The zone of an entry's times that have none: its source's; None is UTC.
+
+        A source that is no longer configured (it was renamed, say) has the zone that it had when the entry arrived.
+        Raises ZoneInfoNotFoundError where this machine doesn't know that one.
+        """
+        try:
+            return self._zones[entry.source]
+        except KeyError:
+            name = quarantine.header_fields(entry.headers).get(TIMEZONE_FIELD)
+            return ZoneInfo(name) if isinstance(name, str) else None
 
     def examine(self, entry: Entry) -> tuple[Classification, Event | Rejected]:
         """What the entry is, and what decided it. May raise: `prepare` doesn't."""
-        return examine(entry, self._zones.get(entry.source), self._mapper)
+        arrived = _extras(entry.headers).arrival(entry)
+        return examine(arrived, self.zone(entry), self._mapper)
 
     def prepare(self, entry: Entry) -> Prepared:
         """Make an entry ready. Never raises: what our own code can't handle goes to the quarantine as well."""
@@ -137,7 +161,8 @@ class Preparer:
         return {topic: _spec(self._settings, topic, sharing) for topic, sharing in routes.items()}
 
     def _prepare(self, entry: Entry) -> Prepared:
-        decided, result = examine(entry, self._zones.get(entry.source), self._mapper)
+        extras = _extras(entry.headers) if entry.headers else _NO_EXTRAS
+        decided, result = examine(extras.arrival(entry), self.zone(entry), self._mapper)
         if isinstance(result, Rejected):
             return self._quarantined(
                 entry, result.reason, result.problems, decided.event_type, hint_conflict=decided.hint_conflict
@@ -155,10 +180,9 @@ class Preparer:
                 notes=result.notes,
                 hint_conflict=decided.hint_conflict,
             )
-        extras = _extras(entry.headers) if entry.headers else _NO_EXTRAS
         shown = result
         if destination.redaction is not None:
-            shown = destination.redaction.event(result, whole_body=result.type in self._mapped)
+            shown = destination.redaction.event(result)
         record = self._encoder.record(shown, destination.topic, key_of(result, destination).encode(), extras.headers)
         return Prepared(
             entry.id,
@@ -191,15 +215,16 @@ class Preparer:
         cut: int = 0,
     ) -> Prepared:
         known = None if event_type == UNCLASSIFIED else event_type
+        extras = _extras(entry.headers)
         made = quarantine.record(
-            entry,
+            extras.arrival(entry),
             reason,
             problems,
             topic=self._quarantine,
-            journal_id=self._journal_id,
-            event_id=self._event_id(entry) if reason == "refused_by_kafka" else "",
+            journal_id=self._journal_id if isinstance(self._journal_id, str) else self._journal_id(),
+            event_id=self._quarantine_id(entry, reason),
             event_type=known,
-            extra=_extras(entry.headers).headers if entry.headers else (),
+            extra=extras.headers,
             value_bytes_max=_CUT_BYTES[min(cut, len(_CUT_BYTES)) - 1] if cut else self._whole_bytes_max,
             with_raw=self._quarantines_raw,
         )
@@ -217,9 +242,20 @@ class Preparer:
             made.truncated,
         )
 
-    def _event_id(self, entry: Entry) -> str:
-        _, result = self.examine(entry)
-        return result.id if isinstance(result, Event) else ""
+    def published(self, event: Event) -> Event:
+        """The event under the id that consumers see. Nothing else of it is hidden."""
+        redaction = self.destinations[event.type].redaction
+        return event if redaction is None else event._replace(id=redaction.id(event))
+
+    def _quarantine_id(self, entry: Entry, reason: str) -> str:
+        """The event's id where there is one, else that of a body that the record doesn't say; "" for any other."""
+        if reason == "refused_by_kafka":
+            _, result = self.examine(entry)
+            if isinstance(result, Event):
+                return self.published(result).id
+        if self._quarantines_raw or not self._hash_key:
+            return ""
+        return keyed_hash(self._hash_key, quarantine.body_id(entry.source, entry.body))
 
 
 def key_of(event: Event, destination: Destination) -> str:
@@ -231,8 +267,10 @@ def key_kind_of(event: Event, destination: Destination) -> tuple[str, str]:
     """What became the key, and its value."""
     for kind in destination.key_kinds:
         key = event.key_fields.get(kind)
+        if key and destination.redaction is not None:
+            key = destination.redaction.key(kind, key, event)
         if key:
-            return kind, key if destination.redaction is None else destination.redaction.key(kind, key)
+            return kind, key
     return "event_id", event.id
 
 
@@ -255,7 +293,10 @@ def _destination(settings: Settings, event_type: str) -> Destination:
     kind = (route.key if isinstance(route, Route) else None) or (key if key in _KEY_KINDS else "path")
     kinds = (kind, *(fallback for fallback in _KEY_FALLBACKS if fallback != kind))
     topic = topics.topic_of(event_type)
-    redaction = None if topic is None else Redaction.of(settings.privacy, topic)
+    redaction = None
+    if topic is not None:
+        path = tuple(key.split(".")) if kind == "path" else ()
+        redaction = Redaction.of(settings.privacy, topic, None if own else TABLE[event_type], path)
     return Destination(topic or "", kinds, topic is None, redaction)
 
 
@@ -276,5 +317,7 @@ def _extras(headers: bytes) -> Extras:
         return _NO_EXTRAS
     fields = quarantine.header_fields(headers)
     replayed, _, word = str(fields.get(REPLAY_FIELD, "")).partition(" ")
-    marks = (("treble_replay", replayed.encode()),) if replayed.isdecimal() and replayed.isascii() else ()
-    return Extras((*trace_headers(fields), *marks), again=bool(marks) and word == "again")
+    if not (replayed.isdecimal() and replayed.isascii()):
+        return Extras(trace_headers(fields))
+    marked = (*trace_headers(fields), ("treble_replay", replayed.encode()))
+    return Extras(marked, word == "again", utc_ms(str(fields.get(RECEIVED_FIELD, ""))))

@@ -56,7 +56,7 @@ def record(
     value_bytes_max: int = VALUE_BYTES_MAX,
     with_raw: bool = True,
 ) -> Quarantined:
-    """The record of an entry that is no event. `event_id` is its key, where the event has one.
+    """The record of an entry that is no event. `event_id` is its id and key; without one, a hash of the body is.
 
     Without `with_raw` it says nothing of the body but its size; that is not what `truncated` of the result means.
     """

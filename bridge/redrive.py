@@ -28,12 +28,14 @@ from bridge.errors import (
     ProducerFencedError,
     RecordRefusedError,
     SinkError,
+    TimestampRefusedError,
 )
 from bridge.journal.inspect import get_entry, read_standing
 from bridge.kafka.batches import Sizing, assemble
 from bridge.kafka.history import Kept, ends_of, history
 from bridge.kafka.producer import Producer
 from bridge.kafka.security import client_options
+from bridge.kafka.stamps import Stamps, Times
 from bridge.model import Entry, Event, Prepared, Record
 from bridge.prepare import Preparer, identity
 from bridge.quarantine import Returned, read_back
@@ -103,10 +105,12 @@ class _Step:
         return replace(self, event=None, outcome=replace(self.outcome, outcome="twin", detail=detail))
 
 
-async def read_marks(settings: Settings, ends: Mapping[int, int]) -> Marks:
-    """All marks in the quarantine topic below `ends`."""
-    marks = Marks(set(), set())
-    async for record in history(settings.kafka, settings.topics.quarantine, ends):
+async def read_marks(
+    settings: Settings, ends: Mapping[int, int], known: Marks | None = None, begins: Mapping[int, int] | None = None
+) -> Marks:
+    """All marks in the quarantine topic below `ends`; `known` with those that were added from `begins` on."""
+    marks = Marks(set(), set()) if known is None else known
+    async for record in history(settings.kafka, settings.topics.quarantine, ends, begins):
         if MARK not in record.headers:
             continue
         try:
@@ -135,7 +139,10 @@ class Redrive:
         self._wanted = wanted
         self._topic = settings.topics.quarantine
         self._producer: Producer | None = None
+        self._stamps = Stamps()
         self._marks = Marks(set(), set())
+        self._ends: Mapping[int, int] = {}
+        """Up to where the marks were read."""
 
     async def rehearse(self) -> AsyncIterator[Redriven]:
         """What `run` would do. Writes nothing, fences nobody."""
@@ -156,7 +163,7 @@ class Redrive:
         try:
             await ends_of(self._settings.kafka, self._topic)  # says it best when Kafka or the topic is not there
             await self._connect()  # before the marks are read: from here on nobody else writes one
-            ends = await ends_of(self._settings.kafka, self._topic)
+            self._ends = ends = await ends_of(self._settings.kafka, self._topic)
             self._marks = await read_marks(self._settings, ends)
             steps: list[_Step] = []
             size = 0
@@ -202,6 +209,7 @@ class Redrive:
             return left("dropped", f"the route of {prepared.event_type} says drop")
         _, event = self._preparer.examine(entry)
         assert isinstance(event, Event)
+        event = self._preparer.published(event)  # marks are read by whoever reads the quarantine
         return _Step(
             held,
             identity(event),
@@ -212,12 +220,14 @@ class Redrive:
 
     async def _deliver(self, steps: Sequence[_Step]) -> list[Redriven]:
         """Events and marks in one transaction; when Kafka refuses a record, one transaction for each."""
+        if self._producer is None and steps:
+            await self._connect()
+            steps, done = await self._left_of(steps)
+            return [*done, *await self._deliver(steps)]
         if not steps:
             return []
         records = [item for step in steps for item in (step.event, step.mark) if item is not None]
         topics = sorted({item.topic for item in records})
-        if self._producer is None:
-            await self._connect()
         assert self._producer is not None
         counts = await self._producer.partition_counts(topics)
         stuck = {topic: str(count) for topic, count in counts.items() if not isinstance(count, int)}
@@ -230,16 +240,41 @@ class Redrive:
                 if step.event is not None and step.event.topic in stuck
             ]
         whole = {topic: count for topic, count in counts.items() if isinstance(count, int)}
+        times = self._stamps.times()
         try:
-            await self._producer.deliver(assemble(self._producer, records, whole, Sizing()))
-        except (RecordRefusedError, LaneBlockedError) as error:
+            await self._producer.deliver(assemble(self._producer, records, whole, Sizing(), times))
+        except (RecordRefusedError, LaneBlockedError, TimestampRefusedError) as refusal:
             await self._disconnect(healthy=False)  # a producer that failed can't be used again
-            if len(steps) == 1:
-                blocked = isinstance(error, LaneBlockedError)
-                return [self._undone(steps[0], "blocked" if blocked else "refused", str(error))]
-            return [outcome for step in steps for outcome in await self._deliver([step])]
+            return await self._deliver_after(refusal, steps, times)
         self._marks.identities.update(step.identity for step in steps)
         return [step.outcome for step in steps]
+
+    async def _deliver_after(self, refusal: SinkError, steps: Sequence[_Step], times: Times) -> list[Redriven]:
+        """The same with other times, or one by one; a single one is left as it is."""
+        error = refusal
+        if isinstance(refusal, TimestampRefusedError):
+            error = self._stamps.refused(refusal, times)
+            if error is refusal:
+                return await self._deliver(steps)
+        if len(steps) == 1:
+            blocked = isinstance(error, LaneBlockedError)
+            return [self._undone(steps[0], "blocked" if blocked else "refused", str(error))]
+        return [outcome for step in steps for outcome in await self._deliver([step])]
+
+    async def _left_of(self, steps: Sequence[_Step]) -> tuple[list[_Step], list[Redriven]]:
+        """What is still to be done of these steps, and the outcomes of the others.
+
+        For while there was no producer, nobody was fenced: another redrive may have begun, and may even have ended.
+        """
+        begins, self._ends = self._ends, await ends_of(self._settings.kafka, self._topic)
+        await read_marks(self._settings, self._ends, self._marks, begins)
+        marks, left, done = self._marks, [], []
+        for step in steps:
+            if step.held.place in marks.places:
+                done.append(self._undone(step, "already", "another redrive did it meanwhile"))
+            else:
+                left.append(step.as_twin() if step.event and step.identity in marks.identities else step)
+        return left, done
 
     def _undone(self, step: _Step, outcome: Outcome, detail: str) -> Redriven:
         return Redriven(step.held.place, step.held.returned.id, outcome, detail, step.outcome.event_type)
@@ -248,6 +283,19 @@ class Redrive:
         kafka = self._settings.kafka
         self._producer = Producer(kafka, client_options(kafka), f"{kafka.transactional_id_prefix}redrive")
         await self._producer.start()
+        await self._end_what_another_left()
+
+    async def _end_what_another_left(self) -> None:
+        """A redrive whose commit was acknowledged by a broker on its way down may have left records without an end
+        (see `bridge.kafka.markers`). No other producer can end them, and nobody kept a note of where they are.
+        """
+        assert self._producer is not None
+        counts = await self._producer.partition_counts(sorted(self._preparer.topics()), 1)
+        for topic, count in counts.items():
+            if isinstance(count, int):
+                await self._producer.take_back(topic, range(count))
+            elif count.state == "leaderless":
+                raise count  # what is in it, and has no end, would go out a second time
 
     async def _disconnect(self, *, healthy: bool) -> None:
         producer, self._producer = self._producer, None

@@ -50,7 +50,8 @@ class Reloader:
         event_types: Collection[str] = TABLE,
         load_file: Callable[[Path, Collection[str]], Loaded] = load,
     ) -> None:
-        """`settings` is what runs, read from `path`. `apply` puts a configuration in force, or raises ConfigError.
+        """`settings` is what runs, read from `path`. `apply` puts a configuration in force, or raises: ConfigError
+        says what is wrong, of any other error only the kind is told.
 
         What `apply` gets differs from what runs only in keys that a running bridge can take; it gets their paths, too.
         """
@@ -138,6 +139,9 @@ class Reloader:
         except ConfigError as error:
             self._refuse(error)
             return
+        except Exception as error:  # noqa: BLE001 - whatever it is: what runs goes on, and its text may be a secret
+            self._refuse(ConfigError(f"can't be put in force: {type(error).__name__}"))
+            return
         news = found.reloadable or found.restart != self._needs_restart
         self._error, self._needs_restart = None, found.restart
         if news:
@@ -147,7 +151,8 @@ class Reloader:
 
     def _refuse(self, error: ConfigError) -> None:
         self._error = str(error)
-        self._telemetry.config_refused(error)
+        findings = error.findings if isinstance(error, InvalidSettingsError) else ()
+        self._telemetry.config_refused(error, [str(finding) for finding in findings])
 
 
 def kafka_files(settings: Settings) -> Mapping[str, str]:

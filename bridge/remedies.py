@@ -74,7 +74,7 @@ def _by_mapping(preparer: Preparer, entry: Entry, value: dict[str, Any]) -> list
     if not names:
         return []
     trial = Mapper({_OWN_NAME: MappedEvent(when=dict.fromkeys(names[:_FIELDS_SHOWN_MAX], ("*",)))})
-    _, result = examine(entry, preparer.zone(entry.source), trial)
+    _, result = examine(entry, preparer.zone(entry), trial)
     if isinstance(result, Rejected):
         return []
     shown = ", ".join(cleaned(name) for name in names[:_FIELDS_SHOWN_MAX])

@@ -5,7 +5,8 @@
 - as draft 7 of JSON Schema, which every Helm 3 reads: those before 3.18 know no later one
 - what may be one of several types is split by type, so that an error names the key that is wrong, and not every
   alternative that it isn't
-- a secret must be a reference, `${…}`: what stands in values is in the ConfigMap, in Helm's history, and in Git
+- a secret must be a reference, `${NAME}` or `${file:/path}`: what stands in values is in the ConfigMap, in Helm's
+  history, and in Git
 
 All other keys and their types are those of values.yaml: an unknown key is an error there, too.
 """
@@ -19,12 +20,15 @@ from bridge.settings.options import options
 Schema = dict[str, Any]
 
 EXPANSION: Final = r"\$\{[^}]+\}"
+REFERENCE: Final = r"^\$\{([A-Za-z_][A-Za-z0-9_]*|file:/[^}]+)\}$"
+"""Nothing but the reference: text beside it, or a default inside it, would be the secret, or a part of one."""
+
 INTEGER_MAX: Final = 2**53 - 1
 """Helm reads numbers as floats: a larger one would silently become another."""
 
 _REF: Final = "#/definitions/"
 _EXPANDS: Final = {"$ref": "#/$defs/Expansion"}
-_REFERENCE: Final = "a reference, ${NAME} or ${file:/path}: secrets have no place in values"
+_EXPECTED: Final = "a reference, ${NAME} or ${file:/path}: secrets have no place in values"
 _FREE: Final = "FreeForm"
 _COUNT: Final[Schema] = {"type": "integer", "minimum": 0}
 _PORT: Final[Schema] = {"type": ["integer", "null"], "minimum": 1, "maximum": 65535}
@@ -42,19 +46,33 @@ _SECRET_KEYS: Final[Schema] = {
         "additionalProperties": False,
     },
 }
+_WORDS: Final[Schema] = {"type": "object", "additionalProperties": {"type": "string"}}
+"""Labels, annotations: text, since Kubernetes takes neither numbers nor booleans there."""
+
+_OR_NULL: Final[Schema] = {"type": ["object", "null"]}
 _STRINGS: Final[Schema] = {"type": "array", "items": {"type": "string", "minLength": 1}}
 _OBJECTS: Final[Schema] = {"type": "array", "items": {"type": "object"}}
 _DURATION: Final[Schema] = {"type": "string", "pattern": r"^([0-9]+(\.[0-9]+)?(ms|s|m|h|d))?$"}
 _FREE_TABLES: Final = frozenset(
     {
-        *("autoscaling.behavior", "dashboard.labels", "podSecurityContext", "securityContext"),
-        *("probes.startup", "probes.liveness", "probes.readiness", "resources", "updateStrategy"),
+        *("autoscaling.behavior", "podSecurityContext", "securityContext", "resources", "updateStrategy"),
     }
 )
 """Tables of values.yaml that are Kubernetes' own: their keys are not this chart's to know."""
 
+_WORD_TABLES: Final = (
+    *("commonLabels", "podLabels", "podAnnotations", "nodeSelector", "persistence.labels", "persistence.annotations"),
+    *("drain.annotations", "drain.podAnnotations", "service.labels", "service.annotations", "adminService.annotations"),
+    *("ingress.labels", "ingress.annotations", "httpRoute.labels", "httpRoute.annotations"),
+    *("podDisruptionBudget.annotations", "networkPolicy.http.podLabels", "networkPolicy.admin.podLabels"),
+    *("serviceMonitor.labels", "podMonitor.labels", "prometheusRule.labels", "prometheusRule.alertLabels"),
+    *("dashboard.labels", "dashboard.annotations", "serviceAccount.annotations"),
+)
+
 NARROWER: Final[Mapping[str, Schema]] = {
-    "replicaCount": _COUNT,
+    "replicaCount": {**_COUNT, "type": ["integer", "null"]},
+    **dict.fromkeys(_WORD_TABLES, _WORDS),
+    **dict.fromkeys(("probes.startup", "probes.liveness", "probes.readiness"), _OR_NULL),
     "image.digest": {"type": "string", "pattern": "^(sha256:[0-9a-f]{64})?$"},
     "image.pullPolicy": {"enum": ["Always", "IfNotPresent", "Never"]},
     "secrets.env": {**_SECRET_KEYS, "propertyNames": {"pattern": "^[A-Za-z_][A-Za-z0-9_]*$"}},
@@ -69,9 +87,12 @@ NARROWER: Final[Mapping[str, Schema]] = {
     "drain.claims": _STRINGS,
     "drain.wait": _DURATION,
     "drain.deadline": {**_DURATION, "minLength": 1},
+    "drain.ttlSecondsAfterFinished": _COUNT,
     "service.type": {"enum": ["ClusterIP", "NodePort", "LoadBalancer"]},
     "service.port": _PORT,
     "service.nodePort": _PORT,
+    "service.ipFamilyPolicy": {"enum": ["", "SingleStack", "PreferDualStack", "RequireDualStack"]},
+    "service.ipFamilies": {"type": "array", "items": {"enum": ["IPv4", "IPv6"]}},
     "service.externalTrafficPolicy": {"enum": ["", "Cluster", "Local"]},
     "service.loadBalancerSourceRanges": _STRINGS,
     "adminService.port": {**_PORT, "type": "integer"},
@@ -80,6 +101,9 @@ NARROWER: Final[Mapping[str, Schema]] = {
     "httpRoute.hostnames": _STRINGS,
     "httpRoute.paths": _STRINGS,
     "httpRoute.parentRefs": _OBJECTS,
+    "httpRoute.backendTLS.caCertificateRefs": _OBJECTS,
+    "httpRoute.backendTLS.wellKnownCACertificates": {"enum": ["", "System"]},
+    "dashboard.uid": {"type": "string", "pattern": "^[A-Za-z0-9_-]{0,40}$"},
     "tls.certManager.dnsNames": _STRINGS,
     "podDisruptionBudget.maxUnavailable": {"type": ["integer", "string", "null"]},
     "podDisruptionBudget.minAvailable": {"type": ["integer", "string", "null"]},
@@ -121,6 +145,7 @@ def values_schema(values: Mapping[str, Any], config: Schema) -> Schema:
         "properties": {
             "config": _rewritten(file, definitions),
             "global": {"type": "object", "description": "Helm's, for charts that hold this one"},
+            "enabled": {"type": "boolean", "description": "for the condition of a chart that holds this one"},
             **properties,
         },
         "definitions": {
@@ -156,13 +181,13 @@ def _free_form() -> Schema:
 
 
 def _references_only(definitions: dict[str, Any]) -> None:
-    """Let secrets be references only: every plain text in the place of one must hold a `${…}`."""
+    """Let secrets be references only: every plain text in the place of one must be a `${…}`."""
     for option in options():
         if option.kind.startswith("secret"):
             place = definitions[option.section.__name__]["properties"][option.path.rpartition(".")[2]]
             for text in _texts(place):
                 # Not a pattern alone: Helm would show the text that doesn't match, which is the secret.
-                text.update({"if": {"pattern": EXPANSION}, "else": {"const": _REFERENCE}})
+                text.update({"if": {"pattern": REFERENCE}, "else": {"const": _EXPECTED}})
 
 
 def _texts(node: Any) -> Iterator[Schema]:

@@ -110,8 +110,13 @@ JOURNAL = Row(
         Panel(
             "Fill",
             "Bytes in the journal, of `journal.max_bytes`. What is only kept for a replay makes room by itself, so"
-            " above 80 % it is events that wait.",
-            (Query("treble_bridge_journal_bytes{$on} / treble_bridge_journal_bytes_max{$on}", "{{instance}}"),),
+            " above 80 % it is events that wait, or entries that are held until they are released.",
+            (
+                Query("treble_bridge_journal_bytes{$on} / treble_bridge_journal_bytes_max{$on}", "{{instance}}"),
+                Query(
+                    "treble_bridge_journal_held_bytes{$on} / treble_bridge_journal_bytes_max{$on}", "{{instance}} held"
+                ),
+            ),
             unit="percentunit",
             highest=1,
             thresholds=((0.8, "orange"), (0.95, "red")),
@@ -159,9 +164,12 @@ JOURNAL = Row(
         ),
         Panel(
             "Entries kept, commits failed",
-            "Entries in the journal, those kept for a replay included; and commits that failed, which end the process.",
+            "Entries in the journal, those kept for a replay included; those of them that are held until somebody"
+            " releases them; and commits that failed. These end the process,"
+            " most often before a scrape sees them: look at *Starts* and at the exit code, too.",
             (
                 Query("treble_bridge_journal_entries{$on}", "{{instance}} entries"),
+                Query("treble_bridge_journal_held_entries{$on}", "{{instance}} held"),
                 Query("treble_bridge_journal_failures_total{$on}", "{{instance}} failed commits"),
             ),
             runbook="the-disk-fails-or-is-full",

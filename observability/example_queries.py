@@ -63,7 +63,9 @@ _JOURNAL: Final = {
         f"rate({_P}journal_commit_entries_sum[5m]) / rate({_P}journal_commit_entries_count[5m])",
     ),
     f"{_P}journal_failures_total": Example(
-        "failures", "Did the disk fail?", f"increase({_P}journal_failures_total[1h]) > 0"
+        "failures",
+        "Did a commit fail, and a scrape come before the process ended? If none came, exit code 5 says it",
+        f"max_over_time({_P}journal_failures_total[1d]) > 0",
     ),
     f"{_P}journal_bytes": Example("bytes", "Fill of the journal", f"{_P}journal_bytes / {_P}journal_bytes_max"),
     f"{_P}journal_bytes_max": Example("bytes", "Room that is left", f"{_P}journal_bytes_max - {_P}journal_bytes"),
@@ -72,6 +74,12 @@ _JOURNAL: Final = {
     ),
     f"{_P}journal_pending_entries": Example(
         "entries", "Does the backlog grow? Entries a second", f"deriv({_P}journal_pending_entries[10m])"
+    ),
+    f"{_P}journal_held_entries": Example(
+        "entries", "Where are entries that nobody has released?", f"{_P}journal_held_entries > 0"
+    ),
+    f"{_P}journal_held_bytes": Example(
+        "bytes", "Share of the journal that is held", f"{_P}journal_held_bytes / {_P}journal_bytes_max"
     ),
     f"{_P}journal_oldest_pending_seconds": Example(
         "seconds", "How late are events, at the worst?", f"max({_P}journal_oldest_pending_seconds)"

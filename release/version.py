@@ -2,7 +2,7 @@
 
 python -m release.version               prints it, and what does not agree
 python -m release.version --tag v0.2.0  the same, and the tag and the changelog's date: what a release asks for
-python -m release.version --set 0.2.0   writes it where people write it; `make schemas` does the rest
+python -m release.version --set 0.2.0   writes it where people write it, and says what does the rest
 """
 
 import argparse
@@ -28,6 +28,8 @@ WRITTEN: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
 """File → where in it a version is written by hand, and by `--set`."""
 GENERATED: Final = ("bridge/schemas/v1/asyncapi.json", "bridge/ingress/openapi.json")
 """Documents that `make schemas` writes, with the version in `info`."""
+THE_REST: Final = ("make schemas", "python -m tests.chart.golden")
+"""What writes the version everywhere else. The second needs Helm: it keeps what the chart renders."""
 
 
 def stated(root: Path = ROOT) -> Iterator[tuple[str, str]]:
@@ -92,7 +94,7 @@ def main() -> int:
         except ValueError as error:
             sys.stderr.write(f"{error}\n")
             return 2
-        sys.stdout.write(f"{given.new} is written; now: make schemas\n")
+        sys.stdout.write(f"{given.new} is written; now: {', '.join(THE_REST)}\n")
         return 0
     problems = disagreeing() if given.tag is None else releasable(given.tag)
     sys.stderr.writelines(f"{problem}\n" for problem in problems)

@@ -2,10 +2,15 @@
 
 from collections.abc import Iterator
 
+import hypothesis
 import pytest
 import structlog
 
 pytest_plugins = ["tests.kafka_broker.plugin"]
+
+# Properties claim nothing about time, and two processes share the machine.
+hypothesis.settings.register_profile("suite", deadline=None)
+hypothesis.settings.load_profile("suite")
 
 
 @pytest.fixture(autouse=True)

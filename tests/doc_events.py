@@ -16,6 +16,11 @@ from bridge.settings.models import Settings
 
 _PREPARER: Final = Preparer(Settings.model_validate(DEFAULTS), JOURNAL_ID)
 
+_SAME_BODY: Final = (
+    "the same body (the order of its keys and its white space don't count); what really happened twice then [counts "
+    "once](contract.md#8-duplicates)"
+)
+
 _ORDER: Final[Mapping[KeyKind, str]] = MappingProxyType(
     {
         "session": "those of one conversation on this topic, as they arrived",
@@ -99,10 +104,12 @@ def _repetition(event_type: EventType) -> str:
     if event_type.identity.fallback == "reject":
         return "one with the same id"
     if not event_type.identity.enough:
-        return (
-            "one with the same id, that is, with the same body: the order of its keys and its white space don't count"
-        )
-    return "one with the same id; where Treble fires twice with different times, both are events"
+        return f"one with the same id, that is, with {_SAME_BODY}"
+    needed = " or ".join(" and ".join(f"`{path}`" for path in one) for one in event_type.identity.enough)
+    return (
+        "one with the same id; where Treble fires twice with different times, both are events. Without "
+        f"{needed}: one with {_SAME_BODY}"
+    )
 
 
 def _evidence(evidence: Evidence) -> str:

@@ -14,6 +14,7 @@ from typing import Final
 import click
 
 from bridge.catalogue import TABLE
+from bridge.catalogue.notes import ENDINGS, MEANINGS
 from bridge.cli import COMMANDS, EXIT_CODES, cli
 from bridge.errors import ExitCode
 from bridge.telemetry.events import EVENTS
@@ -28,13 +29,14 @@ RESTART: Final[Mapping[ExitCode, str]] = MappingProxyType(
     {
         ExitCode.OK: "it was asked to stop",
         ExitCode.FAILURE: "yes",
-        ExitCode.USAGE: "no: mend the configuration first",
+        ExitCode.USAGE: "no: mend the configuration, or whose the journal's folder is, first",
         ExitCode.JOURNAL_LOCKED: "yes, with a pause: the other process may be about to end",
         ExitCode.JOURNAL_CORRUPT: "no: see [a damaged journal](#a-damaged-journal)",
         ExitCode.JOURNAL_FAILED: "yes: it recovers at its start",
         ExitCode.FENCED: "no: find the other process first",
         ExitCode.UNREACHABLE: "not of `run`, which waits for Kafka by itself",
         ExitCode.MISMATCH: "not of `run`",
+        ExitCode.PORT_TAKEN: "yes, with a pause: who has the port may be about to end, or the network to come up",
     }
 )
 """Exit code → whether a supervisor should start `run` again."""
@@ -85,6 +87,15 @@ def _commands(path: tuple[str, ...], group: click.Group) -> Iterator[str]:
         yield f"| `{' '.join(path)}` | {_first_sentence(command.help)} |"
 
 
+def notes() -> Iterator[str]:
+    """One row for each note, then one for each ending."""
+    yield "| note | means |\n|---|---|"
+    for note, meaning in MEANINGS.items():
+        yield f"| `{note}` | {meaning} |"
+    for ending, meaning in ENDINGS.items():
+        yield f"| `…{ending}` | {meaning} |"
+
+
 def file_map() -> Iterator[str]:
     """One row for each package and module of the program, the highest layer first."""
     yield "| package or module | is | |\n|---|---|---|"
@@ -123,7 +134,7 @@ PARTS: Final[Mapping[str, Mapping[str, Callable[[], Iterator[str]]]]] = MappingP
     {
         "architecture.md": {"file map": file_map, "layers": layers},
         "contract.md": {"catalogue": catalogue},
-        "events.md": {"event types": event_types},
+        "events.md": {"notes": notes, "event types": event_types},
         "metrics.md": {"metrics": metrics_page.page, "recordings": rules.recordings},
         "operations.md": {
             "commands": commands,

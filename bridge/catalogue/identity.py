@@ -4,12 +4,13 @@ Treble's `event_id`, where there is one. Else SHA-256 (hex) over a JSON array: s
 type, and the identifying fields as they were sent, numbers as text, absent ones null. Times go in as sent, so the id
 does not depend on the source's time zone setting. Where the fields that tell two events apart are not all there, a
 flow webhook's whole body goes in as well (the same bytes are the same event, whenever they arrive); a global event's
-has no id then, and can't be accepted.
+has no id then, and can't be accepted. Only text that isn't blank is there, and a number that lost no digits.
 
 The rule is a contract with consumers: golden values in the tests make a change of it visible.
 """
 
 import hashlib
+import json
 import re
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -18,12 +19,14 @@ import orjson
 
 from bridge.catalogue.reading import Reading
 from bridge.catalogue.shapes import number_text
+from bridge.model import IdFrom
 
 EVENT_ID_CHARACTERS_MAX = 200
 
 _SORTED = orjson.OPT_SORT_KEYS
 # A number with an exponent in canonical JSON may have lost digits that told two bodies apart.
 _INEXACT = re.compile(rb"[:,\[]-?\d(?:\.\d+)?e[+]?\d")
+_STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"')
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +47,7 @@ class Identity:
 class Basis:
     """What an id was computed from, for people: `rule` is event_id, fields or body."""
 
-    rule: Literal["event_id", "fields", "body", "none"]
+    rule: IdFrom | Literal["none"]
     fields: dict[str, Any]
 
 
@@ -60,16 +63,26 @@ class IdRule:
         self._rejects = identity.fallback == "reject"
         self._enough = tuple(tuple(identity.fields.index(path) for path in paths) for paths in identity.enough)
 
-    def compute(self, source: str, value: dict[str, Any], text: bytes) -> str | None:
-        """The id of a body without `event_id`, `text` as JSON; None when nothing tells it from other events."""
+    @property
+    def enough_text(self) -> str:
+        """The combinations of fields that tell events apart, in words."""
+        return ", or ".join(" and ".join(self._paths[at] for at in positions) for positions in self._enough)
+
+    def compute(self, source: str, value: dict[str, Any], text: bytes) -> tuple[str, IdFrom] | None:
+        """The id of a body without `event_id`, and what it is made of; None when nothing tells it from other events.
+
+        `text` is the body as JSON.
+        """
         parts = self._parts(value)
         if self._tells_apart(parts):
+            made_of: IdFrom = "fields"
             hashed = [source, self._event_type, *parts]
         elif self._rejects:
             return None
         else:
+            made_of = "body"
             hashed = [source, self._event_type, *parts, canonical(value, text)]
-        return hashlib.sha256(orjson.dumps(hashed, option=_SORTED)).hexdigest()
+        return hashlib.sha256(orjson.dumps(hashed, option=_SORTED)).hexdigest(), made_of
 
     def basis(self, value: dict[str, Any]) -> Basis:
         """What the id of this body is computed from."""
@@ -94,7 +107,8 @@ class IdRule:
     def _tells_apart(self, parts: list[Any]) -> bool:
         for positions in self._enough:
             for position in positions:
-                if parts[position] is None or parts[position] == "":
+                part = parts[position]
+                if type(part) is not str or not part or part.isspace():
                     break
             else:
                 return True
@@ -120,7 +134,11 @@ def treble_id(value: dict[str, Any], reading: Reading) -> str | None:
 def canonical(value: Any, text: bytes) -> str:
     """The hash of a body, whatever the order of its keys and its white space."""
     ordered = orjson.dumps(value, option=_SORTED)
-    return hashlib.sha256(text if _INEXACT.search(ordered) else ordered).hexdigest()
+    # Looked at twice: what is like a number in a text (a URL, say) is none.
+    if _INEXACT.search(ordered) and _INEXACT.search(_STRING.sub(b'""', ordered)):
+        read = json.loads(text, parse_float=_Literal, parse_int=_Literal)
+        ordered = orjson.dumps(_with_literals(read), option=_SORTED)
+    return hashlib.sha256(ordered).hexdigest()
 
 
 def split(path: str) -> tuple[str, str | None]:
@@ -129,8 +147,25 @@ def split(path: str) -> tuple[str, str | None]:
     return top, inner or None
 
 
+class _Literal(str):
+    """A number as it is written."""
+
+    __slots__ = ()
+
+
+def _with_literals(value: Any) -> Any:
+    """A JSON value with all digits of its numbers: they are text, and text begins with a quote."""
+    if isinstance(value, dict):
+        return {name: _with_literals(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_with_literals(item) for item in value]
+    if isinstance(value, _Literal):
+        return str(value)
+    return f'"{value}' if isinstance(value, str) else value
+
+
 def _plain(part: Any) -> Any:
-    """A number as text, since ids travel as either; anything else as it is."""
+    """A number as text, since ids travel as either; anything else as it is, a number that may have lost digits too."""
     if part is None or isinstance(part, bool) or not isinstance(part, int | float):
         return part
-    return number_text(part) or repr(part)
+    return number_text(part) or part

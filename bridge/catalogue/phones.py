@@ -19,7 +19,7 @@ CONTACT_FIELDS = ("country_code", "cellphone")
 _PLUS_CODES = {f"+{code}": str(code) for code in range(1, 1000)}
 _MOBILE_MARKS = {"52": "1", "54": "9"}
 _NATIONAL_DIGITS = 10  # of Mexico and Argentina, without the mark
-_E164_DIGITS_MAX = 15
+_E164_DIGITS_MIN, _E164_DIGITS_MAX = 2, 15
 _NOT_IN_PLAN = "phone_not_in_plan"
 _SEPARATORS = str.maketrans("", "", " \u00a0-.()/\t")
 
@@ -41,15 +41,22 @@ def read_contact(holder: dict[str, Any], reading: Reading) -> Contact | None:
 def _contact(code: str, national: str, reading: Reading) -> Contact:
     if len(national) > _NATIONAL_DIGITS and national.startswith(code):
         reading.note("cellphone_may_have_country_code")
-    variants = _variants(code, national) if code in _MOBILE_MARKS else ()
+    return Contact(f"+{code}{national}", code, national, _variants(code, national, reading))
+
+
+def _variants(code: str, national: str, reading: Reading) -> tuple[str, ...]:
+    """The other spellings; a number that no plan has in any of them is noted."""
+    variants = _other_spellings(code, national)
     # Plans know only one of the two spellings of a mobile number in Mexico.
     if not in_plan(code, national) and not any(in_plan("", number[1:]) for number in variants):
         reading.note(_NOT_IN_PLAN)
-    return Contact(f"+{code}{national}", code, national, variants)
+    return variants
 
 
-def _variants(code: str, national: str) -> tuple[str, ...]:
-    mark = _MOBILE_MARKS[code]
+def _other_spellings(code: str, national: str) -> tuple[str, ...]:
+    mark = _MOBILE_MARKS.get(code)
+    if mark is None:
+        return ()
     if len(national) == _NATIONAL_DIGITS:
         return (f"+{code}{mark}{national}",)
     if len(national) == _NATIONAL_DIGITS + 1 and national[0] == mark:
@@ -73,13 +80,13 @@ def _read_unusual(code_sent: Any, cell_sent: Any, reading: Reading) -> Contact |
         whole = None if code is None else code + national
     if whole is None:
         return Contact(national_number=national)
-    if whole[0] == "0" or len(whole) > _E164_DIGITS_MAX:
+    if whole[0] == "0" or not _E164_DIGITS_MIN <= len(whole) <= _E164_DIGITS_MAX:
         reading.note("phone_not_e164")
         return Contact(None, code, national)
     if code is None or whole is national:
-        if not in_plan("", whole):
-            reading.note(_NOT_IN_PLAN)
-        return Contact(f"+{whole}", code, national)
+        # No code begins with another one, so the first digits tell Mexico and Argentina, whoever has the code.
+        marked = next((known for known in _MOBILE_MARKS if whole.startswith(known)), "")
+        return Contact(f"+{whole}", code, national, _variants(marked, whole[len(marked) :], reading))
     return _contact(code, national, reading)
 
 

@@ -1,7 +1,8 @@
 """`user_session_keys`, a list of `{key, value, type}` → an object of name → value.
 
-Values come out as text, or, for `type: location`, as the object in the JSON text that the value holds. The last of
-equal names wins, as in Treble's own merge. A key without a name, or without a value, is left out.
+Values come out as text, or, for `type: location`, as the object in the JSON text that the value holds: its scalars;
+what else is in it is noted. The last of equal names wins, as in Treble's own merge. A key without a name, or without
+a value, is left out.
 """
 
 from typing import Any
@@ -84,7 +85,11 @@ def _location(held: Any, reading: Reading) -> Any:
     else:
         reading.note(f"session_key_value_was_{sent_as(held)}")
     if type(place) is dict:
-        return {name: part for name, part in place.items() if isinstance(part, str | int | float)}
+        out = {name: part for name, part in place.items() if isinstance(part, str | int | float)}
+        if len(out) < len(place):
+            for name in (name for name, part in place.items() if name not in out and part is not None):
+                reading.note(f"unreadable:{_LABEL}[].{cleaned(name)}")
+        return out
     reading.note("session_key_location_unreadable")
     return held if type(held) is str else _whole(held, reading)
 

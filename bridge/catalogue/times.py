@@ -1,7 +1,8 @@
 """Times as Treble writes them → RFC 3339 in UTC with `Z`, as precise as they were sent, and no more.
 
 Flow webhooks send `2021-06-22 15:19:06.473256` without a zone, global ones ISO 8601 with `Z`. Also read: an offset,
-`T` or a space, no seconds, a comma, up to 9 decimals (more are cut), and UNIX time in seconds, ms or µs.
+`T` or a space, no seconds, a comma, up to 9 decimals (more are cut), and UNIX time in seconds, ms or µs, if it is in
+this century: other numbers are something else, such as a date without its marks (20210622151908).
 
 A time without a zone that its zone has twice (clocks put back) is taken as the first of the two; one that its zone
 never had (clocks put forward) as if the clocks had not moved yet. Both are noted.
@@ -21,8 +22,9 @@ _FORM = re.compile(
     re.ASCII,
 )
 _DECIMALS_MAX = 9
-# UNIX times by their size: seconds from 1973 on, and the same moments in ms and µs. Smaller numbers are no times.
-_EPOCH_UNITS = ((10**8, 10**11, 10**6, 0), (10**11, 10**14, 10**3, 3), (10**14, 10**17, 1, 6))
+_YEAR_2000_S, _YEAR_2100_S = 946_684_800, 4_102_444_800
+# A UNIX time's unit is known by its size: those of this century in seconds, in ms and in µs lie far apart.
+_EPOCH_UNITS = ((1, 10**6, 0), (10**3, 10**3, 3), (10**6, 1, 6))
 
 
 _MARKS = frozenset(("-- ::", "--T::"))
@@ -107,13 +109,10 @@ def _placed(naive: dt.datetime, label: str, reading: Reading) -> dt.datetime:
 
 
 def _read_epoch(value: float) -> str | None:
-    for low, high, scale, decimals in _EPOCH_UNITS:
-        if low <= value < high:
+    for per_second, scale, decimals in _EPOCH_UNITS:
+        if _YEAR_2000_S * per_second <= value < _YEAR_2100_S * per_second:
             whole = isinstance(value, int) or value.is_integer()
-            try:
-                moment = _EPOCH + dt.timedelta(microseconds=round(value * scale))
-            except OverflowError:
-                return None
+            moment = _EPOCH + dt.timedelta(microseconds=round(value * scale))
             text = moment.isoformat()
             shown = decimals if whole else max(decimals, 6)
             return f"{text[:19]}.{moment.microsecond:06d}"[: 20 + shown if shown else 19] + "Z"
@@ -125,3 +124,12 @@ def utc_text(moment_ms: int) -> str:
     """Milliseconds since the epoch → RFC 3339 in UTC, with three decimals."""
     moment = _EPOCH + dt.timedelta(milliseconds=moment_ms)
     return f"{moment.isoformat()[:19]}.{moment_ms % 1000:03d}Z"
+
+
+def utc_ms(text: str) -> int | None:
+    """RFC 3339 → milliseconds since the epoch: the way back from `utc_text`. None for what is no such time."""
+    try:
+        moment = dt.datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return None if moment.tzinfo is None else (moment - _EPOCH) // dt.timedelta(milliseconds=1)

@@ -36,13 +36,14 @@ EXIT_CODES: Final[Mapping[ExitCode, str]] = MappingProxyType(
     {
         ExitCode.OK: "all went well",
         ExitCode.FAILURE: "something unforeseen (see --debug)",
-        ExitCode.USAGE: "wrong options or configuration; nothing was started",
+        ExitCode.USAGE: "wrong options or configuration, or a journal that this user can't use; nothing was started",
         ExitCode.JOURNAL_LOCKED: "another process owns the journal",
         ExitCode.JOURNAL_CORRUPT: "the journal can't be opened (see journal verify)",
         ExitCode.JOURNAL_FAILED: "a write to the journal failed: restart",
         ExitCode.FENCED: "another live process forwards this journal",
         ExitCode.UNREACHABLE: "Kafka, or the bridge, does not answer; after a drain: entries are left",
         ExitCode.MISMATCH: "a check found a difference",
+        ExitCode.PORT_TAKEN: "an address to listen on can't be had now",
     }
 )
 

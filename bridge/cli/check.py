@@ -1,7 +1,7 @@
 """`treble-bridge check`: what is wrong with a configuration, or what it amounts to."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from bridge.settings.findings import Finding
 
 _DEFAULT_URL = "https://<your host>"
+_COLOURS: Final = {"error": "red", "warning": "yellow", "note": None}
 
 
 @click.command()
@@ -24,7 +25,8 @@ _DEFAULT_URL = "https://<your host>"
 def check(file: Path | None, config: Path | None, live: bool, url: str, as_json: bool) -> ExitCode:
     """Check a configuration and show what it amounts to. Secrets are not shown.
 
-    Exit code 2 when it can't be used; with --live also 7 when Kafka can't be reached, 8 when topics differ.
+    Exit code 2 when it can't be used; with --live also 7 when Kafka can't be reached, 8 when topics differ. A
+    missing topic that the bridge makes at its start (topics.create: missing) is a note.
 
     \b
     Example:
@@ -75,15 +77,14 @@ def _report(
         _print_sources(about)
         _print_topics(about)
     for finding in findings:
-        click.secho(f"{finding.severity}: {finding}", fg="red" if finding.severity == "error" else "yellow")
-    errors = sum(finding.severity == "error" for finding in findings)
-    counts = (
-        f"{errors} error{'s' * (errors != 1)}, {len(findings) - errors} warning{'s' * (len(findings) - errors != 1)}"
-    )
+        click.secho(f"{finding.severity}: {finding}", fg=_COLOURS[finding.severity])
+    errors, warnings = (sum(finding.severity == kind for finding in findings) for kind in ("error", "warning"))
+    counts = f"{errors} error{'s' * (errors != 1)}, {warnings} warning{'s' * (warnings != 1)}"
     verdict = "can't be used" if about is None else "is not ready" if errors else "is fine"
     click.echo(f"{path} {verdict}: {counts}" + (f", config hash {about['hash']}" if about else ""))
     if about and live and not errors:
-        click.echo("Kafka answers, and has every topic as configured")
+        made = any(finding.severity == "note" for finding in findings)
+        click.echo(f"Kafka answers, and has every topic as configured{', but those to be made' if made else ''}")
     return code
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bridge.cli.console import console, print_json
-from bridge.cli.options import config_option, json_option, load_configuration
+from bridge.cli.options import COUNT, config_option, json_option, load_configuration
 from bridge.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 @click.option("-H", "--header", "headers", multiple=True, metavar="'NAME: VALUE'", help="A request header.")
 @click.option("--source", metavar="NAME", help="The source, when a hint is given and there are several.")
 @click.option("--remote", default="", metavar="ADDRESS", help="The caller's address, for client_ip.")
-@click.option("--partitions", type=click.IntRange(min=1), help="Partitions of the topic; default: as configured.")
+@click.option("--partitions", type=COUNT, help="Partitions of the topic; default: as configured.")
 @json_option
 def explain(
     *,
@@ -49,8 +49,9 @@ def explain(
 ) -> ExitCode:
     """Show what would become of a webhook: credentials, type, id, topic, key, envelope, and why.
 
-    PATH_OR_HINT is the URL's path (with its query, if that has a secret), or its last segment alone. Exit code 8 when
-    the body would go to the quarantine.
+    PATH_OR_HINT is the URL, or its path (with its query, if that has a secret), or its last segment alone. Exit code 8
+    when the body would go to the quarantine. Credentials are judged where some are given; refused ones are shown with
+    what would follow with the right ones, and change nothing in the exit code.
 
     --check goes over all NAME.body.json in DIR and compares what each becomes with NAME.event.json beside it. A folder
     in DIR is named after the hint that its bodies are sent to. Exit code 8 when one differs.
@@ -78,13 +79,23 @@ def explain(
         found = _explain_record(settings, record, partitions)
     else:
         assert body is not None
-        request = Request(target or "", _read(body), CIMultiDict(_header(text) for text in headers), remote, source)
+        request = Request(
+            _without_host(target or ""), _read(body), CIMultiDict(_header(text) for text in headers), remote, source
+        )
         found = follow(settings, request, time.time_ns() // 1_000_000, partitions=partitions)
     if as_json:
         print_json({**found.as_json(), "value": _decoded(found.value)})
     else:
         _print(found)
     return ExitCode.MISMATCH if found.outcome == "quarantined" else ExitCode.OK
+
+
+def _without_host(target: str) -> str:
+    """The path, and the query, of a whole URL; what is none as it is."""
+    if not target.lower().startswith(("https://", "http://")):
+        return target
+    path, mark, query = target.partition("?")
+    return "/" + path.partition("://")[2].partition("/")[2] + mark + query
 
 
 def _explain_record(settings: "Settings", record: Path, partitions: int | None) -> "Explanation":
@@ -168,6 +179,9 @@ def _lines(found: "Explanation") -> list[tuple[str, str]]:
 def _id_from(found: "Explanation") -> str:
     if found.id_from is None or found.id_from.rule == "event_id":
         return "event_id in the body"
+    from bridge.privacy import HASH_PREFIX  # noqa: PLC0415 - not for --help
+
     fields = ", ".join(["source", "type", *(name for name, part in found.id_from.fields.items() if part is not None)])
     whole = " and the whole body, since these don't tell it from others" if found.id_from.rule == "body" else ""
-    return f"the hash of {fields}{whole}"
+    keyed = " under privacy.hash_key of the hash" if (found.event_id or "").startswith(HASH_PREFIX) else ""
+    return f"the hash{keyed} of {fields}{whole}"

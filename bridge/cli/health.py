@@ -68,7 +68,7 @@ def _admin_url(text: str) -> SplitResult:
 def health(live: bool, url: SplitResult, timeout: float) -> ExitCode:
     """Ask a running bridge how it is, and tell by the exit code.
 
-    0: ready (with --live: alive). 8: it says that it is not, and why. 7: no answer.
+    0: ready (with --live: alive); what is degraded is named. 8: it says that it is not, and why. 7: no answer.
 
     \b
     Example:
@@ -100,14 +100,18 @@ def _ask(url: SplitResult, path: str, timeout_s: float) -> tuple[int, bytes]:
 
 
 def _told(body: bytes) -> str:
-    """`unready: journal (state=full, fill=1.0)`: the state, and those of its checks that are not ok. "" for no JSON."""
+    """`unready: journal (state=full, fill=1.0)`: the state, and those of its checks that are not ok. "" for no JSON.
+
+    A check that only reports leaves the whole at ok: `ok, but degraded: config (error=…)`.
+    """
     try:
         answer = json.loads(body)
         state, checks = str(answer["status"]), answer.get("checks", {})
         causes = [f"{name} ({_details(check)})" for name, check in checks.items() if check["status"] != "ok"]
     except (ValueError, TypeError, KeyError, AttributeError):
         return ""
-    return f"{state}: {', '.join(causes)}" if causes else state
+    told = "ok, but degraded" if causes and state == "ok" else state
+    return f"{told}: {', '.join(causes)}" if causes else told
 
 
 def _details(check: dict[str, Any]) -> str:

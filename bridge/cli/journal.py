@@ -3,20 +3,18 @@
 import sys
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from bridge.cli.console import console, note, print_json
 from bridge.cli.journal_drain import DATABASE, drain_journal
-from bridge.cli.options import json_option
+from bridge.cli.options import ENTRY_ID, ID_MAX, LIMIT, SizeType, json_option
 from bridge.errors import ExitCode
 
 if TYPE_CHECKING:
     from bridge.journal.queries import Listed
     from bridge.journal.replay import Replayed
-
-ID_MAX: Final = (1 << 63) - 1
 
 
 class JournalPath(click.ParamType):  # type: ignore[type-arg]  # generic in newer versions of click only
@@ -25,10 +23,12 @@ class JournalPath(click.ParamType):  # type: ignore[type-arg]  # generic in newe
     name = "path"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
-        """The folder."""
+        """The folder. Raises JournalUnusableError where this user may not look."""
         path = Path(value)
         folder = path.parent if path.name == DATABASE else path
-        if not (folder / DATABASE).is_file():
+        from bridge.journal.access import find_journal  # noqa: PLC0415 - not for --help
+
+        if not find_journal(folder):
             self.fail(f"there is no journal in {folder}: it has no file {DATABASE}", param, ctx)
         return folder
 
@@ -61,7 +61,9 @@ class Bound(Moment):
         """`17`, or as Moment."""
         if isinstance(value, tuple):
             return value
-        return ("id", int(value)) if str(value).isdecimal() else ("time", super().convert(value, param, ctx))
+        if str(value).isdecimal():
+            return "id", click.IntRange(0, ID_MAX).convert(value, param, ctx)
+        return "time", super().convert(value, param, ctx)
 
 
 path_argument = click.argument("path", type=JournalPath())
@@ -88,9 +90,7 @@ def journal() -> None:
 @source_option
 @hint_option
 @click.option("--since", type=Moment(), help="Only entries received since then (2026-06-22T15:00:00Z, or 2h ago: 2h).")
-@click.option(
-    "--limit", type=click.IntRange(0), default=50, show_default=True, help="The newest so many; 0 is all of them."
-)
+@click.option("--limit", type=LIMIT, default=50, show_default=True, help="The newest so many; 0 is all of them.")
 @json_option
 def list_entries(  # noqa: PLR0917 - click hands over an argument an option
     path: Path, state: Any, source: str | None, hint: str | None, since: int | None, limit: int, as_json: bool
@@ -119,7 +119,7 @@ def list_entries(  # noqa: PLR0917 - click hands over an argument an option
 
 @journal.command("show")
 @path_argument
-@click.argument("entry_id", metavar="ID", type=click.IntRange(1))
+@click.argument("entry_id", metavar="ID", type=ENTRY_ID)
 @click.option("--raw", is_flag=True, help="Print the body only, byte for byte.")
 @json_option
 def show(path: Path, entry_id: int, raw: bool, as_json: bool) -> ExitCode:
@@ -180,11 +180,18 @@ def verify_journal(path: Path, as_json: bool) -> ExitCode:
 
 @journal.command("replay")
 @path_argument
-@click.argument("ids", metavar="[ID]...", nargs=-1, type=click.IntRange(1))
+@click.argument("ids", metavar="[ID]...", nargs=-1, type=ENTRY_ID)
 @click.option("--from", "from_bound", type=Bound(), help="Instead of ids: from this id, or this time, on.")
 @click.option("--to", "to_bound", type=Bound(), help="Instead of ids: up to this id, or this time (it included).")
 @source_option
 @hint_option
+@click.option(
+    "--max-bytes",
+    type=SizeType(),
+    default="2GiB",
+    show_default=True,
+    help="The bridge's journal.max_bytes: no more is copied than leaves it room for webhooks.",
+)
 @click.option("--again", is_flag=True, help="Send even what the window of duplicates says was sent already.")
 @click.option("--dry-run", is_flag=True, help="Say what would be done; also while a bridge runs.")
 @json_option
@@ -195,6 +202,7 @@ def replay_entries(  # noqa: PLR0917 - as above
     to_bound: tuple[str, int] | None,
     source: str | None,
     hint: str | None,
+    max_bytes: int,
     again: bool,
     dry_run: bool,
     as_json: bool,
@@ -203,8 +211,9 @@ def replay_entries(  # noqa: PLR0917 - as above
 
     The copies go out when the bridge runs again, by the configuration and the program of that time. An event that was
     forwarded within the window of duplicates (`duplicates.window`) is dropped as a duplicate, unless --again: then
-    consumers get it a second time, with the same event id. Entries that still wait are left alone. Exit code 8 when
-    an entry that was named is not there. Needs the bridge to be stopped.
+    consumers get it a second time, with the same event id and the same times. Entries that still wait are left alone.
+    Copies take room: it stops before the journal is 95 % full (of --max-bytes), and says where to go on. Exit code 8
+    when an entry that was named is not there. Needs the bridge to be stopped.
 
     \b
     Examples:
@@ -223,8 +232,10 @@ def replay_entries(  # noqa: PLR0917 - as above
     if dry_run:
         done = replaying.rehearse(path, wanted, originals_only=originals_only)
     else:
-        done = replaying.replay(path, wanted, again=again, originals_only=originals_only, clock_ms=now_ms)
-    counts = _tell_replayed(done, as_json=as_json, dry_run=dry_run)
+        done = replaying.replay(
+            path, wanted, again=again, originals_only=originals_only, clock_ms=now_ms, bytes_max=max_bytes
+        )
+    counts = _tell_replayed(done, again=again, as_json=as_json, dry_run=dry_run)
     return ExitCode.MISMATCH if counts.get("missing") else ExitCode.OK
 
 
@@ -257,7 +268,7 @@ def _bounds(bound: tuple[str, int] | None, otherwise_id: int, otherwise_ms: int)
     return (value, otherwise_ms) if kind == "id" else (otherwise_id, value)
 
 
-def _tell_replayed(done: "Iterable[Replayed]", *, as_json: bool, dry_run: bool) -> dict[str, int]:
+def _tell_replayed(done: "Iterable[Replayed]", *, again: bool, as_json: bool, dry_run: bool) -> dict[str, int]:
     """Print what became of each entry that was not copied (with --json of all), and count."""
     from bridge.cli.journal_text import OUTCOMES  # noqa: PLC0415 - not for --help
 
@@ -270,13 +281,15 @@ def _tell_replayed(done: "Iterable[Replayed]", *, as_json: bool, dry_run: bool) 
             click.echo(f"{one.entry_id}: {OUTCOMES[one.outcome]}")
     if not as_json:
         copied = counts.get("copied", 0)
-        click.echo(f"{copied} would be copied" if dry_run else f"{copied} copied: they go out when the bridge runs")
+        but = "" if again or not copied else ", but those forwarded within duplicates.window (--again sends these, too)"
+        going = f"{copied} copied: they go out when the bridge runs{but}"
+        click.echo(f"{copied} would be copied" if dry_run else going)
     return counts
 
 
 @journal.command("release")
 @path_argument
-@click.argument("ids", metavar="ID...", nargs=-1, required=True, type=click.IntRange(1))
+@click.argument("ids", metavar="ID...", nargs=-1, required=True, type=ENTRY_ID)
 def release_entries(path: Path, ids: tuple[int, ...]) -> None:
     """Let go of entries that are held: from now on they are deleted by age and size, as all others are.
 
@@ -311,9 +324,11 @@ def salvage_journal(path: Path, new: Path, as_json: bool) -> ExitCode:
     from dataclasses import asdict  # noqa: PLC0415 - not for --help
 
     from bridge.cli.journal_text import now_ms, salvaged_text  # noqa: PLC0415
+    from bridge.journal.database import translated  # noqa: PLC0415
     from bridge.journal.salvage import salvage  # noqa: PLC0415
 
-    result = salvage(path, new, now_ms)
+    with translated(new, "be written"):
+        result = salvage(path, new, now_ms)
     if as_json:
         print_json(asdict(result))
     else:

@@ -19,10 +19,13 @@ class AbandonedPath(click.ParamType):  # type: ignore[type-arg]  # generic in ne
     name = "path"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
-        """The folder."""
+        """The folder. Raises JournalUnusableError where this user may not look."""
         path = Path(value)
         folder = path.parent if path.name == DATABASE else path
-        if not folder.is_dir():
+        from bridge.journal.access import find_journal  # noqa: PLC0415 - not for --help
+
+        # Whoever may not look into it must not hear that nothing is in it.
+        if not find_journal(folder) and not folder.is_dir():
             self.fail(f"there is no folder {folder}", param, ctx)
         return folder
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
@@ -12,6 +12,14 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound=Callable[..., Any])
 
 CONFIG_VARIABLE = "TREBLE_BRIDGE_CONFIG"
+
+ID_MAX: Final = (1 << 63) - 1
+"""The largest id that an entry can have, and the largest number that the journal can look for."""
+
+ENTRY_ID: Final = click.IntRange(1, ID_MAX)
+COUNT: Final = click.IntRange(1, 1_000_000_000)
+LIMIT: Final = click.IntRange(0, 1_000_000_000)
+"""As COUNT; 0 is without limit."""
 
 
 def config_option(*, required: bool = True) -> Callable[[F], F]:
@@ -57,6 +65,21 @@ class RateType(click.ParamType):  # type: ignore[type-arg]  # generic in newer v
 
         try:
             return parse_rate(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+class SizeType(click.ParamType):  # type: ignore[type-arg]  # generic in newer versions of click only
+    """A size with its unit, as in the configuration; bytes once parsed."""
+
+    name = "size"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """`2GiB` → 2147483648."""
+        from bridge.settings.units import parse_size  # noqa: PLC0415 - as above
+
+        try:
+            return parse_size(value)
         except ValueError as error:
             self.fail(str(error), param, ctx)
 

@@ -10,7 +10,8 @@ import click
 
 from bridge.cli.console import console, note, print_json, run
 from bridge.cli.journal import Moment
-from bridge.cli.options import config_option, json_option, load_configuration
+from bridge.cli.options import LIMIT, config_option, json_option, load_configuration
+from bridge.cli.quarantine_names import RecordName, choose, place_text
 from bridge.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 ID_CHARS_SHOWN: Final = 12
 _OK: Final = frozenset({"redriven", "already", "twin", "dropped"})
 
-records_argument = click.argument("records", metavar="[ID|PARTITION@OFFSET]...", nargs=-1)
+records_argument = click.argument("records", metavar="[ID|PARTITION@OFFSET]...", nargs=-1, type=RecordName())
 reason_option = click.option("--reason", metavar="REASON", help="Only records with this reason.")
 source_option = click.option("--source", metavar="NAME", help="Only records of this source.")
 since_option = click.option(
@@ -33,7 +34,8 @@ def quarantine() -> None:
     """Look at what was not understood, and forward what would be by now.
 
     Reads the quarantine topic from its beginning, committed records only. A record is named by its place
-    (PARTITION@OFFSET) or by its id, the record's key, of which the first characters are enough.
+    (PARTITION@OFFSET) or by its id, the record's key, of which the first characters are enough (for `redrive` 8 or
+    more, that no other id begins with).
 
     \b
     Example:
@@ -46,7 +48,7 @@ def quarantine() -> None:
 @reason_option
 @source_option
 @since_option
-@click.option("--limit", type=click.IntRange(0), default=50, show_default=True, help="The last so many; 0 is all.")
+@click.option("--limit", type=LIMIT, default=50, show_default=True, help="The last so many; 0 is all.")
 @json_option
 def list_records(  # noqa: PLR0917 - click hands over an argument an option
     config: Path, reason: str | None, source: str | None, since: int | None, limit: int, as_json: bool
@@ -107,7 +109,7 @@ def show(record: str, config: Path, raw: bool, as_json: bool) -> ExitCode:
         click.echo(found.value)
     else:
         click.echo(orjson.dumps(orjson.loads(found.value), option=orjson.OPT_INDENT_2))
-        note(f"at {_place(found)}; {'redriven' if found.marked else 'not redriven'}")
+        note(f"at {place_text(found)}; {'redriven' if found.marked else 'not redriven'}")
     return ExitCode.OK
 
 
@@ -134,7 +136,7 @@ def redrive(  # noqa: PLR0917 - as above
 
     A bridge may run meanwhile. What goes out and a mark in the quarantine topic are one transaction, so a second run
     adds nothing. Events have the id and the time of arrival that they would have had, come after later ones, and carry
-    the header treble_redriven. Exit code 8 when one that was meant is still not forwarded.
+    the header treble_redriven. Exit code 8 when one that was meant is still not forwarded, or is not there.
 
     \b
     Examples:
@@ -145,7 +147,7 @@ def redrive(  # noqa: PLR0917 - as above
     if bool(records) == (everything or chosen):
         raise click.UsageError("name records, or choose them by --all, --reason, --source, --since")
     settings = load_configuration(config).settings
-    wanted = _wanted(records, reason, source, since)
+    wanted = _wanted((), reason, source, since)
     return run(_redrive(settings, wanted, records, dry_run=dry_run, as_json=as_json))
 
 
@@ -155,6 +157,12 @@ async def _redrive(
     from bridge.prepare import Preparer  # noqa: PLC0415 - not for --help
     from bridge.redrive import Redrive  # noqa: PLC0415
 
+    absent: tuple[str, ...] = ()
+    if named:
+        chosen = await choose(named, _held(settings))
+        wanted, absent = chosen.means, chosen.absent
+    for name in absent:
+        note(f"there is no record {name} in {settings.topics.quarantine}")
     work = Redrive(settings, Preparer(settings, ""), wanted)
     counts: Counter[str] = Counter()
     async for done in work.rehearse() if dry_run else work.run():
@@ -166,7 +174,6 @@ async def _redrive(
     if not as_json:
         total = ", ".join(f"{count} {_WORDS[outcome]}" for outcome, count in counts.most_common())
         note(f"{'would be: ' if dry_run else ''}{total or 'no record is meant'}")
-    absent = bool(named) and not counts
     return ExitCode.MISMATCH if absent or set(counts) - _OK else ExitCode.OK
 
 
@@ -213,7 +220,7 @@ def _wanted(
     def wanted(held: "Held") -> bool:
         entry = held.returned.entry
         return (
-            (not records or any(one == _place(held) or held.returned.id.startswith(one) for one in records))
+            (not records or any(one == place_text(held) or held.returned.id.startswith(one) for one in records))
             and (reason is None or held.returned.reason == reason)
             and (source is None or entry.source == source)
             and (since_ms is None or entry.received_at_ms >= since_ms)
@@ -222,16 +229,12 @@ def _wanted(
     return wanted
 
 
-def _place(held: "Held") -> str:
-    return f"{held.place[0]}@{held.place[1]}"
-
-
 def _row(held: "Held") -> dict[str, Any]:
     from bridge.cli.journal_text import time_text  # noqa: PLC0415 - not for --help
 
     returned = held.returned
     return {
-        "place": _place(held),
+        "place": place_text(held),
         "id": returned.id,
         "received_at": time_text(returned.entry.received_at_ms),
         "source": returned.entry.source,

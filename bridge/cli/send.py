@@ -1,7 +1,6 @@
 """`treble-bridge send`: webhooks as Treble would send them."""
 
 import itertools
-import json
 import math
 import random
 from collections.abc import Iterator, Sequence
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from bridge.cli.console import masked, note, print_json, run
-from bridge.cli.options import DurationType, RateType, config_option, json_option, load_configuration
+from bridge.cli.options import COUNT, DurationType, RateType, config_option, json_option, load_configuration
 from bridge.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -40,7 +39,7 @@ LINES_MAX: Final = 50
 @click.option("--set", "fields", multiple=True, metavar="FIELD=VALUE",
               help="Set a field of the body (dots lead inside; JSON or text); repeatable.")  # fmt: skip
 @click.option("--seed", type=int, help="For the same invented data every time; default: by chance.")
-@click.option("--count", type=click.IntRange(min=1), help="How many; default 1, or endless with --rate.")
+@click.option("--count", type=COUNT, help="How many; default 1, or endless with --rate.")
 @click.option("--rate", type=RateType(), metavar="RATE", help="How many a time, such as 50/s; default: one by one.")
 @click.option("--timeout", type=DurationType(), default="10s", show_default=True, metavar="DURATION",
               help="Longest wait for an answer.")  # fmt: skip
@@ -156,14 +155,16 @@ def _header(text: str) -> tuple[str, str]:
 
 
 def _fields(texts: Sequence[str]) -> dict[str, Any]:
+    import orjson  # noqa: PLC0415 - not for --help
+
     found: dict[str, Any] = {}
     for text in texts:
         name, equals, value = text.partition("=")
         if not equals or not name:
             raise click.UsageError(f"--set {text}: expected field=value")
         try:
-            found[name] = json.loads(value)
-        except ValueError:
+            found[name] = orjson.loads(value)
+        except orjson.JSONDecodeError:
             found[name] = value
     return found
 

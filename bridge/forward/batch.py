@@ -35,6 +35,11 @@ class Batch:
         """What carries a record."""
         return [item for item in self.out if item.record is not None]
 
+    def size(self) -> tuple[int, int]:
+        """How many entries it was made of, and how many bytes the values of its records have."""
+        entries = len(self.out) + len(self.duplicates) + len(self.waiting)
+        return entries, sum(len(item.record.value) for item in self.out if item.record is not None)
+
     def topics(self) -> set[str]:
         """The topics that records go to."""
         return {item.record.topic for item in self.out if item.record is not None}
@@ -47,16 +52,16 @@ class Batch:
         return found + [(item.identity, item.received_at_ms) for item in self.repeats if item.identity is not None]
 
     def hold_back(self, topics: Iterable[str]) -> None:
-        """Move what goes to these topics from `out` to `waiting`."""
+        """Move what goes to these topics, or would as a copy, to `waiting`."""
         blocked = set(topics)
         if blocked:
-            self.waiting += [item for item in self.out if item.topic in blocked]
-            self.out = [item for item in self.out if item.topic not in blocked]
-            if late := {item.entry_id for item in self.repeats if item.topic in blocked}:
-                # What they repeat waits now. After a crash only they would be known as gone, and it as the repeat.
-                self.waiting += [item for item in self.repeats if item.entry_id in late]
-                self.repeats = [item for item in self.repeats if item.entry_id not in late]
-                self.duplicates = [item for item in self.duplicates if item.entry_id not in late]
+            # Copies wait with what they are copies of. After a crash they would be the ones that are known as gone,
+            # and what waits would be the copy.
+            self.waiting += [item for item in (*self.out, *self.duplicates) if item.topic in blocked]
+            self.out, self.duplicates, self.repeats = (
+                [item for item in items if item.topic not in blocked]
+                for items in (self.out, self.duplicates, self.repeats)
+            )
 
 
 async def prepare(
@@ -72,26 +77,39 @@ async def prepare(
     return prepared
 
 
+def parking(item: Prepared, queue: str) -> tuple[int, str, str]:
+    """The parked row of an entry that waits in this lane's queue.
+
+    Without a type for what waits for the quarantine: it doesn't follow the map when its type's topic changes.
+    """
+    return item.entry_id, queue, item.event_type if item.outcome != "quarantined" else ""
+
+
+async def part(items: Sequence[Prepared], journal: Journal, window_ms: int) -> tuple[list[Prepared], list[Prepared]]:
+    """What goes out, and what is a duplicate by the journal's window of `window_ms`."""
+    known = [item for item in items if item.identity is not None]
+    since_ms = min((item.received_at_ms for item in known), default=0) - window_ms
+    seen = await journal.seen([item.identity for item in known if item.identity is not None], since_ms)
+    return split(items, seen, window_ms)
+
+
 async def sort(
     prepared: Sequence[Prepared],
     journal: Journal,
     preparer: Preparer,
     *,
-    since_ms: int | None,
     waits: Callable[[str], bool],
     flight: Flight | None = None,
 ) -> Batch:
-    """Sort a slice. `since_ms` is the start of the window of duplicates, None when it is off."""
+    """Sort a slice; `waits` says of a topic whether its entries stay behind."""
     batch = Batch(flight=flight)
     moving: list[Prepared] = []
     for item in prepared:
         (batch.waiting if item.record is not None and waits(item.topic) else moving).append(item)
-    if since_ms is None:
+    if not preparer.window_ms:
         batch.out = moving
         return batch
-    identities = [item.identity for item in moving if item.identity is not None]
-    seen = await journal.seen(identities, since_ms) if identities else set()
-    batch.out, batch.duplicates = split(moving, seen)
+    batch.out, batch.duplicates = await part(moving, journal, preparer.window_ms)
     if preparer.semantic_ms and (repeats := await find_repeats(batch.out, journal, preparer.semantic_ms)):
         batch.repeats = [item for item in batch.out if item.entry_id in repeats]
         batch.out = [item for item in batch.out if item.entry_id not in repeats]

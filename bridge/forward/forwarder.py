@@ -7,7 +7,7 @@ there. So no state outlives a failure but the journal's, Kafka's, and which lane
 import asyncio
 import random
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, Final
 
 from bridge.backoff import delay_s
@@ -21,8 +21,10 @@ from bridge.errors import (
     SinkTimeoutError,
     SinkUnavailableError,
 )
-from bridge.forward.batch import Batch, prepare, sort
+from bridge.forward.batch import Batch, parking, prepare, sort
 from bridge.forward.lanes import Lane, Lanes
+from bridge.forward.pace import Pace
+from bridge.forward.queues import count_of_those_that_may_go, destinations
 from bridge.forward.recovery import begin_anew, is_older, recover
 from bridge.forward.refusals import Refusals
 from bridge.journal import Journal
@@ -56,7 +58,6 @@ class Forwarder:
         traces: ForwardingTraces | None = None,
     ) -> None:
         self._kafka = settings.kafka
-        self._window_ms = int(settings.duplicates.window * 1000)
         self._journal = journal
         self._preparer = preparer
         self._telemetry = telemetry
@@ -66,6 +67,7 @@ class Forwarder:
         self._positions = journal.positions
         self._lanes = Lanes(self._kafka.lane_probe, self._kafka.backoff_max)
         self._refusals = Refusals()
+        self._pace = Pace()
         self._stop = asyncio.Event()
         self._changed = asyncio.Event()
         self._next_configuration: tuple[Preparer, Settings] | None = None
@@ -75,7 +77,8 @@ class Forwarder:
         self._rebuilds = 0
 
     def _build_sink(self) -> Sink:
-        return build_sink(self._kafka, self._journal.id, lambda: sorted(self._preparer.topics()))
+        journal = self._journal
+        return build_sink(self._kafka, journal.id, lambda: sorted(self._preparer.topics()), journal.doubtful)
 
     # from outside
 
@@ -97,7 +100,9 @@ class Forwarder:
             "delivery": self._kafka.delivery,
             "next_id": self._positions.next_id,
             "positions": {t: self._positions.of(t) for t in sorted(self._preparer.topics())},
-            "lanes_behind": [_describe(lane, now_s) for lane in self._lanes.all()],
+            "lanes_behind": [lane.describe(now_s) for lane in self._lanes.all()],
+            "doubtful_ends": [f"{topic}/{partition}" for topic, partition in sorted(self._journal.doubtful)],
+            "slice_entries": self._pace.limits(self._kafka)[0],
             "producer_rebuilds": self._rebuilds,
             "last_error": self._last_error,
         }
@@ -133,6 +138,7 @@ class Forwarder:
             finally:
                 self._connected = False
                 await self._sink.close(healthy=healthy)
+                await self._journal.doubt(self._sink.doubtful)
             if done:
                 return
             if failures and await self._gave_up(failures):
@@ -142,12 +148,15 @@ class Forwarder:
         self._take_up_configuration()
         self._reconnect = False
         found = await self._sink.open(self._journal.positions_offset)
+        await self._journal.doubt(self._sink.doubtful)
         kafkas, offset = (found.positions, found.offset) if found is not None else (None, None)
         if found is not None:
             if kafkas is not None and is_older(self._journal, kafkas):
                 await self._begin_anew(kafkas)
             await self._journal.confirm()
         self._positions = await recover(self._journal, self._preparer, kafkas, offset)
+        if self._journal.usage().parked:
+            await self._journal.unpark_from(self._positions.next_id)
         self._lanes.restore(self._positions, time.monotonic())
         await self._find_heirs()
         for topic in self._telemetry.lanes_blocked():  # caught up by a commit whose outcome was unclear until now
@@ -171,7 +180,6 @@ class Forwarder:
         self._preparer, settings = self._next_configuration
         self._kafka = settings.kafka
         self._sink.connect_by(settings.kafka)
-        self._window_ms = int(settings.duplicates.window * 1000)
         self._journal.remember_for(settings.duplicates.window)
         self._next_configuration = None
         self._changed.clear()
@@ -180,11 +188,8 @@ class Forwarder:
 
     async def _find_heirs(self) -> None:
         """Where the entries go that are parked for each lane, if the map was changed after they were."""
-        routes = self._preparer.destinations
         for lane in self._lanes.all():
-            types = await self._journal.parked_types(lane.topic)
-            topics = {routes[name].topic for name in types if name in routes and not routes[name].drop}
-            lane.heirs = frozenset(topics - {lane.topic})
+            lane.heirs = await destinations(lane, self._journal, self._preparer) - {lane.topic}
 
     async def _pump(self) -> bool:
         """Batch after batch, with the lanes that catch up in between. True after the stop, False for a new producer."""
@@ -193,10 +198,11 @@ class Forwarder:
                 if self._reconnect:
                     return False
                 await self._find_heirs()
+            # First: what a lane that was just blocked holds up is parked with it, so that it can be tried at all.
+            count = await self._forward_next()
             moved = False
             for lane in self._lanes.due(time.monotonic()):
                 moved |= await self._catch_up(lane)
-            count = await self._forward_next()
             if not moved and not count:
                 if self._stop.is_set():
                     return True
@@ -224,70 +230,79 @@ class Forwarder:
 
     async def _forward_next(self) -> int:
         """Forward the next slice. Returns how many entries it had."""
-        entries = await self._journal.read(self._positions.next_id, self._kafka.batch_entries, self._kafka.batch_bytes)
+        entries = await self._journal.read(self._positions.next_id, *self._pace.limits(self._kafka))
         if not entries:
             return 0
-        batch = await self._sorted(entries, lambda topic: self._lanes.queue_of(topic) is not None)
+        prepared, flight = await self._prepared(entries)
+        behind = self._lanes.queue_of
+        batch = await sort(
+            prepared, self._journal, self._preparer, waits=lambda topic: behind(topic) is not None, flight=flight
+        )
         partitions = await self._partitions(batch)
         if batch.waiting:
             await self._park(batch)
-        await self._commit(batch, partitions, Positions(entries[-1].id + 1, self._lanes.positions()))
+        await self._commit(batch, partitions, self._positions_with(entries[-1].id + 1))
         return len(entries)
 
     async def _catch_up(self, lane: Lane) -> bool:
-        """Forward a slice of what was parked for a lane. False when its topic still can't take it."""
-        if lane.waits and lane.topic in self._preparer.topics():  # else its entries go elsewhere now
+        """Forward a slice of what was parked for a lane. False when its next entry still can't go.
+
+        A lane that waits is tried with that entry alone.
+        """
+        entries_max, bytes_max = self._pace.limits(self._kafka)
+        entries = await self._parked(lane, 1 if lane.waits else entries_max, bytes_max)
+        if entries:
+            if not await self._forward_parked(lane, entries):
+                return False
+        elif lane.waits and lane.topic in self._preparer.topics():
+            # Nothing of it is parked yet: the batch that found it out was not committed.
             count = (await self._sink.partition_counts([lane.topic], tries=1))[lane.topic]
             if not isinstance(count, int):
                 self._block(count)
                 return False
-        entries = await self._journal.read_parked(
-            lane.topic, lane.position, self._kafka.batch_entries, self._kafka.batch_bytes
-        )
-        entries = [entry for entry in entries if entry.id < self._positions.next_id]
-        if entries:
-            # The route may have changed since it was parked: any topic of the slice that can't move holds it up.
-            batch = await self._sorted(entries, lambda topic: topic != lane.topic and self._lanes.is_behind(topic))
-            partitions = await self._sink.partition_counts(sorted(batch.topics()))
-            for count in partitions.values():
-                if not isinstance(count, int):
-                    self._block(LaneBlockedError(lane.topic, count.state, str(count)))
-                    return False
-            if batch.waiting:
-                self._block(LaneBlockedError(lane.topic, "leaderless", f"{batch.waiting[0].topic} waits"))
-                return False
-            before, lane.position = lane.position, entries[-1].id + 1
-            try:
-                counts = {topic: count for topic, count in partitions.items() if isinstance(count, int)}
-                await self._commit(batch, counts, Positions(self._positions.next_id, self._lanes.positions()))
-            except LaneBlockedError as error:
-                lane.position = before
-                raise LaneBlockedError(lane.topic, error.state, str(error)) from error
-            except BaseException:
-                lane.position = before
-                raise
-            self._lanes.moved(lane, lane.position)
-        if len(entries) < self._kafka.batch_entries and not await self._parked_more(lane):
+        if not await self._parked(lane, 1):
             self._lanes.at_front(lane)
-            await self._advance(Positions(self._positions.next_id, self._lanes.positions()), [], None)
+            await self._advance(self._positions_with(self._positions.next_id), [], None)
             self._telemetry.lane_resumed(lane.topic)
         return bool(entries)
 
-    async def _parked_more(self, lane: Lane) -> bool:
-        rest = await self._journal.read_parked(lane.topic, lane.position, 1, 1)
-        return bool(rest) and rest[0].id < self._positions.next_id
+    async def _parked(self, lane: Lane, max_entries: int, max_bytes: int = 1) -> list[Entry]:
+        found = await self._journal.read_parked(lane.topic, lane.position, max_entries, max_bytes)
+        return [entry for entry in found if entry.id < self._positions.next_id]
+
+    async def _forward_parked(self, lane: Lane, entries: list[Entry]) -> bool:
+        """Forward as many of a lane's next entries as can go. False when not even the first one can."""
+        prepared, flight = await self._prepared(entries)
+        # By today's map they may go anywhere, and any of them may have to wait.
+        topics = sorted({item.record.topic for item in prepared if item.record is not None})
+        found = await self._sink.partition_counts(topics, *((1,) if lane.waits else ()))
+        count, stopped = await count_of_those_that_may_go(prepared, lane, self._lanes, self._journal, found)
+        if not count and stopped is not None:
+            self._block(LaneBlockedError(lane.topic, stopped.state, str(stopped)))
+            return False
+        batch = await sort(prepared[:count], self._journal, self._preparer, waits=lambda _: False, flight=flight)
+        before, lane.position = lane.position, entries[count - 1].id + 1
+        try:
+            partitions = {topic: found for topic, found in found.items() if isinstance(found, int)}
+            await self._commit(batch, partitions, self._positions_with(self._positions.next_id, {lane.topic: count}))
+        except LaneBlockedError as error:
+            lane.position = before
+            raise LaneBlockedError(lane.topic, error.state, str(error)) from error
+        except BaseException:
+            lane.position = before
+            raise
+        self._lanes.moved(lane, lane.position)
+        return True
 
     # the steps of a batch
 
-    async def _sorted(self, entries: list[Entry], waits: Callable[[str], bool]) -> Batch:
+    async def _prepared(self, entries: list[Entry]) -> tuple[list[Prepared], Flight | None]:
         entries, flight = self._traces.take_up(entries) if self._traces is not None else (entries, None)
         prepared = await prepare(entries, self._preparer, self._replace_refused)
         for entry, item in zip(entries, prepared, strict=True):
             if item.hint_conflict:
                 self._telemetry.hint_conflict(entry.source, item.event_type, entry.hint)
-        # From when they came, not from now: after a long outage, both copies of a webhook are older than the window.
-        since_ms = min(entry.received_at_ms for entry in entries) - self._window_ms if self._window_ms else None
-        return await sort(prepared, self._journal, self._preparer, since_ms=since_ms, waits=waits, flight=flight)
+        return prepared, flight
 
     def _replace_refused(self, entry: Entry, item: Prepared) -> Prepared:
         times, message = self._refusals.times(entry.id)
@@ -308,12 +323,15 @@ class Forwarder:
 
     async def _park(self, batch: Batch) -> None:
         """Note durably what stays behind, before the positions move past it."""
-        rows = []
-        for item in batch.waiting:
-            # No type for what waits for the quarantine: it doesn't follow the map when its type's topic changes.
-            event_type = item.event_type if item.outcome != "quarantined" else ""
-            rows.append((item.entry_id, self._lanes.queue_of(item.topic) or item.topic, event_type))
-        await self._journal.park(rows)
+        queue_of = self._lanes.queue_of
+        await self._journal.park([parking(item, queue_of(item.topic) or item.topic) for item in batch.waiting])
+
+    def _positions_with(self, next_id: int, leaving: Mapping[str, int] | None = None) -> Positions:
+        """The positions from a commit on that takes so many of what is parked (lane → count) out of their queues."""
+        behind, parked = self._lanes.positions(), self._journal.usage().parked if self._lanes.all() else {}
+        return Positions(
+            next_id, behind, {topic: parked.get(topic, 0) - (leaving or {}).get(topic, 0) for topic in behind}
+        )
 
     async def _commit(self, batch: Batch, partitions: dict[str, int], positions: Positions) -> None:
         """Hand the records to Kafka with the positions, then note both in the journal."""
@@ -324,7 +342,8 @@ class Forwarder:
             flight, sizing = batch.flight, self._refusals.sizing
             placed = None if flight is None else flight.departs()
             try:
-                offset = await self._sink.send(records, positions, partitions, sizing, placed)
+                with self._pace.timing(*batch.size()):
+                    offset = await self._sink.send(records, positions, partitions, sizing, placed)
             except SinkError as error:
                 unclear = isinstance(error, SinkTimeoutError | ProducerLostError)
                 self._ended(flight, records, "unclear" if unclear else "aborted", error.cause_label)
@@ -386,14 +405,3 @@ async def _first_of(limit_s: float, *happenings: Coroutine[Any, Any, object]) ->
     finally:
         for task in waits:
             task.cancel()
-
-
-def _describe(lane: Lane, now_s: float) -> dict[str, Any]:
-    return {
-        "topic": lane.topic,
-        "position": lane.position,
-        "state": lane.state,
-        "cause": lane.cause,
-        "for_seconds": round(now_s - lane.since_s, 1),
-        "tries": lane.attempt,
-    }

@@ -5,10 +5,14 @@ Pure bookkeeping: the forwarder says what happened and asks what is due. Times a
 
 import random
 from dataclasses import dataclass
+from typing import Any, Final
 
 from bridge.backoff import delay_s
 from bridge.errors import LaneBlockedError
 from bridge.model import Positions
+
+QUEUED: Final = "queued"
+"""The state of a lane whose next entry goes to a topic for which another lane's queue has older ones."""
 
 
 @dataclass(slots=True)
@@ -30,8 +34,23 @@ class Lane:
 
     @property
     def waits(self) -> bool:
-        """Whether its topic is taken to be unable to take records."""
+        """Whether its next entry is taken to be unable to go."""
         return self.retry_at_s is not None
+
+    def describe(self, now_s: float) -> dict[str, Any]:
+        """For /status."""
+        return {
+            "topic": self.topic,
+            "position": self.position,
+            "state": self.state,
+            "cause": self.cause,
+            "for_seconds": round(now_s - self.since_s, 1),
+            "tries": self.attempt,
+        }
+
+    def leads_to(self, topic: str) -> bool:
+        """Whether its queue may hold entries that go to this topic."""
+        return topic == self.topic or topic in self.heirs
 
 
 class Lanes:
@@ -43,13 +62,14 @@ class Lanes:
         self._probe_max_s = max(probe_s, probe_max_s)
 
     def restore(self, positions: Positions, now_s: float) -> None:
-        """Take over the lanes of a recovery: each catches up at once, but those known to wait go on waiting."""
+        """Take over the lanes of a recovery: each is tried at once, but those known to wait go on waiting."""
         kept = self._behind
         # One that waits and isn't in `behind`: nothing of it is parked, the batch that found it out was not committed.
         waiting = [topic for topic, lane in kept.items() if lane.waits]
         self._behind = {}
         for topic in (*positions.behind, *waiting):
-            lane = kept.get(topic) or Lane(topic, 0, "catching_up", "", now_s)
+            # One that isn't known yet is tried with its first entry alone, as one that waits.
+            lane = kept.get(topic) or Lane(topic, 0, "catching_up", "", now_s, retry_at_s=0.0)
             lane.position = positions.of(topic)
             self._behind[topic] = lane
 
@@ -97,10 +117,17 @@ class Lanes:
         """A part of what was parked is committed: the topic works."""
         lane.position = position
         lane.state, lane.cause, lane.retry_at_s = "catching_up", "", None
+        self._try_the_queued()
 
     def at_front(self, lane: Lane) -> None:
         """Nothing is parked any more."""
         self._behind.pop(lane.topic, None)
+        self._try_the_queued()
+
+    def _try_the_queued(self) -> None:
+        for lane in self._behind.values():
+            if lane.state == QUEUED:
+                lane.retry_at_s = 0.0
 
     def positions(self) -> dict[str, int]:
         """Topic → position of each lane that is behind."""

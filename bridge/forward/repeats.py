@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 from bridge.journal import Journal
 from bridge.model import Prepared
 
+_NEVER = float("-inf")
+
 
 async def find_repeats(items: Sequence[Prepared], journal: Journal, semantic_ms: Mapping[str, int]) -> set[int]:
     """The ids of the entries among `items` (in order, without duplicates) that are repeats.
@@ -20,14 +22,10 @@ async def find_repeats(items: Sequence[Prepared], journal: Journal, semantic_ms:
     if not told:
         return set()
     earliest_ms = min(item.received_at_ms - semantic_ms[item.event_type] for item, _ in told)
-    perhaps = await journal.seen([semantic for _, semantic in told], earliest_ms)
-    last_ms: dict[bytes, int] = {}
+    last_ms = dict(await journal.seen([semantic for _, semantic in told], earliest_ms))
     repeats: set[int] = set()
     for item, semantic in told:
-        since_ms = item.received_at_ms - semantic_ms[item.event_type]
-        if last_ms.get(semantic, since_ms - 1) >= since_ms or (
-            semantic in perhaps and await journal.seen([semantic], since_ms)
-        ):
+        if last_ms.get(semantic, _NEVER) >= item.received_at_ms - semantic_ms[item.event_type]:
             repeats.add(item.entry_id)
         else:
             last_ms[semantic] = item.received_at_ms

@@ -13,7 +13,7 @@ from aiohttp.http import RawRequestMessage
 from bridge.ingress import answers
 from bridge.ingress.answers import Answer
 from bridge.ingress.intake import NO_SOURCE, Exchange
-from bridge.ingress.wire import Wire, body_of
+from bridge.ingress.wire import Wire, body_of, is_last
 
 if TYPE_CHECKING:
     from bridge.ingress.connections import Connections
@@ -27,7 +27,6 @@ class Connection(Wire):
 
     __slots__ = (
         "_exchange",
-        "_head_bytes",
         "_link",
         "_server",
         "busy",
@@ -40,11 +39,10 @@ class Connection(Wire):
     )
 
     def __init__(self, server: "Connections", *, loop: asyncio.AbstractEventLoop, **limits: float | bool) -> None:
-        super().__init__(server, loop=loop, **limits)
+        super().__init__(server, server.head_bytes_max, loop=loop, **limits)
         self._server = server
         self._exchange: Exchange | None = None
         self._link: asyncio.Transport | None = None
-        self._head_bytes = 1  # a new connection owes a head: it has no right to idle before its first request
         self.busy = False
         self.leaving = False
         self.refused = False
@@ -98,14 +96,13 @@ class Connection(Wire):
             return
         if self.busy:  # bounds its body and its confirmation by itself
             return
-        patience_s = server.header_timeout if self._head_bytes else server.keepalive_timeout
+        patience_s = server.header_timeout if self.head_bytes else server.keepalive_timeout
         if now_s - self.since_s > patience_s:
             link.close()
 
     def rested(self) -> None:
-        """A request was answered: the connection may idle."""
+        """A request was answered: the connection may idle, unless the next one has begun."""
         self.busy = False
-        self._head_bytes = 0
         self.since_s = self._loop.time()
 
     def close_idle(self) -> None:
@@ -126,15 +123,13 @@ class Connection(Wire):
     @property
     def in_flight(self) -> bool:
         """Whether a request, or the beginning of one, is here."""
-        return self.busy or self._head_bytes > 1
+        return self.busy or self.head_bytes > 1
 
     # the short way
 
     def whole_request(self, message: RawRequestMessage, content: StreamReader) -> None:
         """A request with its body: judged at once, answered now or when the journal has spoken."""
         intake = self._server.intake
-        # The parser loses what comes behind an offer to switch protocols in the same piece: nothing may come there.
-        close = message.should_close or message.upgrade or self._server.last_answers
         self._exchange = exchange = Exchange(
             intake.rules,
             method=message.method,
@@ -142,7 +137,7 @@ class Connection(Wire):
             headers=message.headers,
             remote=self.remote,
             now_ms=intake.clock_ms(),
-            close=close,
+            close=is_last(message, content) or self._server.last_answers,
         )
         self.busy = True
         try:
@@ -182,10 +177,10 @@ class Connection(Wire):
 
     def head_grew(self, count: int) -> None:
         """Part of a head arrived. Its lines are bounded by the parser, here is the bound for all of them together."""
-        if self._head_bytes <= 1:
+        if self.head_bytes <= 1:
             self.since_s = self._loop.time()
-        self._head_bytes += count
-        if self._head_bytes > self._server.head_bytes_max and not self.leaving:
+        self.head_bytes += count
+        if self.head_bytes > self.head_bytes_max and not self.leaving:
             self._server.telemetry.request_answered(NO_SOURCE, answers.MALFORMED.outcome)
             self._leave(answers.MALFORMED)
 
@@ -215,7 +210,7 @@ class Connection(Wire):
         if link is None or link.is_closing():
             return
         self.leaving = True
-        self._head_bytes = 0
+        self.head_bytes = 0
         self.close()  # aiohttp drops what still comes
         link.write(answer.wire(self._server.date, close=True))
         if self._server.refuses_quietly or not link.can_write_eof():

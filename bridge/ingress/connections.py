@@ -70,12 +70,22 @@ class Connections(web.Server):
         """Whether one more connection may stay."""
         if len(self.open) >= self._connections_max():
             self.saying_goodbye.add(connection)
-            self.telemetry.request_answered(NO_SOURCE, "too_many_connections")
-            self.telemetry.not_accepted(NO_SOURCE, "too_many_connections")
+            self._count_refusal()
             return False
         self.open.add(connection)
         self.telemetry.connections_open(len(self.open))
         return True
+
+    def may_shake_hands(self, under_way: int) -> bool:
+        """Whether one more TLS handshake may begin, beside the `under_way` and the connections that are open."""
+        if len(self.open) + under_way < self._connections_max():
+            return True
+        self._count_refusal()
+        return False
+
+    def _count_refusal(self) -> None:
+        self.telemetry.request_answered(NO_SOURCE, "too_many_connections")
+        self.telemetry.not_accepted(NO_SOURCE, "too_many_connections")
 
     def _connections_max(self) -> int:
         wanted = self.rules.server.max_connections

@@ -10,14 +10,14 @@ from dataclasses import dataclass
 
 from multidict import CIMultiDictProxy
 
-from bridge.body import NotJson, decode
+from bridge.body import TOO_DEEP, NotJson, decode
 from bridge.catalogue import classify
 from bridge.credentials import Denied, Facts, Grant, Undecided
 from bridge.ingress import answers, traced
 from bridge.ingress.answers import Answer
 from bridge.ingress.confirming import Confirming
 from bridge.ingress.reading import TooLargeError, decoded
-from bridge.ingress.routes import Route, Routes, Target, shown
+from bridge.ingress.routes import Route, Routes, Target
 from bridge.model import Submission
 from bridge.settings.models import Server
 from bridge.telemetry import Telemetry
@@ -136,14 +136,16 @@ class Intake:
                 done(refusal)
                 return
         coding = exchange.headers.get("Content-Encoding")
-        plain: bytes | None = body
         if coding is not None:
+            coding = ", ".join(exchange.headers.getall("Content-Encoding"))
             try:
                 plain = decoded(body, coding, rules.server.max_body)
             except TooLargeError:
                 done(answers.TOO_LARGE)
                 return
-        accepted = answers.NOT_JSON if plain is None else _accepted(route, plain, target.hint)
+            if plain is not None:
+                body, coding = plain, None
+        accepted = _accepted(route, body, target.hint)
         if self.paused is not None:
             done(self.paused)
             return
@@ -152,7 +154,9 @@ class Intake:
         else:
             parent, state, exchange.trace = self._traces.begin(*route.keeper.trace_of(exchange.headers))
             headers = route.keeper.keep_traced(exchange.headers, parent, state)
-        submission = Submission(exchange.now_ms, route.source, target.hint, headers, body if plain is None else plain)
+        if coding is not None:  # it could not be undone
+            headers = route.keeper.with_coding(headers, coding)
+        submission = Submission(exchange.now_ms, route.source, target.hint, headers, body)
         stored = self._confirming.confirm(submission, accepted, rules.server.ack_deadline, done)
         if exchange.trace is not None:
             exchange.trace.stored = stored
@@ -162,7 +166,7 @@ class Intake:
         seconds = time.perf_counter() - exchange.started_s if answer.status == 200 else None
         source = exchange.source
         if self._telemetry.verbose:
-            path = shown(exchange.path, exchange.target)
+            path = exchange.rules.routes.shown(exchange.path, exchange.target)
             self._telemetry.request_answered(
                 source, answer.outcome, seconds, method=exchange.method, path=path, remote=exchange.remote
             )
@@ -195,8 +199,8 @@ def _accepted(route: Route, body: bytes, hint: str) -> Answer:
     """The answer of this body once it is stored. What is not JSON is stored all the same, for the quarantine."""
     try:
         value = decode(body).value
-    except NotJson:
-        return answers.NOT_JSON
+    except NotJson as error:
+        return route.accepted if error.reason == TOO_DEEP else answers.NOT_JSON
     if route.responses:
         event_type = classify(value, hint).event_type
         return route.responses.get(event_type or "", route.accepted)

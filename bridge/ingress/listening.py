@@ -1,7 +1,7 @@
 """The listening sockets, and the servers that accept from them.
 
-The sockets are ours; a server gets copies of them. So a new certificate is a new server on the same sockets: nothing
-that waits to be accepted is lost, connections that exist go on, and the next handshake uses the new certificate.
+The sockets are ours. Without TLS a server of the event loop gets copies of them; with TLS `handshakes` accepts from
+them: a new certificate is just what the next handshake uses, and connections that exist go on.
 """
 
 import asyncio
@@ -9,19 +9,25 @@ import socket
 import ssl
 from collections.abc import Callable
 
-from bridge.errors import ConfigError
+from bridge.ingress.handshakes import Handshakes
+from bridge.settings.listen import cannot_listen
 from bridge.settings.units import Address
 
 BACKLOG = 1024
 
 
 class Listener:
-    """Listens on one address, which may be several sockets (IPv4 and IPv6)."""
+    """Listens on one address, which may be several sockets (IPv4 and IPv6).
 
-    def __init__(self, factory: Callable[[], asyncio.BaseProtocol]) -> None:
+    `factory` makes the protocol of a connection; `may_begin` says whether one more TLS handshake may begin beside the
+    number of them that it is told.
+    """
+
+    def __init__(self, factory: Callable[[], asyncio.BaseProtocol], may_begin: Callable[[int], bool]) -> None:
         self._factory = factory
         self._sockets: list[socket.socket] = []
         self._servers: list[asyncio.Server] = []
+        self._handshakes = Handshakes(factory, may_begin)
 
     @property
     def addresses(self) -> list[Address]:
@@ -29,7 +35,7 @@ class Listener:
         return [Address(*each.getsockname()[:2]) for each in self._sockets]
 
     async def bind(self, address: Address) -> None:
-        """Take the address. Raises ConfigError when that can't be."""
+        """Take the address. Raises ConfigError when that can't be; ListenError when it may be later."""
         loop = asyncio.get_running_loop()
         try:
             found = await loop.getaddrinfo(
@@ -39,33 +45,34 @@ class Listener:
                 self._sockets.append(_bound(family, kind, protocol, where))
         except OSError as error:
             self.close()
-            raise ConfigError(f"server.listen: can't listen on {address}: {error.strerror}") from error
+            raise cannot_listen("server.listen", address, error) from error
 
-    async def serve(self, context: ssl.SSLContext | None, handshake_s: float) -> None:
-        """Accept connections, with this TLS context from now on."""
+    async def serve(self) -> None:
+        """Accept connections, without TLS."""
         loop = asyncio.get_running_loop()
-        limit_s = None if context is None else handshake_s
-        former, self._servers = self._servers, []
         for each in self._sockets:
-            server = await loop.create_server(
-                self._factory,
-                sock=each.dup(),
-                backlog=BACKLOG,
-                ssl=context,
-                ssl_handshake_timeout=limit_s,
-                ssl_shutdown_timeout=limit_s,
-            )
-            self._servers.append(server)
-        for server in former:
-            server.close()
+            self._servers.append(await loop.create_server(self._factory, sock=each.dup(), backlog=BACKLOG))
+
+    def serve_tls(self, context: ssl.SSLContext, handshake_s: float) -> None:
+        """Accept connections, and make handshakes of `handshake_s` seconds at the most with them. Called again, the
+        next handshakes are made with another context."""
+        first = not self._handshakes.accepts
+        self._handshakes.use(context, handshake_s)
+        for each in self._sockets if first else ():
+            self._handshakes.accept_from(each)
 
     def close(self) -> None:
         """Accept no more. Connections that exist go on."""
+        self._handshakes.stop()
         for server in self._servers:
             server.close()
         for each in self._sockets:
             each.close()
         self._servers, self._sockets = [], []
+
+    def cut_off(self) -> None:
+        """End the handshakes that are under way."""
+        self._handshakes.cut_off()
 
 
 def _bound(family: int, kind: int, protocol: int, where: tuple[object, ...]) -> socket.socket:

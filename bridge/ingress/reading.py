@@ -1,8 +1,9 @@
 """The body: read within its bounds, and taken out of its content coding.
 
 Treble sends plain JSON. A gateway in front may compress it, so gzip and deflate are undone, within the same bound; what
-is kept is the JSON. Any other coding can't be read here, but it is authentic, so it is kept as it came and answered
-like everything that is not JSON. (415 would throw it away.)
+is kept is the JSON. Any other coding can't be read here, but it is authentic, so it is kept as it came, and judged by
+its bytes as they are: JSON, where a gateway took the coding away but left the header, and else not. (415 would throw it
+away.)
 """
 
 import zlib
@@ -53,10 +54,16 @@ async def read(content: StreamReader, bytes_max: int, budget: ByteBudget) -> byt
 
 
 def decoded(body: bytes, coding: str, bytes_max: int) -> bytes | None:
-    """The body without its content coding, None when that can't be undone. Raises TooLargeError above `bytes_max`."""
-    coding = coding.strip().lower()
-    if coding in _IDENTITY:
+    """The body without its content coding, None when that can't be undone. Raises TooLargeError above `bytes_max`.
+
+    `coding` is the header's list. `identity` in it says nothing; of the others only one is undone.
+    """
+    codings = [name for part in coding.split(",") if (name := part.strip().lower()) not in _IDENTITY]
+    if not codings:
         return body
+    if len(codings) > 1:
+        return None
+    coding = codings[0]
     if coding in ("gzip", "x-gzip"):
         return _inflated(body, _GZIP, bytes_max)
     if coding == "deflate":  # means the zlib format (RFC 9110, 8.4.1.2); some send it without that wrapping

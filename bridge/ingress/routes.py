@@ -24,7 +24,8 @@ from bridge.ingress.limits import TokenBucket
 from bridge.settings.models import RateLimit, Settings, Source
 
 HINT_CHARS_MAX = 64
-_SHOWN_SEGMENT_CHARS_MAX = 32
+_SHOWN_SEGMENTS_MAX = 16
+_HIDDEN = "***"
 _NOT_IN_HINTS = re.compile(r"[^A-Za-z0-9._~-]")
 
 
@@ -48,7 +49,7 @@ class Route:
         self.path = path_of(name, source).rstrip("/")
         self.credentials = Credentials(source.auth, trusted_proxies)
         self.unauthorized = answers.unauthorized(self.credentials.challenge)
-        self.keeper = HeaderKeeper(self.credentials.header_names)
+        self.keeper = HeaderKeeper(self.credentials.header_names, source.timezone)
         self.accepted = answers.accepted()
         self.responses: Mapping[str, Answer] = answers.accepted_by_type(source.responses)
         self.rate_limit: RateLimit | None = source.rate_limit
@@ -71,7 +72,7 @@ class Target(NamedTuple):
 class Routes:
     """All sources by path."""
 
-    __slots__ = ("_by_segments", "_exact", "_longest")
+    __slots__ = ("_by_segments", "_exact", "_longest", "_words")
 
     def __init__(self, settings: Settings, now_s: float, former: "Routes | None" = None) -> None:
         trusted = settings.server.trusted_proxies
@@ -79,6 +80,7 @@ class Routes:
             path_of(name, source): Route(name, source, trusted, now_s) for name, source in settings.sources.items()
         }
         self._by_segments = {_segments(path): route for path, route in by_path.items()}
+        self._words = frozenset(word for segments in self._by_segments for word in segments) | {""}
         self._longest = max(map(len, self._by_segments))
         self._exact = _exact(by_path)
         formerly = {route.source: route for route in former.routes()} if former else {}
@@ -94,6 +96,19 @@ class Routes:
         """The target of a raw path (percent-encoded, without query), None when no source has it."""
         return self._exact.get(path) or self._search(path)
 
+    def shown(self, raw_path: str, target: Target | None) -> str:
+        """The path for a log line: only what the configuration or the catalogue has as well, `***` for the rest.
+
+        A secret may stand anywhere, percent-encoded or misspelt, on a path that leads nowhere too.
+        """
+        path, question_mark, _ = raw_path.partition("?")
+        if target is not None:
+            shown = _route_shown(target)
+        else:
+            parts = path.split("/", _SHOWN_SEGMENTS_MAX)
+            shown = "/".join([part if part in self._words else _HIDDEN for part in parts])
+        return shown + f"?{_HIDDEN}" * bool(question_mark)
+
     def _search(self, path: str) -> Target | None:
         segments = _segments(path)
         for count in range(min(len(segments), self._longest), max(len(segments) - 3, -1), -1):
@@ -108,13 +123,11 @@ def path_of(name: str, source: Source) -> str:
     return source.path or f"/webhooks/{name}"
 
 
-def shown(raw_path: str, target: Target | None) -> str:
-    """The path for a log line: without the query, a segment that may be a secret, and what is too long to be a name."""
-    path, question_mark, _ = raw_path.partition("?")
-    if target is not None and target.path_secret is not None:
-        path = f"{target.route.path}/***"
-    parts = ["***" if len(part) > _SHOWN_SEGMENT_CHARS_MAX else part for part in path.split("/", 16)]
-    return "/".join(parts) + ("?***" if question_mark else "")
+def _route_shown(target: Target) -> str:
+    if target.path_secret is not None:
+        return f"{target.route.path}/{_HIDDEN}"
+    hint = target.hint if target.hint in HINTS else _HIDDEN
+    return f"{target.route.path}/{hint}" if target.hint else target.route.path
 
 
 def _exact(by_path: Mapping[str, Route]) -> dict[str, Target]:

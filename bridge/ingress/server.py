@@ -10,7 +10,7 @@ from bridge.ingress import answers, wire
 from bridge.ingress.confirming import AppendsEntries, Confirming
 from bridge.ingress.connections import Connections
 from bridge.ingress.intake import Intake, Rules
-from bridge.ingress.limits import ByteBudget, body_bytes_held_max
+from bridge.ingress.limits import ByteBudget, body_bytes_held_max, unproven_bytes_held_max
 from bridge.ingress.listening import Listener
 from bridge.ingress.routes import Routes
 from bridge.ingress.streamed import Streamed
@@ -43,6 +43,7 @@ class Ingress:
     ) -> None:
         self._telemetry = telemetry
         self._budget = ByteBudget(body_bytes_held_max(settings.server.max_body))
+        self._unproven = ByteBudget(unproven_bytes_held_max(settings.server.max_body))
         self._confirming = Confirming(journal, telemetry, self._budget)
         rules = Rules(Routes(settings, time.monotonic()), settings.server)
         self._intake = Intake(rules, self._confirming, telemetry, clock_ms, traces)
@@ -57,11 +58,16 @@ class Ingress:
         """Bind and listen. Raises ConfigError for an address that is taken and for TLS files that can't be read."""
         server = self._intake.rules.server
         context = None if self._certificates is None else self._certificates.context()
-        self._connections = Connections(Streamed(self._intake, self._budget), self._intake, self._telemetry)
+        self._connections = Connections(
+            Streamed(self._intake, self._budget, self._unproven), self._intake, self._telemetry
+        )
         self._connections.last_answers = server.keepalive_timeout == 0
-        self._listener = Listener(self._connections)
+        self._listener = Listener(self._connections, self._connections.may_shake_hands)
         await self._listener.bind(server.listen)
-        await self._listener.serve(context, server.header_timeout)
+        if context is None:
+            await self._listener.serve()
+        else:
+            self._listener.serve_tls(context, server.header_timeout)
         self._show_certificate_end()
         self._sweeper = asyncio.create_task(self._sweep(), name="ingress sweep")
         if not wire.SHORT_WAY:
@@ -92,6 +98,7 @@ class Ingress:
         former = self._intake.rules
         self._intake.rules = Rules(Routes(settings, time.monotonic(), former.routes), settings.server)
         self._budget.bytes_max = body_bytes_held_max(settings.server.max_body)
+        self._unproven.bytes_max = unproven_bytes_held_max(settings.server.max_body)
         if self._connections is not None and self._listener is not None and self._listener.addresses:
             self._connections.last_answers = self._parting or settings.server.keepalive_timeout == 0
 
@@ -121,6 +128,8 @@ class Ingress:
     async def close(self) -> None:
         """Stop, whatever is in flight. What the journal was given stays with it."""
         self.stop_listening()
+        if self._listener is not None:
+            self._listener.cut_off()
         if self._sweeper is not None:
             self._sweeper.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -144,11 +153,11 @@ class Ingress:
                 if self._tls_hint.is_set() or time.monotonic() >= look_at_tls_s:
                     self._tls_hint.clear()
                     look_at_tls_s = time.monotonic() + TLS_LOOKED_AT_EVERY_S
-                    await self._renew_tls()
+                    self._renew_tls()
             except Exception as error:  # noqa: BLE001 - without the sweep, no time limit would hold any more
                 self._telemetry.request_failed("-", error)
 
-    async def _renew_tls(self) -> None:
+    def _renew_tls(self) -> None:
         certificates, listener = self._certificates, self._listener
         if certificates is None or listener is None or not listener.addresses or not certificates.changed():
             return
@@ -157,7 +166,7 @@ class Ingress:
         except ConfigError as error:  # half-written, perhaps: the next change is looked at again
             self._telemetry.certificate_changed(certificates.path, error)
             return
-        await listener.serve(context, self._intake.rules.server.header_timeout)
+        listener.serve_tls(context, self._intake.rules.server.header_timeout)
         self._telemetry.certificate_changed(certificates.path)
         self._show_certificate_end()
 

@@ -15,7 +15,7 @@ from bridge.ingress.answers import Answer
 from bridge.ingress.connection import Connection
 from bridge.ingress.intake import Exchange, Intake
 from bridge.ingress.limits import ByteBudget
-from bridge.ingress.wire import speak_http_1
+from bridge.ingress.wire import is_last_of, speak_http_1
 
 LINGER_S = 1.0
 LINGER_BYTES_MAX = 1 << 20
@@ -26,11 +26,15 @@ CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
 class Streamed:
-    """Handles requests the long way. Callable: what web.Server wants as its handler."""
+    """Handles requests the long way. Callable: what web.Server wants as its handler.
 
-    def __init__(self, intake: Intake, budget: ByteBudget) -> None:
+    While they arrive, bodies count in `budget`; those whose credentials are not decided yet, in `unproven`.
+    """
+
+    def __init__(self, intake: Intake, budget: ByteBudget, unproven: ByteBudget) -> None:
         self._intake = intake
         self._budget = budget
+        self._unproven = unproven
 
     async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
         """One request, to its end."""
@@ -51,7 +55,7 @@ class Streamed:
             headers=request.headers,
             remote=connection.remote,
             now_ms=self._intake.clock_ms(),
-            close=not request.keep_alive or request.version[0] != 1 or "Upgrade" in request.headers,
+            close=is_last_of(request) or request.version[0] != 1,
         )
         if request.version[0] == 1:
             answer = self._intake.admit(exchange)
@@ -71,13 +75,14 @@ class Streamed:
 
     async def _after_body(self, request: web.BaseRequest, exchange: Exchange, connection: Connection) -> Answer:
         server = exchange.rules.server
+        budget = self._budget if exchange.undecided is None else self._unproven
         try:
             _let_continue(request)
             connection.reading = request.content
             if connection.spoken:
                 connection.end_open_body()
             async with asyncio.timeout(server.body_timeout):
-                body = await reading.read(request.content, server.max_body, self._budget)
+                body = await reading.read(request.content, server.max_body, budget)
         except TimeoutError:
             return answers.TIMED_OUT
         except ConnectionError:

@@ -10,13 +10,19 @@ until the answer is sent; what arrives meanwhile queues up as behind any busy ha
 
 `SHORT_WAY` is False when this aiohttp is not built like that: then all requests go the long way, with the same answers.
 A test fails when that is so for the aiohttp that is installed.
+
+aiohttp bounds the lines of a head, and their number; together they may be a megabyte, and 32 such heads may be queued.
+So here is counted what arrives: `head_bytes` is how much of a head is here that is not complete, also behind requests
+that are not answered yet. And a client that does not take its answers is not listened to meanwhile.
 """
 
 import asyncio
 
 from aiohttp import EMPTY_PAYLOAD, StreamReader, web
 from aiohttp.http import HttpRequestParser, HttpVersion11, RawRequestMessage
+from aiohttp.web_protocol import _ErrInfo
 
+_LAST_BYTES = 64  # of what arrived: enough to see whether it ends with a request
 _NEEDED = {"_waiter", "_messages", "_upgraded", "_parser"}
 
 
@@ -31,11 +37,21 @@ SHORT_WAY = _has_short_way()
 class Wire(web.RequestHandler):
     """One connection, as aiohttp handles it, with the short way. Subclasses say what happens."""
 
-    __slots__ = ("_aside", "reading")
+    __slots__ = ("_aside", "_deaf", "_ends_there", "_last_bytes", "_newest", "head_bytes", "head_bytes_max", "reading")
 
-    def __init__(self, manager: web.Server, *, loop: asyncio.AbstractEventLoop, **limits: float | bool) -> None:
+    def __init__(
+        self, manager: web.Server, head_bytes_max: int, *, loop: asyncio.AbstractEventLoop, **limits: float | bool
+    ) -> None:
         super().__init__(manager, loop=loop, access_log=None, **limits)  # type: ignore[arg-type]  # names and types as in Server
         self._aside: asyncio.Future[None] | None = None
+        self._newest: StreamReader = EMPTY_PAYLOAD  # the body of the request that came last
+        self._last_bytes = b""
+        self._ends_there = True  # whether what is here ended with that body, when it last grew
+        self._deaf = False
+        self.head_bytes_max = head_bytes_max
+        """Bound of a head as a whole; as the bounds of its lines, what it was when the connection began."""
+        self.head_bytes = 1
+        """How much of the next head is here. A new connection owes one: it may not idle before its first request."""
         self.reading: StreamReader | None = None
         """The body that a handler waits for. Broken framing ends it."""
 
@@ -45,15 +61,16 @@ class Wire(web.RequestHandler):
         raise NotImplementedError
 
     def head_grew(self, count: int) -> None:
-        """`count` bytes of a head arrived, and it is not complete."""
+        """`count` bytes of a head arrived, and it is not complete. Nothing else is under way."""
         raise NotImplementedError
 
     def data_received(self, data: bytes) -> None:
         """Bytes from the client."""
+        if self._deaf:
+            return
         waiter = self._waiter
         if waiter is None or waiter.done() or self._upgraded or not SHORT_WAY:
-            super().data_received(data)
-            self._end_broken_body()
+            self._more_data(data)
             return
         self._waiter = None
         try:
@@ -62,13 +79,85 @@ class Wire(web.RequestHandler):
             self._waiter = waiter
         if not self._messages:
             self.head_grew(len(data))
-        elif self._holds_one_whole_post():
+            return
+        if self.head_bytes + len(data) > self.head_bytes_max:
+            self._refuse_large_heads(0)
+        if self._holds_one_whole_post():
             message, content = self._messages.popleft()
             self._parser.message_consumed()  # type: ignore[union-attr]  # there is one until the connection is lost
             self._waiter, self._aside = None, waiter
+            if data.endswith(_end_of(content)):
+                self.head_bytes = 0
+            else:
+                self._begin_head(_left_over(data, content))
             self.whole_request(message, content)  # type: ignore[arg-type]
-        elif not waiter.done():
+            return
+        self._newest, self._last_bytes = self._messages[-1][1], data[-_LAST_BYTES:]
+        self._begin_head(self._behind(data))
+        if not waiter.done():
             waiter.set_result(None)
+
+    def _more_data(self, data: bytes) -> None:
+        """Bytes that come while a request is under way: of its body, or of what is pipelined behind it."""
+        known, open_body, bound = len(self._messages), not self._newest.is_eof(), self.head_bytes_max
+        super().data_received(data)
+        self._end_broken_body()
+        if not SHORT_WAY:
+            return
+        self._last_bytes = (self._last_bytes + data)[-_LAST_BYTES:]
+        if len(self._messages) > known:
+            if not data or self.head_bytes + len(data) > bound:  # without data: what was put aside is parsed now
+                self._refuse_large_heads(known)
+            self._newest = self._messages[-1][1]
+            self._begin_head(self._behind(data))
+        elif open_body:
+            self._begin_head(self._behind(data))
+        else:
+            self._begin_head(self.head_bytes + len(data))
+
+    def _begin_head(self, count: int) -> None:
+        """So many bytes are here behind the newest request."""
+        self.head_bytes = count
+        if count > self.head_bytes_max and not self._deaf:
+            self._refuse(len(self._messages))
+
+    def _behind(self, data: bytes) -> int:
+        """How much is here behind the newest request; at least that much."""
+        content = self._newest
+        if data or self._messages:
+            self._ends_there = self._last_bytes.endswith(_end_of(content))
+        # Else the parser, which had stopped for a while, found that it is through: nothing has come since.
+        return 0 if self._ends_there or not content.is_eof() else _left_over(data, content)
+
+    def _refuse_large_heads(self, first: int) -> None:
+        for at in range(first, len(self._messages)):
+            message = self._messages[at][0]
+            if isinstance(message, RawRequestMessage) and _head_size(message) > self.head_bytes_max:
+                self._refuse(at)
+                return
+
+    def _refuse(self, at: int) -> None:
+        """What stands at this place of the queue, or begins there, is no HTTP, and the end of what is listened to."""
+        error = web.HTTPBadRequest()
+        while len(self._messages) > at:
+            self._messages.pop()
+        self._messages.append((_ErrInfo(400, error, ""), EMPTY_PAYLOAD))
+        self._deaf = True
+
+    def pause_writing(self) -> None:
+        """The client does not take its answers: what it still asks for waits with the system."""
+        super().pause_writing()
+        self._pause_transport_reading()
+
+    def resume_writing(self) -> None:
+        """It takes them again."""
+        super().resume_writing()
+        if not self._reading_paused and not self._buffer_paused:
+            self._resume_transport_reading()
+
+    def _resume_transport_reading(self) -> None:
+        if not self.writing_paused:
+            super()._resume_transport_reading()
 
     def release(self) -> None:
         """Give the connection back to aiohttp's loop, and with it what arrived meanwhile."""
@@ -121,6 +210,40 @@ def body_of(content: StreamReader) -> bytes:
         return b""
     pieces = content._buffer  # noqa: SLF001 - this file knows aiohttp from the inside
     return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+
+def _end_of(content: StreamReader) -> bytes:
+    """The last bytes of a request whose body is here: those of the body, or of the head."""
+    pieces = content._buffer if content is not EMPTY_PAYLOAD else ()  # noqa: SLF001 - as above
+    return pieces[-1][-_LAST_BYTES:] if pieces else b"\r\n\r\n"
+
+
+def _left_over(data: bytes, content: StreamReader) -> int:
+    """How much of `data` is behind the request with this body, at least; above 1, since something is."""
+    end = _end_of(content)
+    return max(2, len(data) - max(0, data.rfind(end) + len(end)))
+
+
+def _head_size(message: RawRequestMessage) -> int:
+    return len(message.path) + sum(len(name) + len(value) + 4 for name, value in message.raw_headers)
+
+
+def is_last(message: RawRequestMessage, content: StreamReader) -> bool:
+    """Whether nothing behind this request may be read: its answer closes the connection.
+
+    A client may ask for that. Besides, aiohttp's parser (3.14) has three gaps. It loses what comes in one piece with an
+    offer to switch protocols. It takes a length of 2^64 - 1 for no body, and then swallows whatever comes. And it
+    leaves the last trailer of a chunked body where it collects headers, so that it would become one of the next
+    request: whoever shares the connection, behind a proxy, could lend that request a credential, or spoil its own.
+    """
+    if message.should_close or message.upgrade or message.chunked:
+        return True
+    return content is EMPTY_PAYLOAD and message.headers.get("Content-Length", "").strip("0") != ""
+
+
+def is_last_of(request: web.BaseRequest) -> bool:
+    """`is_last` for a request that goes aiohttp's way."""
+    return is_last(request._message, request.content)  # noqa: SLF001 - as above
 
 
 def speak_http_1(request: web.BaseRequest) -> None:

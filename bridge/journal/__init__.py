@@ -11,6 +11,7 @@
     capacity     how full it is, and whether it takes one more
     database     opening, recovery, versions; errors of SQLite are translated here
     ownership    one process owns a journal
+    access       folders that this user may not use
     layout       what is on the disk
     inspect, verify, salvage, replay   for the command line, without a running bridge
 

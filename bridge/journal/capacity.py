@@ -64,12 +64,20 @@ class Capacity:
         """The database and its log hold `used` bytes, everything committed included."""
         self.used, self._unmeasured = used, 0
 
+    def begin(self, used: int) -> None:
+        """As `measured`, at the start: `state` is true at once, and the first `settle` reports it unless it is ok."""
+        self.measured(used)
+        self._judge()
+
     def settle(self) -> bool:
-        """Bring `state` up to date. Returns whether it is another than at the last call."""
+        """Bring `state` up to date. Returns whether it is another than at the last call (ok before the first)."""
+        self._judge()
+        before, self._settled = self._settled, self.state
+        return self.state != before
+
+    def _judge(self) -> None:
         fill = self.fill
         if fill >= 1 or (self.state == "full" and fill >= RESUME):
             self.state = "full"
         else:
             self.state = "nearly_full" if fill >= (NEARLY_FULL if self.state == "ok" else NOT_ANY_MORE) else "ok"
-        before, self._settled = self._settled, self.state
-        return self.state != before

@@ -10,6 +10,7 @@ from typing import Final
 import apsw
 
 from bridge.errors import JournalCorruptError, JournalError, JournalFailedError
+from bridge.journal.access import denied, find_journal, unusable
 from bridge.journal.layout import (
     DATABASE,
     FILE_MODE,
@@ -39,10 +40,19 @@ def translated(folder: Path, doing: str) -> Iterator[None]:
         yield
     except _DAMAGE as error:
         raise damaged(folder, str(error)) from error
+    except (apsw.CantOpenError, apsw.ReadOnlyError, apsw.PermissionsError) as error:
+        # SQLite opens a file that may not be written for reading, and fails with the first write only.
+        raise denied(folder) or _failed(folder, doing, error) from error
     except apsw.Error as error:
-        raise JournalFailedError(f"the journal {folder / DATABASE} could not {doing}: {error}") from error
+        raise _failed(folder, doing, error) from error
     except OSError as error:
-        raise JournalFailedError(f"the journal {folder} could not {doing}: {error.strerror or error}") from error
+        raise unusable(folder, error) or JournalFailedError(
+            f"the journal {folder} could not {doing}: {error.strerror or error}"
+        ) from error
+
+
+def _failed(folder: Path, doing: str, error: apsw.Error) -> JournalFailedError:
+    return JournalFailedError(f"the journal {folder / DATABASE} could not {doing}: {error}")
 
 
 def damaged(folder: Path, finding: str) -> JournalCorruptError:
@@ -92,20 +102,30 @@ def open_writer(folder: Path, created_at_ms: int, vfs: str | None = None) -> aps
 
 def open_reader(folder: Path, vfs: str | None = None) -> apsw.Connection:
     """A connection that reads only. It works while another process writes."""
-    if not (folder / DATABASE).is_file():
+    if not find_journal(folder):
         raise JournalError(f"there is no journal in {folder}: {DATABASE} is missing")
     with translated(folder, "be opened"):
-        flags = apsw.SQLITE_OPEN_READONLY
-        connection = apsw.Connection(str(folder / DATABASE), flags=flags, vfs=vfs, statementcachesize=STATEMENTS_CACHED)
+        connection = open_raw_reader(folder, vfs)
         try:
-            connection.set_busy_timeout(BUSY_TIMEOUT_MS)
-            connection.pragma("cache_size", -READER_CACHE_KIB)
-            connection.pragma("query_only", True)
             _check_version(connection, folder)
         except BaseException:
             connection.close(True)
             raise
         return connection
+
+
+def open_raw_reader(folder: Path, vfs: str | None = None) -> apsw.Connection:
+    """As `open_reader`, of whatever database is there. Raises what SQLite does."""
+    flags = apsw.SQLITE_OPEN_READONLY
+    connection = apsw.Connection(str(folder / DATABASE), flags=flags, vfs=vfs, statementcachesize=STATEMENTS_CACHED)
+    try:
+        connection.set_busy_timeout(BUSY_TIMEOUT_MS)
+        connection.pragma("cache_size", -READER_CACHE_KIB)
+        connection.pragma("query_only", True)
+    except BaseException:
+        connection.close(True)
+        raise
+    return connection
 
 
 def _configure(connection: apsw.Connection, cache_kib: int) -> None:
@@ -142,13 +162,23 @@ def _check_version(connection: apsw.Connection, folder: Path) -> int:
     version = int(connection.pragma("user_version"))
     application_id = int(connection.pragma("application_id"))
     if application_id != FORMAT_APPLICATION_ID:
-        raise JournalCorruptError(f"{folder / DATABASE} is a database, but not a journal of treble-bridge")
+        raise not_a_journal(folder)
     if version > VERSION:
-        raise JournalCorruptError(
-            f"{folder / DATABASE} was written by a newer treble-bridge (layout {version}; this program knows up to "
-            f"{VERSION}): run that version, or give this one a folder of its own"
-        )
+        raise newer_layout(folder, version)
     return version
+
+
+def not_a_journal(folder: Path) -> JournalCorruptError:
+    """The error that says that a database is another program's."""
+    return JournalCorruptError(f"{folder / DATABASE} is a database, but not a journal of treble-bridge")
+
+
+def newer_layout(folder: Path, version: int) -> JournalCorruptError:
+    """The error that says that this program is too old for a journal."""
+    return JournalCorruptError(
+        f"{folder / DATABASE} was written by a newer treble-bridge (layout {version}; this program knows up to "
+        f"{VERSION}): run that version, or give this one a folder of its own"
+    )
 
 
 def _migrate(connection: apsw.Connection, folder: Path, created_at_ms: int) -> None:

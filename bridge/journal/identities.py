@@ -59,10 +59,14 @@ class RecentIdentities:
             if before is None or before < received_at_ms:
                 bucket[identity] = received_at_ms
 
-    def find(self, identities: Iterable[bytes], since_ms: int) -> set[bytes]:
-        """Those that are here, received at `since_ms` or later."""
+    def find(self, identities: Iterable[bytes], since_ms: int) -> dict[bytes, int]:
+        """Those that are here, received at `since_ms` or later → when."""
         buckets = self._buckets
-        return {identity for identity in identities if buckets[identity[0]].get(identity, -1) >= since_ms}
+        return {
+            identity: at_ms
+            for identity in identities
+            if (at_ms := buckets[identity[0]].get(identity, -1)) >= max(since_ms, 0)
+        }
 
     def to_merge(self) -> Merge | None:
         """The next bucket, or None while memory holds few enough."""

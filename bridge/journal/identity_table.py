@@ -26,7 +26,7 @@ _TRIM_LOG: Final = """
     DELETE FROM identities_log WHERE seq <= min(?, (SELECT min(seq) FROM identities_log) + ?)
     AND seq < (SELECT max(seq) FROM identities_log)"""
 _LOOK_UP: Final = """
-    SELECT i.identity FROM carray(?) AS wanted CROSS JOIN identities AS i ON i.identity = wanted.value
+    SELECT i.identity, i.received_at FROM carray(?) AS wanted CROSS JOIN identities AS i ON i.identity = wanted.value
     WHERE i.received_at >= ?"""
 _SWEEP: Final = "DELETE FROM identities WHERE identity >= ? AND identity < ? AND received_at < ?"
 _COUNT: Final = "SELECT count(*) FROM identities WHERE identity >= ? AND identity < ?"
@@ -90,11 +90,11 @@ def _bounds(bucket: int) -> tuple[bytes, bytes]:
     return bytes([bucket]), bytes([bucket + 1]) if bucket + 1 < BUCKETS else b"\xff" * (IDENTITY_BYTES + 1)
 
 
-def look_up(connection: apsw.Connection, identities: Sequence[bytes], since_ms: int) -> set[bytes]:
-    """Those that are in the table, received at `since_ms` or later."""
+def look_up(connection: apsw.Connection, identities: Sequence[bytes], since_ms: int) -> dict[bytes, int]:
+    """Those that are in the table, received at `since_ms` or later → when."""
     since = max(0, since_ms).to_bytes(TIME_BYTES, "big")
     rows = connection.execute(_LOOK_UP, (apsw.carray(tuple(identities)), since)).fetchall()
-    return {bytes(row[0]) for row in rows}  # type: ignore[arg-type]
+    return {bytes(row[0]): int.from_bytes(bytes(row[1]), "big") for row in rows}  # type: ignore[arg-type]
 
 
 def any_merged(connection: apsw.Connection) -> bool:

@@ -23,7 +23,7 @@ from bridge.journal.upkeep import Figures, Limits, Upkeep
 from bridge.journal.waiting import Waiting
 from bridge.journal.window import Window
 from bridge.journal.writer import Commit, Step, Writer
-from bridge.model import Entry, JournalUsage, Positions, Submission
+from bridge.model import Entry, JournalUsage, Place, Positions, Submission
 from bridge.telemetry import Telemetry
 
 T = TypeVar("T")
@@ -55,17 +55,18 @@ class Journal:
         """The first id given since Kafka's positions were compared last, by any process; None once they are."""
         self.positions = self._promised = storage.positions
         self.positions_offset = storage.positions_offset
+        self.doubtful = storage.doubtful
+        """Where a commit may have left records without an end."""
         self.failed: asyncio.Future[JournalFailedError] = loop.create_future()
         self._ownership, self._telemetry, self._loop = ownership, telemetry, loop
         self._error: JournalFailedError | None = None
         self._waiting = Waiting(loop)
         self._capacity = Capacity(limits.bytes_max)
-        self._entries, self._parked = storage.entries, dict(storage.parked)
+        self._entries, self._parked, self._held = storage.entries, dict(storage.parked), storage.held
         self._upkeep = Upkeep(storage, limits, clock_ms, looking := threading.Lock())
         self._figures = self._upkeep.figures
         self._oldest_pending_ms = storage.oldest_pending_ms()
-        self._capacity.measured(self._figures.used)
-        self._capacity.settle()
+        self._capacity.begin(self._figures.used)
         self._newest = RecentEntries()
         self._window = Window(storage, limits.bytes_max, queue=self._queue, ask=self._ask)
         self._writer = Writer(
@@ -94,7 +95,7 @@ class Journal:
 
         `max_bytes` bounds what is in use, `retain_s` and `retain_bytes` say how long forwarded entries stay, `window_s`
         how long identities are remembered. `vfs` names the SQLite VFS to use instead of the system's. Raises
-        JournalLockedError, JournalCorruptError, or JournalFailedError.
+        JournalLockedError, JournalCorruptError, JournalUnusableError, or JournalFailedError.
         """
         loop = loop or asyncio.get_running_loop()
         limits = Limits(max_bytes, int(retain_s * 1000), retain_bytes, int(window_s * 1000))
@@ -189,6 +190,10 @@ class Journal:
         """Note entries (id, topic, event type) that wait for their lane. Durable when it returns."""
         await self._do(lambda storage: storage.park(rows))
 
+    async def unpark_from(self, entry_id: int) -> None:
+        """Forget what a batch parked from this id on that was not committed. Durable when it returns."""
+        await self._do(lambda storage: storage.unpark_from(entry_id))
+
     async def hold(self, entry_ids: Iterable[int]) -> None:
         """Keep these entries whatever retention says, until `journal release`. Durable when it returns."""
         held = list(entry_ids)
@@ -232,6 +237,15 @@ class Journal:
             await self._do(Storage.confirm)
             self.unconfirmed_from = None
 
+    async def doubt(self, places: frozenset[Place]) -> None:
+        """Note where a commit may have left records without an end, for the next process too.
+
+        These places, and no others any more. Durable when it returns.
+        """
+        if self.doubtful != places:
+            await self._do(lambda storage: storage.doubt(places))
+            self.doubtful = places
+
     async def renew(self, positions: Positions) -> None:
         """Go on under a new id from these positions: one commit, durable when it returns.
 
@@ -270,8 +284,8 @@ class Journal:
             if self._error is None:
                 self._window.merge()
 
-    async def seen(self, wanted: Sequence[bytes], since_ms: int) -> set[bytes]:
-        """Those of the identities that were remembered with a time of `since_ms` or later."""
+    async def seen(self, wanted: Sequence[bytes], since_ms: int) -> dict[bytes, int]:
+        """Those of the identities that were remembered with a time of `since_ms` or later, each with that time."""
         return await self._window.seen(wanted, since_ms)
 
     def remember_for(self, window_s: float) -> None:
@@ -300,6 +314,7 @@ class Journal:
             bytes_max=self._capacity.bytes_max,
             oldest_pending_ms=self._oldest_pending_ms if pending > 0 else None,
             parked=dict(self._parked),
+            held=self._held,
         )
 
     # from the writer
@@ -312,7 +327,7 @@ class Journal:
                 future.set_result(entry_id)
             entry_id += 1
         if commit.standing is not None:
-            self._parked, self._oldest_pending_ms = commit.standing
+            self._parked, self._oldest_pending_ms, self._held = commit.standing
         for future, result in commit.steps:
             if not future.done():
                 future.set_result(result)

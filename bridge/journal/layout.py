@@ -21,14 +21,16 @@ Constraints, which code and operators rely on:
 Versions: `application_id` says that a database is a journal, `user_version` says which layout it has. `SCHEMA[n]`
 brings version n to n + 1, in one transaction; a database from a newer program is refused, not guessed at.
 
-Tables of version 2:
+Tables of version 3:
 
     state             one row. journal_id: UUID, made at the first start, names the journal in Kafka. next_id and behind
                       (JSON, topic → entry id): the journal's copy of the positions. kafka_offset: where in the
                       positions topic they were read or written last. deleted: how many ids up to the highest have no
                       entry any more, so that entries are counted without a scan. unconfirmed_from (since version 2):
                       the first id given since Kafka's positions were compared last; null between that and the next
-                      opening. Were this a restored copy, Kafka may count ids from there on that mean other entries
+                      opening. Were this a restored copy, Kafka may count ids from there on that mean other entries.
+                      doubtful (since version 3): where a commit may have left records without an end, JSON,
+                      [[topic, partition], ...]; null when there is no such doubt
     entries           one accepted request each. received_at: ms since the epoch. stream_end: bytes of all entries up to
                       and including this one (headers and body), so that the bytes between two ids are known without a
                       scan. headers: JSON object, empty when there are none. body: as it came
@@ -90,6 +92,9 @@ SCHEMA: tuple[str, ...] = (
     """,
     """
     ALTER TABLE state ADD COLUMN unconfirmed_from INTEGER;
+    """,
+    """
+    ALTER TABLE state ADD COLUMN doubtful TEXT;
     """,
 )
 

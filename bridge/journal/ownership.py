@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import Self
 
 from bridge.errors import JournalFailedError, JournalLockedError
+from bridge.journal.access import unusable
 from bridge.journal.layout import FILE_MODE, LOCK
 
 
@@ -21,20 +22,21 @@ class Ownership:
 
     @classmethod
     def take(cls, folder: Path) -> Self:
-        """Own the journal in `folder`. Raises JournalLockedError, which names the owner's pid and host."""
+        """Own the journal in `folder`. Raises JournalLockedError, which names the owner's pid and host.
+
+        JournalUnusableError when this user may not, JournalFailedError when the disk fails.
+        """
         path = folder / LOCK
         try:
             file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, FILE_MODE)
         except OSError as error:
-            raise JournalFailedError(f"{path} can't be opened: {error.strerror}") from error
+            raise unusable(folder, error) or JournalFailedError(f"{path} can't be opened: {error.strerror}") from error
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             owner = _owner(file)
             os.close(file)
-            raise JournalLockedError(
-                f"the journal {folder} belongs to {owner}: stop that one first, or give this one a folder of its own"
-            ) from error
+            raise JournalLockedError(f"the journal {folder} belongs to {owner}: stop that one first") from error
         ownership = cls(file)
         try:
             ownership._sign()

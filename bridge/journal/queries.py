@@ -1,13 +1,13 @@
 """What is read from the tables, in short read transactions: a long one would keep the log from beginning anew."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 import apsw
 
-from bridge.model import Entry, Positions
+from bridge.model import Entry, HeldEntries, Place, Positions
 
 State = Literal["pending", "parked", "forwarded"]
 PAGE_ROWS: Final = 500
@@ -17,6 +17,8 @@ _READ: Final = f"SELECT {_FIELDS} FROM entries WHERE id >= ? ORDER BY id LIMIT ?
 _READ_PARKED: Final = f"""
     SELECT {_FIELDS} FROM parked CROSS JOIN entries ON id = entry_id
     WHERE topic = ? AND entry_id >= ? ORDER BY entry_id LIMIT ?"""  # noqa: S608 - a constant
+_HELD: Final = """
+    SELECT count(*), coalesce(sum(length(headers) + length(body)), 0) FROM held LEFT JOIN entries ON id = entry_id"""
 _LIST: Final = """
     SELECT id, received_at, source, hint, length(headers), length(body),
         (SELECT topic FROM parked WHERE entry_id = id), EXISTS (SELECT 1 FROM held WHERE entry_id = id)
@@ -72,6 +74,11 @@ def count_held(connection: apsw.Connection) -> int:
     return int(_row(connection.execute("SELECT count(*) FROM held"))[0])
 
 
+def held(connection: apsw.Connection) -> HeldEntries:
+    """How many entries are held, and their bytes. Looks at each of them."""
+    return HeldEntries(*_row(connection.execute(_HELD)))
+
+
 def _take(rows: apsw.Cursor, max_bytes: int) -> list[Entry]:
     entries: list[Entry] = []
     left = max_bytes
@@ -95,6 +102,17 @@ def standing(connection: apsw.Connection) -> Standing:
     rows = connection.execute("SELECT journal_id, created_at, next_id, behind, kafka_offset, deleted FROM state")
     journal_id, created_at, next_id, behind, offset, deleted = _row(rows)
     return Standing(journal_id, created_at, Positions(next_id, json.loads(behind)), offset, deleted)
+
+
+def doubtful(connection: apsw.Connection) -> frozenset[Place]:
+    """Where a commit may have left records without an end."""
+    (text,) = _row(connection.execute("SELECT doubtful FROM state"))
+    return frozenset((topic, partition) for topic, partition in json.loads(text or "[]"))
+
+
+def doubtful_text(places: Collection[Place]) -> str | None:
+    """These places, as the column of that name holds them."""
+    return json.dumps(sorted(places)) if places else None
 
 
 def behind_text(positions: Positions) -> str:

@@ -1,29 +1,40 @@
 """Forwarding entries again: each is copied to the end of the journal, marked as a copy, and takes the normal way.
 
 The mark is a field of the entry's headers, `x-treble-bridge-replay`: the id of the entry that was copied, followed by
-" again" when the copy has to go out even if the window of duplicates knows the event. What was already pending is left
-alone: it goes out anyway. A copy is not copied again as part of a range: its original is in reach.
+" again" when the copy has to go out even if the window of duplicates knows the event. Another field,
+`x-treble-bridge-received-at`, is the time at which the webhook arrived: that of the event, while the copy's own time
+counts for retention and for the window of duplicates. What was already pending is left alone: it goes out anyway. A
+copy is not copied again as part of a range: its original is in reach.
 """
 
 import contextlib
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, Literal
 
 import apsw
 import orjson
 
+from bridge.catalogue.times import utc_text
+from bridge.errors import JournalFullError
 from bridge.journal import queries
+from bridge.journal.capacity import ENTRY_OVERHEAD_BYTES, RESUME
 from bridge.journal.database import open_writer, transaction, translated
 from bridge.journal.inspect import reading
+from bridge.journal.layout import WAL_FRAME_BYTES
+from bridge.journal.log_size import keep_short
 from bridge.journal.ownership import Ownership
 from bridge.journal.queries import Listed
-from bridge.journal.storage import Storage
+from bridge.journal.storage import BYTES_MAX_DEFAULT, Storage
+from bridge.journal.upkeep import log_frames_max
 from bridge.model import Entry, Submission
 
 REPLAY_FIELD: Final = "x-treble-bridge-replay"
+RECEIVED_FIELD: Final = "x-treble-bridge-received-at"
 COMMIT_ENTRIES: Final = 200
+COMMIT_BYTES: Final = 4 << 20
 
 Outcome = Literal["copied", "missing", "pending", "copy"]
 
@@ -56,17 +67,58 @@ def rehearse(folder: Path, ids: Iterable[int], *, originals_only: bool) -> Itera
 
 
 def replay(
-    folder: Path, ids: Iterable[int], *, again: bool, originals_only: bool, clock_ms: Callable[[], int]
+    folder: Path,
+    ids: Iterable[int],
+    *,
+    again: bool,
+    originals_only: bool,
+    clock_ms: Callable[[], int],
+    bytes_max: int = BYTES_MAX_DEFAULT,
 ) -> Iterator[Replayed]:
     """Copy entries to the end of the journal. Raises JournalLockedError while a bridge runs on it.
 
-    Each yielded outcome is durable. `originals_only` passes over entries that are copies themselves.
+    Each yielded outcome is durable. `originals_only` passes over entries that are copies themselves. `bytes_max` is the
+    journal's bound: before a copy that would leave no room for webhooks, JournalFullError is raised, with all that was
+    done before it yielded.
     """
     with Ownership.take(folder), translated(folder, "be written"), _storage(folder, clock_ms) as storage:
-        for part in _parts(ids):
+        left = iter(ids)
+        make = partial(_make, storage, again=again, originals_only=originals_only, clock_ms=clock_ms)
+        copied, unfit = 0, None
+        while unfit is None:
             with transaction(storage.connection):
-                done = [_copy(storage, i, again=again, originals_only=originals_only, now_ms=clock_ms()) for i in part]
+                done, unfit = _copy_part(storage, map(make, left), _room(storage, bytes_max))
+            keep_short(storage.connection)
             yield from done
+            if not done and unfit is None:
+                return
+            copied += sum(one.outcome == "copied" for one in done)
+    raise JournalFullError(
+        f"stopped before entry {unfit}, with {copied} copied: with more, the journal would be {RESUME:.0%} full (of "
+        f"{bytes_max} bytes), and a bridge would take no webhooks. Let it forward these, then go on with entry {unfit}"
+    )
+
+
+def _room(storage: Storage, bytes_max: int) -> int:
+    """Bytes that may come in, so that a bridge which starts then still takes webhooks; its log counts as it will."""
+    return int(RESUME * bytes_max) - storage.bytes_used() - log_frames_max(bytes_max) * WAL_FRAME_BYTES
+
+
+def _copy_part(
+    storage: Storage, made: Iterator[tuple[Replayed, Submission | None]], room: int
+) -> tuple[list[Replayed], int | None]:
+    """What goes into one commit: its outcomes, and the id of the entry whose copy has no room."""
+    done: list[Replayed] = []
+    size = 0
+    while len(done) < COMMIT_ENTRIES and size < COMMIT_BYTES and (one := next(made, None)) is not None:
+        replayed, copy = one
+        if copy is not None:
+            size += len(copy.headers) + len(copy.body) + ENTRY_OVERHEAD_BYTES
+            if size > room:
+                return done, replayed.entry_id
+            replayed = replace(replayed, new_id=storage.append([copy]))
+        done.append(replayed)
+    return done, None
 
 
 def release(folder: Path, ids: Iterable[int], clock_ms: Callable[[], int]) -> None:
@@ -78,17 +130,6 @@ def release(folder: Path, ids: Iterable[int], clock_ms: Callable[[], int]) -> No
         transaction(storage.connection),
     ):
         storage.release(ids)
-
-
-def _parts(ids: Iterable[int]) -> Iterator[list[int]]:
-    part: list[int] = []
-    for entry_id in ids:
-        part.append(entry_id)
-        if len(part) == COMMIT_ENTRIES:
-            yield part
-            part = []
-    if part:
-        yield part
 
 
 @contextlib.contextmanager
@@ -112,13 +153,20 @@ def _look(connection: apsw.Connection, entry_id: int, *, originals_only: bool) -
     return "copied", entry
 
 
-def _copy(storage: Storage, entry_id: int, *, again: bool, originals_only: bool, now_ms: int) -> Replayed:
+def _make(
+    storage: Storage, entry_id: int, *, again: bool, originals_only: bool, clock_ms: Callable[[], int]
+) -> tuple[Replayed, Submission | None]:
+    """An entry's copy; None with the outcome that says why there is none."""
     outcome, entry = _look(storage.connection, entry_id, originals_only=originals_only)
     if entry is None:
-        return Replayed(entry_id, outcome)
-    fields = {**_fields(entry), REPLAY_FIELD: f"{entry_id} again" if again else f"{entry_id}"}
-    copy = Submission(now_ms, entry.source, entry.hint, orjson.dumps(fields), entry.body)
-    return Replayed(entry_id, outcome, storage.append([copy]))
+        return Replayed(entry_id, outcome), None
+    fields = {
+        RECEIVED_FIELD: utc_text(entry.received_at_ms),
+        **_fields(entry),  # of a copy: with the time at which the first arrived
+        REPLAY_FIELD: f"{entry_id} again" if again else f"{entry_id}",
+    }
+    copy = Submission(clock_ms(), entry.source, entry.hint, orjson.dumps(fields), entry.body)
+    return Replayed(entry_id, outcome), copy
 
 
 def _fields(entry: Entry) -> dict[str, Any]:

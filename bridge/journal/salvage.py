@@ -1,15 +1,15 @@
 """Rescuing a damaged journal: what can be read of it goes into a new one; the damaged files are kept as they are.
 
 Ids stay as they were, so Kafka's positions stay true; the journal's own id too, if it can be read. Entries are read one
-after another; where reading fails, the next readable one is looked for, and the ids in between are reported. When not
-even the first page can be read (it holds the names and places of the tables), a copy gets the first page of a new
-journal: the tables of one layout are always in the same places.
+after another (see `readable`); where something is missing or contradicts its neighbours, the ids in between are
+reported, and what was rescued is counted against what the state says.
 """
 
-import shutil
+import contextlib
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,26 +17,28 @@ import apsw
 
 from bridge.errors import JournalError
 from bridge.journal import queries
-from bridge.journal.database import open_reader, open_writer, prepare_folder, sync_folder, transaction, translated
-from bridge.journal.layout import DATABASE, ITEM_BYTES, PAGE_BYTES
+from bridge.journal.damaged import open_damaged
+from bridge.journal.database import open_writer, prepare_folder, sync_folder, transaction, translated
+from bridge.journal.layout import DATABASE, ITEM_BYTES, LOCK
+from bridge.journal.leaves import mentioned_ids
+from bridge.journal.log_size import keep_short
 from bridge.journal.ownership import Ownership
 from bridge.journal.queries import Standing
+from bridge.journal.readable import UNREADABLE, Readable, check_types
+from bridge.journal.rescued_state import count_by, read_state, with_lanes, write_state
 
-GIVE_UP_AFTER: Final = 200_000
-"""Ids that can't be read in a row, before the rest is taken for lost."""
 COMMIT_ROWS: Final = 1000
-_UNREADABLE: Final = (apsw.Error, UnicodeError)
-_ENTRIES: Final = "SELECT id, received_at, source, hint, headers, body FROM entries WHERE id >= ? ORDER BY id LIMIT ?"
+COMMIT_BYTES: Final = 4 << 20
 _OTHERS: Final[tuple[tuple[str, str, tuple[type, ...]], ...]] = (
     ("parked", "SELECT topic, entry_id, event_type FROM parked", (str, int, str)),
     ("held", "SELECT entry_id FROM held", (int,)),
     ("identities_log", "SELECT seq, items FROM identities_log", (int, bytes)),
     ("identities", "SELECT identity, received_at FROM identities", (bytes, bytes)),
 )
-_ENTRY_TYPES: Final = (int, int, str, str, bytes, bytes)
-# In SQLite's first page: the count of pages, the change counter and the number that says the count is valid, and the
-# list of free pages (https://www.sqlite.org/fileformat.html, "The Database Header").
-_PAGE_COUNT, _COUNTER, _COUNT_VALID_FOR, _FREE_LIST = slice(28, 32), slice(24, 28), slice(92, 96), slice(32, 40)
+_PARK: Final = """
+    INSERT OR IGNORE INTO parked SELECT ?, id, '' FROM entries WHERE id BETWEEN ? AND ?
+    AND id NOT IN (SELECT entry_id FROM parked WHERE event_type <> '')"""
+_INSERT: Final = "INSERT OR IGNORE INTO entries VALUES (?, ?, ?, ?, ?, ?, ?)"
 
 
 @dataclass(slots=True)
@@ -55,152 +57,143 @@ def salvage(source: Path, target: Path, clock_ms: Callable[[], int]) -> Salvaged
         raise JournalError(f"there is no journal in {source}: {DATABASE} is missing")
     if target.exists() and any(target.iterdir()):
         raise JournalError(f"{target} is not empty: name a folder that does not exist yet")
+    made = not target.exists()
     with Ownership.take(source), translated(target, "be written"):
-        prepare_folder(target)
-        with Ownership.take(target), closing(open_writer(target, clock_ms())) as new:
-            return _rescue(source, target, new)
+        try:
+            prepare_folder(target)
+            with Ownership.take(target), closing(open_writer(target, clock_ms())) as new:
+                return _rescue(source, target, new)
+        except BaseException:
+            _remove(target, made=made)
+            raise
+
+
+def _remove(target: Path, *, made: bool) -> None:
+    """Nothing of what was begun stays: half a journal must not be taken for one, nor be in the way of the next try."""
+    for name in (DATABASE, f"{DATABASE}-wal", f"{DATABASE}-shm", LOCK):
+        (target / name).unlink(missing_ok=True)
+    if made:
+        with contextlib.suppress(OSError):
+            target.rmdir()
 
 
 def _rescue(source: Path, target: Path, new: apsw.Connection) -> Salvaged:
     result = Salvaged()
-    old, copied = _open_damaged(source, target, new, result)
-    with closing(old):
-        state = _state(old, result)
-        with transaction(new):
-            if state is not None:
-                new.execute(
-                    "UPDATE state SET journal_id = ?, created_at = ?, next_id = ?, behind = ?, kafka_offset = ?",
-                    _state_values(state),
-                )
-                new.execute("UPDATE state SET unconfirmed_from = ?", (_unconfirmed_from(old),))
-        _copy_entries(old, new, result)
-        for part in _OTHERS:
-            _copy_rows(old, new, part, result)
-    for path in copied:
-        path.unlink(missing_ok=True)
+    with open_damaged(source, target, new, result.notes) as old:
+        state = read_state(old, result.notes)
+        highest = _copy_entries(old, new, partial(mentioned_ids, source), state, result)
+        unread = {part[0] for part in _OTHERS if not _copy_rows(old, new, part, result)}
+        if state is not None:
+            state = with_lanes(state, new, parked_known="parked" not in unread, notes=result.notes)
+        if state is not None:
+            write_state(old, new, state)
+    if "parked" in unread and state is not None:
+        _park_whatever_may_wait(new, state, result)
+    if state is not None and result.entries != (expected := count_by(state, highest)):
+        result.notes.append(f"{result.entries} entries were rescued; by the journal's state there were {expected}")
     _finish(new, result)
     sync_folder(target)
     return result
 
 
-def _open_damaged(
-    source: Path, target: Path, new: apsw.Connection, result: Salvaged
-) -> tuple[apsw.Connection, list[Path]]:
-    """A connection to the damaged database, or to a copy of it with a new first page."""
+def _copy_entries(
+    old: apsw.Connection,
+    new: apsw.Connection,
+    mentioned: Callable[[], list[int]],
+    state: Standing | None,
+    result: Salvaged,
+) -> int:
+    """Copy what can be read, note the ids that can't. Returns the highest id that there was, as far as is known."""
+    highest = max(_highest(old), state.positions.next_id - 1 if state else 0)
+    entries = Readable(old, lambda: sorted({*mentioned(), *([highest] if highest else [])}))
+    last = end = 0
+    waits_from = state.positions.next_id if state else queries.ID_MAX
+
+    def values() -> Iterator[tuple[Any, ...]]:
+        nonlocal last, end
+        for row in entries:
+            # What was forwarded may be gone because it was retained no longer; what was not has to be there.
+            if (first := last + 1 if row.after_gap else max(last + 1, waits_from)) < row.id:
+                result.lost.append((first, row.id - 1))
+            last, end = row.id, end + row.size
+            yield row.id, row.received_at_ms, end, row.source, row.hint, row.headers, row.body
+
+    for rows in _parts(values()):
+        with transaction(new):
+            before = new.total_changes()
+            new.executemany(_INSERT, rows)
+            inserted = new.total_changes() - before
+        result.entries += inserted
+        if inserted < len(rows):
+            result.notes.append(f"{len(rows) - inserted} entries had the id of another one, and were left out")
+        keep_short(new)
+    if entries.cut:
+        result.lost.append((last + 1, max(last + 1, highest)))
+        result.notes.append(f"from entry {last + 1} on nothing could be read; how many there were is unknown")
+    return max(last, highest)
+
+
+def _highest(old: apsw.Connection) -> int:
     try:
-        connection = open_reader(source)
-        connection.execute(_ENTRIES, (1, 0)).fetchall()
-    except (JournalError, *_UNREADABLE):
-        result.notes.append("the first page could not be read: it was replaced in a copy")
-    else:
-        return connection, []
-    copy = target / "damaged-copy.db"
-    shutil.copyfile(source / DATABASE, copy)
-    log = source / f"{DATABASE}-wal"
-    if log.exists():
-        shutil.copyfile(log, target / f"{copy.name}-wal")
-    new.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
-    pages = copy.stat().st_size // PAGE_BYTES
-    first = bytearray(new.serialize("main")[:PAGE_BYTES])
-    first[_PAGE_COUNT] = pages.to_bytes(4, "big")
-    first[_COUNT_VALID_FOR] = first[_COUNTER]
-    first[_FREE_LIST] = bytes(8)
-    with copy.open("r+b") as file:
-        file.write(first)
-    flags = apsw.SQLITE_OPEN_READWRITE
-    connection = apsw.Connection(str(copy), flags=flags)
-    return connection, [copy, target / f"{copy.name}-wal", target / f"{copy.name}-shm"]
+        rows = old.execute("SELECT id FROM entries ORDER BY id DESC LIMIT 1").fetchall()
+    except UNREADABLE:
+        return 0
+    return int(str(rows[0][0])) if rows else 0
 
 
-def _state(old: apsw.Connection, result: Salvaged) -> Standing | None:
-    try:
-        return queries.standing(old)
-    except (*_UNREADABLE, IndexError, ValueError):
-        result.notes.append(
-            "the journal's id and positions could not be read: it got a new id, and every rescued entry will be "
-            "forwarded again"
-        )
-        return None
-
-
-def _state_values(state: Standing) -> tuple[str, int, int, str, int | None]:
-    return (
-        state.journal_id,
-        state.created_at_ms,
-        state.positions.next_id,
-        queries.behind_text(state.positions),
-        state.positions_offset,
-    )
-
-
-def _unconfirmed_from(old: apsw.Connection) -> int | None:
-    try:
-        (value,) = old.execute("SELECT unconfirmed_from FROM state").fetchall()[0]
-    except (*_UNREADABLE, IndexError):  # an older layout
-        return None
-    return value if isinstance(value, int) else None
-
-
-def _copy_entries(old: apsw.Connection, new: apsw.Connection, result: Salvaged) -> None:
-    rows: list[tuple[Any, ...]] = []
-    end = 0
-    for row in _readable(old, result):
-        entry_id, at_ms, source, hint, headers, body = row
-        end += len(headers) + len(body)
-        rows.append((entry_id, at_ms, end, source, hint, headers, body))
-        if len(rows) == COMMIT_ROWS:
-            _insert(new, rows)
-            rows.clear()
-    _insert(new, rows)
-
-
-def _insert(new: apsw.Connection, rows: list[tuple[Any, ...]]) -> None:
-    with transaction(new):
-        new.executemany("INSERT INTO entries VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
-
-
-def _readable(old: apsw.Connection, result: Salvaged) -> Iterator[tuple[Any, ...]]:
-    """The entries that can be read, growing by id. Notes the ids in between that can't."""
-    next_id, failed_from = 1, 0
-    while not failed_from or next_id - failed_from < GIVE_UP_AFTER:
-        count = 0
-        try:
-            # One by one after a failure: the row that can't be read must not take its readable neighbours along.
-            for row in old.execute(_ENTRIES, (next_id, 1 if failed_from else COMMIT_ROWS)):
-                _check_types(row, _ENTRY_TYPES)
-                if failed_from and row[0] > failed_from:
-                    result.lost.append((failed_from, row[0] - 1))
-                failed_from, next_id, count = 0, row[0] + 1, count + 1
-                result.entries += 1
-                yield row
-        except _UNREADABLE:
-            failed_from = failed_from or next_id
-            next_id += 1
-            continue
-        if not count:
-            break
-    if failed_from:
-        result.lost.append((failed_from, next_id - 1))
-        result.notes.append(f"from entry {failed_from} on nothing could be read; how many there were is unknown")
-
-
-def _check_types(row: tuple[Any, ...], types: tuple[type, ...]) -> None:
-    if not all(isinstance(value, kind) for value, kind in zip(row, types, strict=True)):
-        raise apsw.CorruptError("a value of a wrong type")
+def _parts(rows: Iterator[tuple[Any, ...]]) -> Iterator[list[tuple[Any, ...]]]:
+    """What goes into one commit: so many rows, or so many bytes."""
+    part: list[tuple[Any, ...]] = []
+    size = 0
+    for row in rows:
+        part.append(row)
+        size += sum(len(value) for value in row if isinstance(value, bytes))
+        if len(part) == COMMIT_ROWS or size >= COMMIT_BYTES:
+            yield part
+            part, size = [], 0
+    if part:
+        yield part
 
 
 def _copy_rows(
     old: apsw.Connection, new: apsw.Connection, part: tuple[str, str, tuple[type, ...]], result: Salvaged
-) -> None:
+) -> bool:
+    """Copy what can be read of a table. Whether that was all."""
     table, sql, types = part
     insert = f"INSERT OR REPLACE INTO {table} VALUES ({', '.join('?' * len(types))})"  # noqa: S608 - names from above
-    with transaction(new):
+    failure: list[Exception] = []
+
+    def values() -> Iterator[tuple[Any, ...]]:
         try:
             for row in old.execute(sql):
-                _check_types(row, types)
-                new.execute(insert, row)
-        except _UNREADABLE as error:
-            result.notes.append(f"the table {table} could not be read to its end: {error}")
+                check_types(row, types)
+                yield row
+        except UNREADABLE as error:
+            failure.append(error)
+
+    for rows in _parts(values()):
+        with transaction(new):
+            new.executemany(insert, rows)
+        keep_short(new)
+    if failure:
+        result.notes.append(f"the table {table} could not be read to its end: {failure[0]}")
+    return not failure
+
+
+def _park_whatever_may_wait(new: apsw.Connection, state: Standing, result: Salvaged) -> None:
+    """Which entries waited for a lane is unknown: from the first that may have, all wait that aren't known to."""
+    if not state.positions.behind:
+        return
+    with transaction(new):
+        # For each lane: what Kafka says of one must not take along what waits for another.
+        for topic, first in state.positions.behind.items():
+            new.execute(_PARK, (topic, first, state.positions.next_id - 1))
+        first = min(state.positions.behind.values())
+        again = new.execute("SELECT count(DISTINCT entry_id) FROM parked WHERE event_type = ''").fetchall()[0][0]
+    result.notes.append(
+        f"which entries waited for a lane is lost: from entry {first} on, {again} will be looked at again. "
+        "Those that the window of duplicates knows don't go out twice; others may, under the same ce_id"
+    )
 
 
 def _finish(new: apsw.Connection, result: Salvaged) -> None:

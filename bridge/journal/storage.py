@@ -3,7 +3,7 @@
 Plain and synchronous: no threads, no queue, no clock. The writer thread calls it, the offline commands, and the tests.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Final
 
 import apsw
@@ -11,13 +11,17 @@ import apsw
 from bridge.journal import queries
 from bridge.journal.identity_table import IdentityTable
 from bridge.journal.layout import PAGE_BYTES
-from bridge.model import Positions, Submission
+from bridge.model import HeldEntries, Place, Positions, Submission
 
 ROWS_PER_INSERT: Final = 64
 _COLUMNS: Final = 7
 BYTES_MAX_DEFAULT: Final = 2 << 30
 RETIRE_BYTES: Final = 8 << 20
 """Bytes of entries deleted in one step: the pages of large bodies have to be freed one by one."""
+
+ROUND_PART: Final = 10
+"""Of the rows of a step, those further on that may be looked at are one in so many: they are read from the disk again
+and again, while commits wait."""
 
 
 def _insert(rows: int) -> str:
@@ -28,15 +32,16 @@ def _insert(rows: int) -> str:
 # more than a row does when the event loop is busy. So a commit is as few steps as can be, for most of them one.
 _INSERTS: Final = ("", *(_insert(rows) for rows in range(1, ROWS_PER_INSERT + 1)))
 
-_DUE: Final = """
-    SELECT max(id) FROM (
-        SELECT id, received_at, stream_end FROM entries WHERE id >= ?1 AND id < ?2 ORDER BY id LIMIT ?3)
-    WHERE (received_at < ?4 OR stream_end <= ?5)
-    AND stream_end <= ?6 + (SELECT stream_end FROM entries WHERE id >= ?1 ORDER BY id LIMIT 1)"""
-_RETIRE: Final = """
-    DELETE FROM entries WHERE id BETWEEN ? AND ?
+_WINDOW_END: Final = """
+    SELECT max(id) FROM (SELECT id, stream_end FROM entries WHERE id >= ?1 AND id < ?2 ORDER BY id LIMIT ?3)
+    WHERE stream_end <= ?4 + (SELECT stream_end FROM entries WHERE id >= ?1 ORDER BY id LIMIT 1)"""
+_FREE: Final = """
     AND NOT EXISTS (SELECT 1 FROM parked WHERE entry_id = entries.id)
     AND NOT EXISTS (SELECT 1 FROM held WHERE entry_id = entries.id)"""
+_RETIRE: Final = f"""
+    DELETE FROM entries WHERE id BETWEEN ? AND ? AND (received_at < ? OR stream_end <= ?) {_FREE}"""  # noqa: S608
+_FIRST_FREE: Final = f"SELECT id FROM entries WHERE id BETWEEN ? AND ? {_FREE} ORDER BY id LIMIT 1"  # noqa: S608
+_SIZE: Final = "SELECT length(headers) + length(body) FROM entries WHERE id = ?"
 _OLDEST: Final = "SELECT received_at FROM entries WHERE id >= ? ORDER BY id LIMIT 1"
 _OLDEST_PARKED: Final = """
     SELECT received_at FROM entries WHERE id = (SELECT min(entry_id) FROM parked WHERE topic = ?)"""
@@ -45,8 +50,9 @@ _OLDEST_PARKED: Final = """
 class Storage:
     """The tables by their writing connection. Keeps in memory what would cost a scan to ask.
 
-    `last_id` is the highest id that was used; `parked` counts the parked entries of each topic. `unconfirmed_from` is
-    the first id given since Kafka's positions were compared last, None once they are; opening sets it, if it isn't.
+    `last_id` is the highest id that was used; `parked` counts the parked entries of each topic, `held` is what is held.
+    `unconfirmed_from` is the first id given since Kafka's positions were compared last, None once they are; opening
+    sets it, if it isn't.
     """
 
     def __init__(self, connection: apsw.Connection, bytes_max: int = BYTES_MAX_DEFAULT) -> None:
@@ -61,8 +67,11 @@ class Storage:
         self.last_id = max(last or 0, self.positions.next_id - 1)
         self._stream_end = self._one("SELECT stream_end FROM entries WHERE id = ?", (last,)) or 0
         self._retained_from = self._one("SELECT min(id) FROM entries", ()) or self.last_id + 1
+        self._round_from = 0
         rows = connection.execute("SELECT topic, count(*) FROM parked GROUP BY topic")
         self.parked = {str(topic): int(count) for topic, count in rows}
+        self.held = queries.held(connection)
+        self.doubtful = queries.doubtful(connection)
         self.unconfirmed_from = self._one("SELECT unconfirmed_from FROM state", ())
         if self.unconfirmed_from is None:
             self.unconfirmed_from = self.last_id + 1
@@ -103,15 +112,28 @@ class Storage:
             if self.connection.changes():
                 self.parked[topic] = self.parked.get(topic, 0) + 1
 
+    def unpark_from(self, entry_id: int) -> None:
+        """Forget that entries from this id on wait for a lane: they are still to come."""
+        where, bindings = "WHERE entry_id >= ?", (entry_id,)
+        rows = self.connection.execute(f"SELECT topic, count(*) FROM parked {where} GROUP BY topic", bindings)  # noqa: S608
+        for topic, count in rows.fetchall():
+            self._count_unparked(str(topic), int(str(count)))
+        self.connection.execute(f"DELETE FROM parked {where}", bindings)  # noqa: S608
+
     def hold(self, entry_ids: Iterable[int]) -> None:
         """Keep these entries whatever retention says."""
-        self.connection.executemany("INSERT OR IGNORE INTO held VALUES (?)", [(entry_id,) for entry_id in entry_ids])
+        for entry_id in entry_ids:
+            self.connection.execute("INSERT OR IGNORE INTO held VALUES (?)", (entry_id,))
+            if self.connection.changes():
+                size = self._one(_SIZE, (entry_id,)) or 0
+                self.held = HeldEntries(self.held.entries + 1, self.held.bytes + size)
 
     def release(self, entry_ids: Iterable[int]) -> None:
         """Let retention have these entries again."""
         for entry_id in entry_ids:
             self.connection.execute("DELETE FROM held WHERE entry_id = ?", (entry_id,))
             self._retained_from = min(self._retained_from, entry_id)
+        self.held = queries.held(self.connection)
 
     # positions
 
@@ -139,6 +161,11 @@ class Storage:
         self.connection.execute("UPDATE state SET unconfirmed_from = NULL")
         self.unconfirmed_from = None
 
+    def doubt(self, places: Collection[Place]) -> None:
+        """Where a commit may have left records without an end: these places, and no others any more."""
+        self.connection.execute("UPDATE state SET doubtful = ?", (queries.doubtful_text(places),))
+        self.doubtful = frozenset(places)
+
     def rename(self, journal_id: str) -> None:
         """Another id for the journal. What the positions topic holds under the old one is no longer its own."""
         self.connection.execute("UPDATE state SET journal_id = ?, kafka_offset = NULL", (journal_id,))
@@ -149,37 +176,58 @@ class Storage:
         if first is None or first >= below_id:
             return
         self.connection.execute("DELETE FROM parked WHERE topic = ? AND entry_id < ?", (topic, below_id))
-        left = self.parked[topic] - self.connection.changes()
+        self._count_unparked(topic, self.connection.changes())
+        self._retained_from = min(self._retained_from, first)  # they were passed over; now they are only retained
+
+    def _count_unparked(self, topic: str, count: int) -> None:
+        left = self.parked[topic] - count
         if left:
             self.parked[topic] = left
         else:
             del self.parked[topic]
-        self._retained_from = min(self._retained_from, first)  # they were passed over; now they are only retained
 
     # retention
 
     def retire(self, *, received_before_ms: int, keep_bytes: int, rows_max: int) -> bool:
         """Delete forwarded entries that are older than `received_before_ms`, or before the last `keep_bytes`.
 
-        Looks at `rows_max` rows at the most, and about RETIRE_BYTES; returns whether it found any that were due, so
-        that more may be. Bytes count back from the next entry to forward, whatever lanes are behind.
+        Each by its own time: the clock may have jumped, so what comes after an entry says nothing about its age. A
+        time that is still to come is not old. Bytes count back from the next entry to forward, whatever lanes are
+        behind.
+
+        Looks at the oldest `rows_max` rows at the most, and about RETIRE_BYTES; when none of those was due, at some
+        further on, in turn: so each is looked at, and no step is long. Returns whether there may be more to do at once.
         """
         next_id = self.positions.next_id
         if self._retained_from >= next_id:
             return False
         end = self._one("SELECT stream_end FROM entries WHERE id < ? ORDER BY id DESC LIMIT 1", (next_id,)) or 0
-        due = self._one(
-            _DUE, (self._retained_from, next_id, rows_max, received_before_ms, end - keep_bytes, RETIRE_BYTES)
-        )
-        if due is None:
+
+        def look(from_id: int, rows: int) -> tuple[int | None, int]:
+            """Where the rows from this id on end, None when there are none; and how many of them were deleted."""
+            last = self._one(_WINDOW_END, (from_id, next_id, rows, RETIRE_BYTES))
+            if last is None:
+                return None, 0
+            self.connection.execute(_RETIRE, (from_id, last, received_before_ms, end - keep_bytes))
+            return last, self._count_deleted(self.connection.changes())
+
+        first = self._retained_from
+        last, deleted = look(first, rows_max)
+        if last is None:
+            self._retained_from = next_id
             return False
-        self.connection.execute(_RETIRE, (self._retained_from, due))
-        deleted = self.connection.changes()
+        self._retained_from = self._one(_FIRST_FREE, (first, last)) or last + 1
+        if deleted or self._retained_from > last:
+            return True
+        last, deleted = look(max(self._round_from, last + 1), max(1, rows_max // ROUND_PART))
+        self._round_from = 0 if last is None else last + 1
+        return deleted > 0
+
+    def _count_deleted(self, deleted: int) -> int:
         if deleted:
             self._deleted += deleted
             self.connection.execute("UPDATE state SET deleted = ?", (self._deleted,))
-        self._retained_from = due + 1
-        return True
+        return deleted
 
     def retained_bytes(self) -> int:
         """Bytes from the oldest entry that retention hasn't passed over, to the next entry to forward."""

@@ -24,14 +24,19 @@ IDLE_S: Final = 1.0
 """Between two looks while there is nothing to do."""
 MEASURE_S: Final = 0.25
 LOG_FRAMES_MAX: Final = 500
-LOG_TOO_LONG: Final = 3  # times that
 """Frames in the log before they are moved into the database: 2 MiB, some milliseconds in which appends wait. Twice as
 many would save a twentieth of an entry's CPU, and double that wait. The log begins anew then and overwrites itself,
 which costs the file system half of what a growing file does."""
+LOG_TOO_LONG: Final = 3  # times that
 IDLE_CHECKPOINT_S: Final = 5.0
 SWEEPS_PER_WINDOW: Final = 8
 SWEEP_STEP_S_MIN: Final = 0.2
 PENDING_MARGIN_MS: Final = 60_000
+
+
+def log_frames_max(bytes_max: int) -> int:
+    """LOG_FRAMES_MAX; less for a small journal."""
+    return max(8, min(LOG_FRAMES_MAX, bytes_max // 16 // WAL_FRAME_BYTES))
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,12 +73,13 @@ class Upkeep:
         self._clock_ms = clock_ms
         self._looking = looking
         self._monotonic = monotonic
-        self._log_frames_max = max(8, min(LOG_FRAMES_MAX, limits.bytes_max // 16 // WAL_FRAME_BYTES))
+        self._log_frames_max = log_frames_max(limits.bytes_max)
         self._checkpoint_at_frames = self._log_frames_max
         self._checkpoint_at_s = 0.0
         self._retire_at_s = 0.0
         self._measure_at_s = 0.0
         self._unmeasured = 0
+        self._sweep_pressed_at_s = 0.0
         self._swept_at = self._sweep_turn()
         # Begins where the clock says: a process that restarts often gets to all buckets.
         self._sweep_next = self._swept_at % identities.BUCKETS
@@ -91,8 +97,10 @@ class Upkeep:
             more = self._retire()
             self._retire_at_s = self._monotonic() + (PAUSE_S if more else IDLE_S)
         turn = self._sweep_turn()
-        if turn != self._swept_at:
+        if turn != self._swept_at or (self._pressed and self._monotonic() >= self._sweep_pressed_at_s):
             self._swept_at = turn
+            # Under pressure not at the window's pace: a journal that was given less room holds too many identities.
+            self._sweep_pressed_at_s = self._monotonic() + IDLE_S
             self._sweep_next = (self._sweep_next + 1) % identities.BUCKETS
             self._sweep(self._sweep_next)
 
@@ -130,6 +138,8 @@ class Upkeep:
         now_ms, oldest_ms = self._clock_ms(), self._storage.oldest_pending_ms()
         newest_ms = now_ms if oldest_ms is None else min(now_ms, oldest_ms)
         self._storage.identities.sweep(bucket, newest_ms - self._limits.window_ms - PENDING_MARGIN_MS)
+        if self._pressed:
+            self._measure_at_s = 0.0
 
     def _sweep_turn(self) -> int:
         """Changes whenever it is time for the next bucket."""

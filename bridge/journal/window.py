@@ -14,7 +14,7 @@ from bridge.journal.writer import Step
 if TYPE_CHECKING:
     import asyncio
 
-Ask = Callable[[Callable[[apsw.Connection], set[bytes]]], Awaitable[set[bytes]]]
+Ask = Callable[[Callable[[apsw.Connection], dict[bytes, int]]], Awaitable[dict[bytes, int]]]
 
 
 class Window:
@@ -27,8 +27,8 @@ class Window:
         self._merged_any = identity_table.any_merged(storage.connection)
         self._queue, self._ask = queue, ask
 
-    async def seen(self, wanted: Sequence[bytes], since_ms: int) -> set[bytes]:
-        """Those of the identities that were remembered with a time of `since_ms` or later."""
+    async def seen(self, wanted: Sequence[bytes], since_ms: int) -> dict[bytes, int]:
+        """Those of the identities that were remembered with a time of `since_ms` or later, each with that time."""
         found = self.recent.find(wanted, since_ms)
         if self._merged_any and (rest := [identity for identity in wanted if identity not in found]):
             found |= await self._ask(lambda connection: identity_table.look_up(connection, rest, since_ms))

@@ -1,6 +1,7 @@
 """Drop an aiokafka producer without its `stop()`, which hangs until the broker is back when records are unsent.
 
-The one place that touches aiokafka's private names; `tests/e2e/test_kafka_facts.py` fails when they change.
+With replicas.py and markers.py, what touches aiokafka's private names; `tests/e2e/test_kafka_facts.py` fails when they
+change.
 """
 
 import asyncio

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
 from bridge.kafka.partitioner import hashes
+from bridge.kafka.stamps import Times
 from bridge.model import Prepared
 
 OVERHEAD_BYTES: Final = 400
@@ -25,7 +26,10 @@ class MakesBatches(Protocol):
 
 @dataclass(slots=True)
 class Batch:
-    """A batch for one partition, and the entries whose records are in it."""
+    """A batch for one partition, and the entries whose records are in it.
+
+    `oldest_ms` is the earliest time that a record of it carries; None for one that carries the time of sending anyway.
+    """
 
     topic: str
     partition: int
@@ -33,6 +37,7 @@ class Batch:
     entry_ids: list[int] = field(default_factory=list)
     group: int | None = None
     size_bytes: int = 0
+    oldest_ms: int | None = None
 
 
 @dataclass(slots=True)
@@ -50,9 +55,11 @@ def assemble(
     items: Sequence[Prepared],
     partitions: Mapping[str, int],
     sizing: Sizing,
+    times: Times,
 ) -> list[Batch]:
     """Batches in the order of their first records; records of a partition keep their order.
 
+    Each record carries the time that `times` says.
     A record that is larger than its topic's limit gets a batch of its own: compressed, it may still fit.
     """
     done: list[Batch] = []
@@ -63,30 +70,31 @@ def assemble(
         place = (topic, (hashed & 0x7FFFFFFF) % partitions[topic])
         batch = open_batches.get(place)
         group = sizing.groups.get(item.entry_id) if sizing.groups else None
+        time_ms = times.of(topic, record.timestamp_ms)
         size_bytes = len(record.value) + len(record.key) + OVERHEAD_BYTES
         if batch is not None and (
             batch.group != group
             or batch.size_bytes + size_bytes > sizing.topic_bytes_max.get(topic, NO_LIMIT)
-            or not _append(batch, item)
+            or not _append(batch, item, time_ms)
         ):
             batch = None
         if batch is None:
             batch = Batch(topic, place[1], producer.create_batch(), group=group)
             open_batches[place] = batch
             done.append(batch)
-            _append(batch, item)
+            _append(batch, item, time_ms)
         batch.size_bytes += size_bytes
     return done
 
 
-def _append(batch: Batch, item: Prepared) -> bool:
+def _append(batch: Batch, item: Prepared, time_ms: int) -> bool:
     """Put the record into the batch; False when it is full. An empty batch takes a record of any size."""
     record = item.record
     assert record is not None
-    taken = batch.builder.append(
-        timestamp=record.timestamp_ms, key=record.key, value=record.value, headers=list(record.headers)
-    )
+    taken = batch.builder.append(timestamp=time_ms, key=record.key, value=record.value, headers=list(record.headers))
     if taken is None:
         return False
     batch.entry_ids.append(item.entry_id)
+    if batch.oldest_ms is None or time_ms < batch.oldest_ms:
+        batch.oldest_ms = time_ms
     return True

@@ -94,8 +94,11 @@ class Cluster:
 
         return await self._call(ask) if names else {}
 
-    async def create(self, specs: Sequence[TopicSpec]) -> dict[str, str]:
-        """Make topics. Returns those that could not be made, with Kafka's reason; one that exists is no failure."""
+    async def create(self, specs: Sequence[TopicSpec], *, only_ask: bool = False) -> dict[str, str]:
+        """Make topics. Returns those that could not be made, with Kafka's reason; one that exists is no failure.
+
+        `only_ask` makes none: Kafka says what it would.
+        """
 
         async def make(admin: _Admin) -> dict[str, str]:
             wanted = [
@@ -103,7 +106,9 @@ class Cluster:
                 for spec in specs
             ]
             try:
-                answer = await admin.create_topics(wanted, timeout_ms=int(self._kafka.request_timeout * 1000))
+                answer = await admin.create_topics(
+                    wanted, timeout_ms=int(self._kafka.request_timeout * 1000), validate_only=only_ask
+                )
             except (AttributeError, IncompatibleBrokerVersion) as error:
                 raise SinkUnavailableError(
                     "the cluster has no controller that could make topics now (or can't make topics at all)"

@@ -16,6 +16,7 @@ from bridge.errors import (
     SinkError,
     SinkTimeoutError,
     SinkUnavailableError,
+    TimestampRefusedError,
 )
 
 _LANE_STATES: dict[type[BaseException], str] = {
@@ -26,18 +27,24 @@ _LANE_STATES: dict[type[BaseException], str] = {
     kafka.NotEnoughReplicasError: "leaderless",
     kafka.NotEnoughReplicasAfterAppendError: "leaderless",
     kafka.InvalidTopicError: "invalid",
+    kafka.UnknownError: "refusing",  # also what aiokafka makes of codes it doesn't know, such as INVALID_RECORD
+    kafka.CorruptRecordException: "refusing",
+    kafka.UnsupportedForMessageFormatError: "refusing",
+    kafka.PolicyViolationError: "refusing",
 }
 _LANE_ADVICE = {
     "missing": "it does not exist: create it (`treble-bridge topics create`)",
     "unauthorized": "the bridge's user may not write to it: it needs the ACLs Describe and Write",
     "leaderless": "a partition has no leader, or too few replicas in sync: see the brokers",
+    "clock": "it refuses even the present time as a record's: compare this host's clock with the brokers', and see the "
+    "topic's message.timestamp.before.max.ms and message.timestamp.after.max.ms",
+    "refusing": "the broker refuses its records, and not for their size: its log says why",
     "invalid": "its name is not legal: change it in `topics`",
 }
 _REFUSED = (
     kafka.MessageSizeTooLargeError,
     kafka.RecordListTooLargeError,
     kafka.RecordTooLargeError,
-    kafka.InvalidTimestampError,
 )
 _FENCED = (kafka.ProducerFenced, kafka.InvalidProducerEpoch)
 _PERMISSIONS: dict[type[BaseException], str] = {
@@ -65,6 +72,8 @@ def translate(  # noqa: PLR0911 - a list of cases, in the order in which they co
         return blocked(topic, _LANE_STATES[kind])
     if topic and isinstance(cause, _REFUSED):
         return RecordRefusedError(topic, partition, f"Kafka refuses it on topic {topic}: {text}")
+    if topic and isinstance(cause, kafka.InvalidTimestampError):
+        return TimestampRefusedError(topic, f"topic {topic} refuses the time of a record: {text}")
     if isinstance(cause, _FENCED):
         return ProducerFencedError(
             "the producer's epoch was superseded: its transaction timed out, or another took over"
@@ -75,7 +84,7 @@ def translate(  # noqa: PLR0911 - a list of cases, in the order in which they co
         return SinkUnavailableError(
             "kafka.transaction_timeout is above the brokers' transaction.max.timeout.ms: lower it"
         )
-    if isinstance(cause, asyncio.TimeoutError):
+    if isinstance(cause, asyncio.TimeoutError | kafka.KafkaTimeoutError):  # the latter: no room for a batch
         return SinkTimeoutError("Kafka did not answer in time")
     if isinstance(cause, kafka.KafkaConnectionError):
         return SinkUnavailableError(

@@ -50,8 +50,10 @@ async def ends_of(kafka: Kafka, topic: str) -> dict[int, int]:
         return {place.partition: offset for place, offset in ends.items()}
 
 
-async def history(kafka: Kafka, topic: str, ends: Mapping[int, int]) -> AsyncIterator[Kept]:
-    """The committed records of `topic` below `ends`, in order within each partition.
+async def history(
+    kafka: Kafka, topic: str, ends: Mapping[int, int], begins: Mapping[int, int] | None = None
+) -> AsyncIterator[Kept]:
+    """The committed records of `topic` below `ends`, in order within each partition; from `begins` on, where it says.
 
     Waits for transactions that were open at the end, no longer than they can stay so. Raises a SinkError.
     """
@@ -59,6 +61,9 @@ async def history(kafka: Kafka, topic: str, ends: Mapping[int, int]) -> AsyncIte
         places = [TopicPartition(topic, partition) for partition in sorted(ends)]
         consumer.assign(places)
         await consumer.seek_to_beginning(*places)
+        for place in places:
+            if begins and place.partition in begins:
+                consumer.seek(place, begins[place.partition])
         limit_s = kafka.transaction_timeout + 2 * kafka.call_timeout
         moved_s, before = time.monotonic(), -1
         while True:

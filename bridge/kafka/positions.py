@@ -2,13 +2,15 @@
 
 A compacted topic. Two keys a journal, both on the partition of the journal's id:
 
-    <journal id>           {"version": 1, "next": 4711, "topics": {"treble.message.read": 4711, …}, "behind": {…}}
+    <journal id>           {"version": 1, "next": 4711, "topics": {"treble.message.read": 4711, …}, "behind": {…},
+                            "parked": {…}}
     <journal id>/barrier   {"version": 1, "token": "…", "instance": "…", "host": "…", "pid": 1, "at_ms": 0}
 
-`next` is the id of the next entry to forward; `behind` has the lanes that wait, with theirs. `topics` says the same
-for each topic, for people and tools. A barrier is written by each new producer in a transaction of its own: once a
-reader has seen it, it has seen every position committed before (a successor of a dead coordinator was seen to answer
-with an older one), and a barrier of another instance after one's own says that another live process took over.
+`next` is the id of the next entry to forward; `behind` has the lanes that wait, with theirs, `parked` how many entries
+are parked for each. `topics` says the same for each topic, for people and tools. A barrier is written by each new
+producer in a transaction of its own: once a reader has seen it, it has seen every position committed before (a
+successor of a dead coordinator was seen to answer with an older one), and a barrier of another instance after one's own
+says that another live process took over.
 
 Kafka Connect's exactly-once sources do it this way (KIP-618). Offsets of a consumer group are not used: they expire,
 vanish with a deleted topic, and read stale after a fail-over.
@@ -87,6 +89,7 @@ class PositionsTopic:
             "next": positions.next_id,
             "topics": {topic: positions.of(topic) for topic in sorted({*topics, *positions.behind})},
             "behind": dict(positions.behind),
+            "parked": dict(positions.parked),
         }
         return self._record(producer, partition, self._key, value)
 
@@ -105,6 +108,8 @@ class PositionsTopic:
             "at_ms": time.time_ns() // 1_000_000,
         }
         [barrier_offset] = await producer.deliver([self._record(producer, partition, self._barrier_key, value)])
+        if from_offset is not None and from_offset > barrier_offset:
+            from_offset = None  # of the topic that was there before this one
         positions: Positions | None = None
         offset: int | None = None
         async with contextlib.aclosing(self._read(partition, from_offset, self._call_timeout_s)) as records:
@@ -185,7 +190,11 @@ def _field(value: bytes | None, name: str) -> Any:
 
 def _positions(value: bytes | None) -> Positions | None:
     """A position record's value; None for what isn't one (a tombstone, another's bytes)."""
-    next_id, behind = _field(value, "next"), _field(value, "behind")
+    next_id, behind, parked = (_field(value, name) for name in ("next", "behind", "parked"))
     if not isinstance(next_id, int) or not isinstance(behind, dict):
         return None
-    return Positions(next_id, {str(topic): int(position) for topic, position in behind.items()})
+    return Positions(next_id, _numbers(behind), _numbers(parked or {}))
+
+
+def _numbers(by_topic: Mapping[Any, Any]) -> dict[str, int]:
+    return {str(topic): int(number) for topic, number in by_topic.items()}

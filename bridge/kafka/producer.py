@@ -6,7 +6,7 @@ after an abort, and a fatal state can't be left. A new one with the same transac
 
 import asyncio
 import contextlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
 from aiokafka import AIOKafkaProducer
@@ -19,11 +19,15 @@ from bridge.errors import (
     SinkError,
     SinkTimeoutError,
     SinkUnavailableError,
+    TimestampRefusedError,
 )
 from bridge.kafka.abandon import CLOSE_TIMEOUT_S, abandon
 from bridge.kafka.batches import Batch
 from bridge.kafka.compression import use_fast_lz4
 from bridge.kafka.errors import blocked, translate
+from bridge.kafka.markers import join, leaderless
+from bridge.kafka.replicas import give_back_what_lacks_replicas
+from bridge.model import Place
 from bridge.settings.models import Kafka
 
 BATCH_BYTES_MAX: Final = 512 << 10
@@ -40,7 +44,10 @@ class Producer:
         self._start_timeout_s = kafka.call_timeout + 3 * kafka.request_timeout * len(kafka.bootstrap_servers)
         self._transactional = transactional_id is not None
         self._in_transaction = False
+        self.doubtful: set[Place] = set()
+        """Where a commit may have left records without an end: see `markers`."""
         use_fast_lz4()
+        give_back_what_lacks_replicas()
         self._inner = AIOKafkaProducer(
             **options,
             acks="all",
@@ -74,6 +81,7 @@ class Producer:
         """How many partitions each topic has, or why it can't take records.
 
         Asks Kafka for those that aren't known to be well; a topic may come into being by being asked for, so `tries`.
+        Raises SinkTimeoutError when nobody answers: then it isn't known that they are missing.
         """
         client = self._inner.client
         counts = {topic: self._partition_count(topic) for topic in topics}
@@ -85,7 +93,8 @@ class Producer:
                 await asyncio.sleep(METADATA_PAUSE_S)
             for topic in unwell:
                 client.add_topic(topic)
-            await self._limited(client.force_metadata_update())
+            if await self._limited(client.force_metadata_update()) is False:
+                raise SinkTimeoutError("no broker said how the topics are")
             counts |= {topic: self._partition_count(topic) for topic in unwell}
         return counts
 
@@ -101,8 +110,9 @@ class Producer:
     async def deliver(self, batches: Sequence[Batch]) -> list[int]:
         """Send the batches and wait for each; with a transactional id, all of them in one transaction.
 
-        Returns the offset of each batch's first record. Raises a SinkError: nothing of a transaction is then visible,
-        except after SinkTimeoutError or ProducerLostError, when it is unknown.
+        Returns the offset of each batch's first record, once it is certain that a transaction comes into effect.
+        Raises a SinkError: nothing of it is then visible, except after SinkTimeoutError or ProducerLostError, when it
+        is unknown.
         """
         try:
             if not self._transactional:
@@ -110,13 +120,45 @@ class Producer:
             await self._limited(self._inner.begin_transaction())
             self._in_transaction = True
             offsets = await self._send(batches)  # every future is awaited: a commit succeeds over failed records
+            places = {TopicPartition(batch.topic, batch.partition) for batch in batches}
+            self.doubtful |= places  # from here on: a commit without an answer may end as badly as one with it
             await self._limited(self._inner.commit_transaction())
             self._in_transaction = False
+            await self._assure_end(places)
         except SinkError:
             raise
         except Exception as error:
             raise translate(error) from error
         return offsets
+
+    async def _assure_end(self, places: set[TopicPartition]) -> None:
+        """Raise SinkTimeoutError where the end of a transaction may not come into effect: see `markers`."""
+        try:
+            place = await self._limited(leaderless(self._inner, places))
+        except SinkError as error:
+            raise SinkTimeoutError(f"whether a transaction has ended is unknown: {error}") from error
+        if place is not None:
+            raise SinkTimeoutError(f"whether a transaction has ended is unknown: {place.topic} lost a leader meanwhile")
+        self.doubtful -= places
+
+    async def take_back(self, topic: str, partitions: Collection[int]) -> None:
+        """Abort a transaction in these partitions: what another one of the same transactional id left in them without
+        an end goes with it, what has its end stays. Nothing is written but the end. Raises a SinkError.
+        """
+        places = {TopicPartition(topic, partition) for partition in partitions}
+        if not places:
+            return
+        try:
+            await self._limited(self._inner.begin_transaction())
+            self._in_transaction = True
+            await self._limited(join(self._inner, places), topic=topic)
+            await self._limited(self._inner.abort_transaction())
+            self._in_transaction = False
+            await self._assure_end(places)
+        except SinkError:
+            raise
+        except Exception as error:
+            raise translate(error, topic) from error
 
     async def _send(self, batches: Sequence[Batch]) -> list[int]:
         futures: list[asyncio.Future[Any]] = []
@@ -125,8 +167,8 @@ class Producer:
                 for batch in batches:
                     futures.append(await self._submit(batch))  # noqa: PERF401 - what was sent counts after a timeout, too
                 await self._confirmed(batches, futures)
-        except TimeoutError as error:
-            raise _worst(batches, futures) or _stalled(batches, futures) from error
+        except (TimeoutError, SinkTimeoutError) as error:  # the latter: a batch waits too long for the one before
+            raise _worst(batches, futures) or self._stalled(batches, futures) from error
         except SinkError:
             # A batch that failed before makes the next send complain about the transaction's state: say the reason.
             if (worst := _worst(batches, futures)) is not None:
@@ -140,18 +182,30 @@ class Producer:
         return [future.result().offset for future in futures]
 
     async def _confirmed(self, batches: Sequence[Batch], futures: "Sequence[asyncio.Future[Any]]") -> None:
-        """Wait for the batches. When that takes long, ask for the topics: a deleted one holds up its transaction as a
+        """Wait for the batches. While that takes long, ask for the topics: a deleted one holds up its transaction as a
         whole, without an error, and would cost all others the whole time limit.
         """
-        _, pending = await asyncio.wait(futures, timeout=SUSPICIOUS_S)
-        if not pending:
-            return
-        await self._inner.client.force_metadata_update()
-        for topic in {batch.topic for batch in batches}:
-            count = self._partition_count(topic)
-            if isinstance(count, LaneBlockedError):
-                raise count
-        await asyncio.wait(futures)
+        while True:
+            _, pending = await asyncio.wait(futures, timeout=SUSPICIOUS_S)
+            if not pending:
+                return
+            await self._inner.client.force_metadata_update()
+            for topic in {batch.topic for batch in batches}:
+                count = self._partition_count(topic)
+                if isinstance(count, LaneBlockedError):
+                    raise count
+
+    def _stalled(self, batches: Sequence[Batch], futures: "Sequence[asyncio.Future[Any]]") -> SinkError:
+        """Who is to blame for a send that took too long: a topic, if metadata says so; else Kafka, or the way to it.
+
+        That others got through says nothing: batches are sent one after another, and a slow link had time for some.
+        """
+        for position, batch in enumerate(batches):
+            if position >= len(futures) or not futures[position].done():
+                count = self._partition_count(batch.topic)
+                if isinstance(count, LaneBlockedError):
+                    return count
+        return SinkTimeoutError("Kafka did not confirm a batch in time")
 
     async def _submit(self, batch: Batch) -> "asyncio.Future[Any]":
         try:
@@ -164,12 +218,12 @@ class Producer:
             raise translate(error, batch.topic, batch.partition) from error
         return future
 
-    async def _limited(self, awaitable: Any, limit_s: float | None = None) -> Any:
+    async def _limited(self, awaitable: Any, limit_s: float | None = None, topic: str = "") -> Any:
         try:
             async with asyncio.timeout(limit_s or self._call_timeout_s):
                 return await awaitable
         except Exception as error:
-            raise translate(error) from error
+            raise translate(error, topic) from error
 
     async def close(self, *, healthy: bool) -> None:
         """End the producer within seconds, whatever Kafka does. An unhealthy one is dropped without a flush."""
@@ -190,16 +244,14 @@ def _retrieve(future: "asyncio.Future[Any]") -> None:
         future.exception()
 
 
-def _stalled(batches: Sequence[Batch], futures: "Sequence[asyncio.Future[Any]]") -> SinkError:
-    """Who is to blame for a send that took too long: one topic, when others got through; else Kafka."""
-    if any(future.done() for future in futures):
-        for position, batch in enumerate(batches):
-            if position >= len(futures) or not futures[position].done():
-                return blocked(batch.topic, "leaderless")
-    return SinkTimeoutError("Kafka did not confirm a batch in time")
-
-
-_SAYS_MOST: Final = (ProducerFencedError, RecordRefusedError, LaneBlockedError, SinkUnavailableError, SinkError)
+_SAYS_MOST: Final = (
+    ProducerFencedError,
+    RecordRefusedError,
+    TimestampRefusedError,
+    LaneBlockedError,
+    SinkUnavailableError,
+    SinkError,
+)
 
 
 def _worst(batches: Sequence[Batch], futures: "Sequence[asyncio.Future[Any]]") -> SinkError | None:
@@ -213,5 +265,7 @@ def _worst(batches: Sequence[Batch], futures: "Sequence[asyncio.Future[Any]]") -
             if isinstance(sink_error, RecordRefusedError):
                 sink_error.entry_ids = tuple(batch.entry_ids)
                 sink_error.size_bytes = batch.size_bytes
+            elif isinstance(sink_error, TimestampRefusedError):
+                sink_error.oldest_ms = batch.oldest_ms
             failed.append(sink_error)
     return min(failed, key=lambda e: next(i for i, kind in enumerate(_SAYS_MOST) if isinstance(e, kind)), default=None)

@@ -8,8 +8,10 @@ close  drop the producer; it is always safe to open again
 import os
 import socket
 import uuid
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any, Final, Protocol
+
+from aiokafka.errors import KafkaConnectionError, NodeNotReadyError
 
 from bridge.errors import (
     ConfigError,
@@ -18,14 +20,19 @@ from bridge.errors import (
     ProducerFencedError,
     RecordRefusedError,
     SinkError,
+    SinkTimeoutError,
     SinkUnavailableError,
+    TimestampRefusedError,
 )
 from bridge.kafka.batches import Batch, Sizing, assemble
 from bridge.kafka.diagnosis import diagnose
+from bridge.kafka.doubts import Doubts
+from bridge.kafka.errors import blocked
 from bridge.kafka.positions import Found, Instance, PositionsTopic
 from bridge.kafka.producer import METADATA_TRIES, Producer
 from bridge.kafka.security import client_options
-from bridge.model import Positions, Prepared
+from bridge.kafka.stamps import Stamps
+from bridge.model import Place, Positions, Prepared
 from bridge.settings.models import Kafka
 
 Placed = Callable[[int, int, Sequence[int]], None]
@@ -57,16 +64,26 @@ class Sink(Protocol):
     async def close(self, *, healthy: bool) -> None:
         """Drop the producer."""
 
+    @property
+    def doubtful(self) -> frozenset[Place]:
+        """Where a commit may have left records without an end, by what `open` and `close` found. See `markers`."""
+
     def connect_by(self, kafka: Kafka) -> None:
         """Use these servers, credentials and certificates from the next `open` on."""
 
 
-class _ProducerSink:
-    """What both deliveries share: the current producer."""
+_NO_CONNECTION: Final = (KafkaConnectionError, NodeNotReadyError)
 
-    def __init__(self, kafka: Kafka) -> None:
+
+class _ProducerSink:
+    """What both deliveries share: the current producer. `doubtful` is what the journal knows of doubtful ends."""
+
+    def __init__(self, kafka: Kafka, journal_id: str, doubtful: Collection[Place] = ()) -> None:
         self._kafka = kafka
+        self._journal_id = journal_id
         self._producer: Producer | None = None
+        self._stamps = Stamps()
+        self._doubts = Doubts(doubtful)
 
     @property
     def producer(self) -> Producer:
@@ -74,6 +91,15 @@ class _ProducerSink:
         if self._producer is None:
             raise SinkUnavailableError("no producer is open")
         return self._producer
+
+    @property
+    def doubtful(self) -> frozenset[Place]:
+        """Where a commit may have left records without an end."""
+        return self._doubts.places
+
+    @property
+    def _transactional_id(self) -> str:
+        return self._kafka.transactional_id_prefix + self._journal_id
 
     def options(self) -> dict[str, Any]:
         """The options of a new client: files are read again, so that rotated secrets and certificates count."""
@@ -88,6 +114,8 @@ class _ProducerSink:
         try:
             await producer.start()
         except SinkError as error:
+            if not isinstance(error, SinkTimeoutError) and not isinstance(error.__cause__, _NO_CONNECTION):
+                raise  # Kafka answered: it has said why
             reasons = await diagnose(self._kafka, self._kafka.request_timeout)
             if not reasons:
                 raise
@@ -100,10 +128,26 @@ class _ProducerSink:
         """How many partitions each topic has, or why it can't take records."""
         return await self.producer.partition_counts(topics, tries)
 
+    async def _deliver(
+        self,
+        items: Sequence[Prepared],
+        partitions: Mapping[str, int],
+        sizing: Sizing,
+        *more: Batch,
+    ) -> tuple[list[Batch], list[int]]:
+        """Send the records of `items`, and `more`. The batches, and the offset of each one's first record."""
+        times = self._stamps.times()
+        batches = [*assemble(self.producer, items, partitions, sizing, times), *more]
+        try:
+            return batches, await self.producer.deliver(batches)
+        except TimestampRefusedError as error:
+            raise self._stamps.refused(error, times) from error
+
     async def close(self, *, healthy: bool) -> None:
         """Drop the producer."""
         producer, self._producer = self._producer, None
         if producer is not None:
+            self._doubts.add(producer.doubtful)
             await producer.close(healthy=healthy)
 
     def connect_by(self, kafka: Kafka) -> None:
@@ -117,8 +161,26 @@ class IdempotentSink(_ProducerSink):
     async def open(self, known_offset: int | None) -> Found | None:
         """Build a producer."""
         del known_offset
-        await self._start(self.options(), None)
+        options = self.options()
+        await self._start(options, None)
+        if self._doubts.places:
+            await self._settle_doubts(options)
         return None
+
+    async def _settle_doubts(self, options: dict[str, Any]) -> None:
+        """Settle what `exactly_once` left before it was given up: records without an end hold up whoever reads what is
+        committed, for good. Forwarding doesn't need it, so what can't be settled waits for the next `open`.
+        """
+        producer = Producer(self._kafka, options, self._transactional_id)
+        healthy = False
+        try:
+            await producer.start()
+            await self._doubts.settle_all(producer)
+            healthy = True
+        except SinkError:
+            pass  # such as: no permission for transactions
+        finally:
+            await producer.close(healthy=healthy)
 
     async def send(
         self,
@@ -130,8 +192,7 @@ class IdempotentSink(_ProducerSink):
     ) -> int | None:
         """Send the records and wait for each."""
         del positions
-        batches = assemble(self.producer, items, partitions, sizing)
-        offsets = await self.producer.deliver(batches)
+        batches, offsets = await self._deliver(items, partitions, sizing)
         if placed is not None:
             _tell(placed, batches, offsets)
         return None
@@ -143,9 +204,15 @@ class TransactionalSink(_ProducerSink):
     `topics` gives the names that the positions' record lists.
     """
 
-    def __init__(self, kafka: Kafka, journal_id: str, instance: Instance, topics: Callable[[], list[str]]) -> None:
-        super().__init__(kafka)
-        self._journal_id = journal_id
+    def __init__(
+        self,
+        kafka: Kafka,
+        journal_id: str,
+        instance: Instance,
+        topics: Callable[[], list[str]],
+        doubtful: Collection[Place] = (),
+    ) -> None:
+        super().__init__(kafka, journal_id, doubtful)
         self._instance = instance
         self._topics = topics
         self._positions: PositionsTopic | None = None
@@ -169,14 +236,24 @@ class TransactionalSink(_ProducerSink):
         options = self.options()
         self._positions = PositionsTopic(self._kafka, options, self._journal_id, self._instance)
         await self._refuse_if_taken_over(self._positions)
-        producer = await self._start(options, self._kafka.transactional_id_prefix + self._journal_id)
+        producer = await self._start(options, self._transactional_id)
         try:
+            # Before the positions are read: they go, or stay, with the records that they count.
+            await self._doubts.settle_all(producer, self._kafka.positions_topic)
             self._partition = await self._positions.partition(producer)
             found = await self._positions.recover(producer, self._partition, known_offset)
+        except TimestampRefusedError as error:  # a barrier's time is always the present one
+            raise self._positions_error(blocked(error.topic, "clock")) from error
         except (LaneBlockedError, RecordRefusedError) as error:
             raise self._positions_error(error) from error
         self._barrier_offset = found.barrier_offset
         return found
+
+    async def partition_counts(
+        self, topics: Sequence[str], tries: int = METADATA_TRIES
+    ) -> dict[str, int | LaneBlockedError]:
+        """How many partitions each topic has, or why it can't take records."""
+        return await self._doubts.settle(self.producer, await super().partition_counts(topics, tries))
 
     def _positions_error(self, error: LaneBlockedError | RecordRefusedError) -> SinkError:
         """Without its positions topic nothing can be forwarded: not one lane's trouble, but everyone's."""
@@ -204,11 +281,9 @@ class TransactionalSink(_ProducerSink):
     ) -> int | None:
         """Send the records and the positions in one transaction, and commit it."""
         assert self._positions is not None
-        producer = self.producer
-        batches = assemble(producer, items, partitions, sizing)
-        batches.append(self._positions.batch(producer, self._partition, positions, self._topics()))
+        own = self._positions.batch(self.producer, self._partition, positions, self._topics())
         try:
-            offsets = await producer.deliver(batches)
+            batches, offsets = await self._deliver(items, partitions, sizing, own)
         except ProducerFencedError:
             self._superseded = True
             raise
@@ -224,9 +299,13 @@ def _tell(placed: Placed, batches: Sequence[Batch], offsets: Sequence[int]) -> N
         placed(batch.partition, offset, batch.entry_ids)
 
 
-def build_sink(kafka: Kafka, journal_id: str, topics: Callable[[], list[str]]) -> Sink:
-    """The sink that the configuration asks for. `topics` gives the names that the positions' record lists."""
+def build_sink(
+    kafka: Kafka, journal_id: str, topics: Callable[[], list[str]], doubtful: Collection[Place] = ()
+) -> Sink:
+    """The sink that the configuration asks for. `topics` gives the names that the positions' record lists, `doubtful`
+    is what `Sink.doubtful` was when the last one was closed.
+    """
     if kafka.delivery == "at_least_once":
-        return IdempotentSink(kafka)
+        return IdempotentSink(kafka, journal_id, doubtful)
     instance = Instance(uuid.uuid4().hex, socket.gethostname(), os.getpid())
-    return TransactionalSink(kafka, journal_id, instance, topics)
+    return TransactionalSink(kafka, journal_id, instance, topics, doubtful)

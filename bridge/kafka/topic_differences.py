@@ -66,6 +66,11 @@ class Difference:
     def __str__(self) -> str:
         return f"{self.topic}: {self.message}" + (f"\n    {self.mend}" if self.mend else "")
 
+    @property
+    def sentence(self) -> str:
+        """The same on one line, for a log."""
+        return f"{self.topic}: {self.message}" + (f"; mended by: {self.mend}" if self.mend else "")
+
 
 def state_of(name: str, described: Mapping[str, Any] | None, settings: Mapping[str, str] | None) -> TopicState:
     """What Kafka's description of a topic says. Raises SinkUnavailableError for an answer that says nothing of it."""

@@ -1,7 +1,7 @@
 """Topics on Kafka: made where that is wanted, compared with the configuration, asked whether they can take records."""
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, Literal, Self
 
 from bridge.errors import TopicsError
@@ -18,7 +18,7 @@ from bridge.kafka.topic_differences import (
 from bridge.model import TopicSpec
 from bridge.settings.models import Kafka, Settings
 
-__all__ = ["Difference", "TopicState", "Topics", "merged", "report", "system_topics"]
+__all__ = ["Difference", "TopicState", "Topics", "merged", "report", "system_topics", "with_reason"]
 
 VISIBLE_TRIES_MAX: Final = 100
 VISIBLE_PAUSE_S: Final = 0.05
@@ -101,11 +101,15 @@ class Topics:
             return []
         wanted = merged(specs)
         reasons = await self._make_missing(wanted) if mode == "missing" else {}
-        found = [_with_reason(difference, reasons) for difference in await self.compare(wanted)]
+        found = [with_reason(difference, reasons) for difference in await self.compare(wanted)]
         failures = [d for d in found if d.blocking and (mode == "verify" or d.topic in reasons or d.kind == "missing")]
         if failures:
-            raise TopicsError(_complaint(failures, mode))
+            raise TopicsError(_complaint(failures, mode), [difference.sentence for difference in found])
         return found
+
+    async def could_make(self, specs: Iterable[TopicSpec]) -> dict[str, str]:
+        """Whether missing topics could be made, and makes none: Kafka's reason for each that could not."""
+        return await self._cluster.create(merged(specs), only_ask=True)
 
     async def _make_missing(self, wanted: Sequence[TopicSpec]) -> dict[str, str]:
         """Make what is missing. Returns Kafka's reason for each topic that could not be made."""
@@ -127,7 +131,8 @@ class Topics:
             await asyncio.sleep(VISIBLE_PAUSE_S)  # the comparison that follows says what is not there even then
 
 
-def _with_reason(difference: Difference, reasons: dict[str, str]) -> Difference:
+def with_reason(difference: Difference, reasons: Mapping[str, str]) -> Difference:
+    """The difference with Kafka's reason, where the topic is one of those that could not be made."""
     if difference.topic not in reasons:
         return difference
     message = f"{difference.message}, and could not be made: {reasons[difference.topic]}"

@@ -97,7 +97,7 @@ def _contact() -> Schema:
             "national_number": {
                 "type": "string",
                 "pattern": _DIGITS,
-                "description": "The number as sent, digits only.",
+                "description": "cellphone as sent, digits only: with the country code in front where it came so.",
             },
             "phone_variants": {
                 "type": "array",

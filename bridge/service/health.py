@@ -95,6 +95,7 @@ class ServiceHealth:
             "entries": usage.entries,
             "pending": usage.pending,
             "parked": dict(usage.parked),
+            "held": usage.held._asdict(),
             "oldest_pending_seconds": None if oldest_ms is None else max(0, self._clock_ms() - oldest_ms) / 1000,
             "last_id": journal.last_id,
         }

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from bridge.admin import AdminServer
-from bridge.errors import BridgeError, ExitCode
+from bridge.errors import BridgeError, ConfigError, ExitCode, JournalLockedError, JournalUnusableError
 from bridge.forward import Forwarder
 from bridge.ingress import Ingress
 from bridge.journal import Journal
@@ -89,14 +89,21 @@ class Service:
         return self.ending.exit_code
 
     async def _open_journal(self) -> Journal:
-        journal = await open_journal(self._settings, Path(self._settings.journal.path), self.telemetry, self._clock_ms)
+        """Raises ConfigError where `journal.path` is of no use: a restart would change nothing."""
+        path = Path(self._settings.journal.path)
+        try:
+            journal = await open_journal(self._settings, path, self.telemetry, self._clock_ms)
+        except JournalUnusableError as error:
+            raise ConfigError(f"journal.path: {error}, and name it there") from error
+        except JournalLockedError as error:
+            raise JournalLockedError(f"{error}, or give this one a folder of its own (journal.path)") from error
         self.telemetry.metrics.watch_journal(journal.usage, self._clock_ms)
         return journal
 
     def _build(self, journal: Journal, tracing: Tracing | None) -> Stages:
         settings = self._settings
         requests, forwarding = (tracing.requests, tracing.forwarding) if tracing is not None else (None, None)
-        preparer = Preparer(settings, journal.id)
+        preparer = Preparer(settings, lambda: journal.id)
         stages = Stages(
             settings=settings,
             telemetry=self.telemetry,
@@ -124,14 +131,14 @@ class Service:
                 return group.create_task(work, name=stage)
 
             others = [
-                start("journal", self._essential("journal", self._watch_journal(stages.journal))),
+                start("journal", self._essential("journal", lambda: self._watch_journal(stages.journal))),
                 start("heartbeat", keep_running("heartbeat", self.health.beat, self.telemetry)),
                 start("topics", keep_running("topics", stages.topics.run, self.telemetry)),
             ]
             if stages.reloader is not None:
                 others.append(start("reload", keep_running("reload", stages.reloader.run, self.telemetry)))
-            forwarding = start("forward", self._essential("forward", stages.forwarder.run()))
-            await self._essential("ingress", self._take_requests(stages))
+            forwarding = start("forward", self._essential("forward", stages.forwarder.run))
+            await self._essential("ingress", lambda: self._take_requests(stages))
             await self.ending.wait()
             self.telemetry.service_stopping(self.ending.cause)
             await self._stop_taking(stages)
@@ -139,10 +146,13 @@ class Service:
             for task in others:
                 task.cancel()
 
-    async def _essential(self, stage: str, work: Coroutine[Any, Any, None]) -> None:
-        """`work`, whose failure ends the service in order instead of tearing the other stages down."""
+    async def _essential(self, stage: str, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """`work`, whose failure ends the service in order instead of tearing the other stages down.
+
+        Called here: the end may come before this begins, and a coroutine that nobody awaits is a warning.
+        """
         try:
-            await work
+            await work()
         except BridgeError as error:
             self.telemetry.stage_ended(stage, error)
             self.ending.ask(stage, error.exit_code)
@@ -165,8 +175,9 @@ class Service:
 
     async def _stop_taking(self, stages: Stages) -> None:
         if self.ending.exit_code is not ExitCode.OK:
+            if stages.ingress.addresses:  # else nobody is answered at all
+                self.telemetry.accepting_changed(accepting=False, reason=self.ending.cause)
             stages.ingress.pause(self.ending.cause)
-            self.telemetry.accepting_changed(accepting=False, reason=self.ending.cause)
         else:
             stages.ingress.part()
             await self.ending.pause(stages.settings.server.drain_delay)

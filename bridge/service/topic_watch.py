@@ -16,7 +16,7 @@ from bridge.model import TopicSpec
 from bridge.settings.models import Settings
 from bridge.telemetry import Telemetry
 
-LOOK_AGAIN_S = 30.0
+LOOK_AGAIN_S = 5.0
 
 
 class TopicWatch:
@@ -79,13 +79,13 @@ class TopicWatch:
             async with Topics(self._kafka) as topics:
                 found = await topics.ensure(self._specs, self._mode)
         except TopicsError as error:
-            self._report((str(error),), fit=False)
+            self._report(error.differences, fit=False)
         except SinkError as error:
             self._tries += 1
             self._problem = str(error)
             self._telemetry.topics_unknown(error)
         else:
-            self._report(tuple(str(difference) for difference in found), fit=not any(d.blocking for d in found))
+            self._report(tuple(difference.sentence for difference in found), fit=not any(d.blocking for d in found))
 
     def _report(self, differences: tuple[str, ...], *, fit: bool) -> None:
         if self._changed.is_set():  # while it was being found out: it is about what was wanted before

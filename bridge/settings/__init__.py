@@ -9,6 +9,7 @@
     load       the steps in order, with the files and the environment
     changes    two configurations → what differs, and what of it a running bridge can take
     digest     a hash that tells configurations apart
+    listen     why an address to listen on can't be had
     options    every option as data, from which schema and tables derive
 
 Nothing here knows the event catalogue: its names come in as an argument. No text made here holds a secret.

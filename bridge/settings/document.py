@@ -17,6 +17,7 @@ from bridge.settings.section import Loc
 
 _NODES_MAX = 50_000  # aliases can multiply: a small file must not become a large tree
 _TAGS = {f"tag:yaml.org,2002:{name}" for name in ("str", "seq", "map")}
+_NO_TEXT = "holds bytes that are not UTF-8, or half a surrogate pair: that can be sent to nobody"
 _QUOTE_IT = re.compile(r"[@`%]|alias|anchor|tag")
 
 
@@ -72,11 +73,23 @@ def parse(text: str, expand: Callable[[str], Expanded]) -> Document:
     return document
 
 
+def is_text(text: str) -> bool:
+    """Whether it is Unicode text: an escape such as `\\ud800`, or a variable's bytes, may be none."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def _what(error: yaml.MarkedYAMLError, lines: list[str]) -> str:
     """PyYAML's reason, and what it often comes from.
 
     Without what it quotes from the file, beyond single characters: that may be a secret that begins with * or &.
     """
+    if "'\\t'" in (error.problem or ""):
+        indented = any("\t" in line[: len(line) - len(line.lstrip())] for line in lines)
+        return "a tab: indent with spaces" if indented else "a tab: spaces must stand there"
     reason = ", ".join(part for part in (error.context, error.problem) if part)
     reason = re.sub(r"'([^']*)'|\"([^\"]*)\"", lambda quoted: quoted[0] if _is_syntax(quoted[0][1:-1]) else "…", reason)
     if any("${" in line for line in lines):
@@ -130,8 +143,8 @@ class _Tree:
             self.document.nulls.append(at)
             return None
         self.document.written[at] = node.value
-        expanded = self.expand(node.value)
-        for message in expanded.problems:
+        expanded = self.expand(node.value) if is_text(node.value) else Expanded("", problems=(_NO_TEXT,))
+        for message in expanded.problems or (() if is_text(expanded.text) else (_NO_TEXT,)):
             self.problem(at, node, message)
             self.document.broken.add(at)
         return Plain(node.value) if plain and not expanded.changed else expanded.text
@@ -155,6 +168,9 @@ class _Tree:
                 pairs[key.value] = (key, value)
         result = {}
         for name, (key, value) in {**merged, **pairs}.items():
+            if not is_text(name):
+                self.problem(at, key, f"a key {_NO_TEXT}")
+                continue
             self.document.lines.setdefault((*at, name), key.start_mark.line + 1)
             result[name] = self.read(value, (*at, name))
         return result

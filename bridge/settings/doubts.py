@@ -1,7 +1,9 @@
 """What a configuration may say, but probably shouldn't: warnings. Pure; no message holds a secret."""
 
 import datetime as dt
+import re
 from collections.abc import Iterator
+from typing import Final
 
 from bridge.settings.expiries import secret_places
 from bridge.settings.models import Kafka, SecretValue, Settings, Source, each_value
@@ -10,6 +12,13 @@ from bridge.settings.section import Loc, Network
 
 SECRET_CHARS_MIN = 8
 _BROKER_TRANSACTION_MAX_S = 900.0
+_UNFILLED: Final = (
+    (re.compile(r"\$[A-Za-z_][A-Za-z0-9_]*"), "a name after $, word for word: a variable is written ${NAME}"),
+    (re.compile(r"<[^<>]*>"), "text in < >, word for word: put the value in its place"),
+    (re.compile(r".*\{\{.*\}\}.*", re.DOTALL), "holds {{ }}, word for word: nothing has filled that in"),
+    (re.compile(r"file:/.*"), "a path after file:, word for word: a file's content is written ${file:/path}"),
+)
+"""What a secret looks like that was meant to be something else."""
 
 Doubts = Iterator[tuple[Loc, str]]
 
@@ -17,6 +26,9 @@ Doubts = Iterator[tuple[Loc, str]]
 def doubts(settings: Settings, now: dt.datetime) -> Doubts:
     """Key paths and warnings. `now` is what `not_after` is held against."""
     for at, secret in secrets_of(settings):
+        yield from ((at, what) for written, what in _UNFILLED if written.fullmatch(secret.strip()))
+        if at[0] == "sources" and "bearer" in at[4:] and secret[:7].lower() == "bearer ":
+            yield at, "begins with Bearer, which requests have in front of it by themselves: name the rest alone"
         if len(secret) < SECRET_CHARS_MIN and at[0] != "tracing":  # what a collector asks for may be a tenant's number
             yield at, f"shorter than {SECRET_CHARS_MIN} characters: easy to guess"
     yield from _everyone(("server", "trusted_proxies"), settings.server.trusted_proxies, "X-Forwarded-For of everyone")
@@ -33,6 +45,14 @@ def _privacy(settings: Settings) -> Doubts:
             ("privacy", "topics"),
             f"{settings.topics.quarantine} still gets whole bodies: name it here with raw: drop, or with raw: keep",
         )
+
+    if settings.privacy.hash_key is None:
+        for topic, rules in settings.privacy.topics.items():
+            if rules.fields and not rules.keeps_raw:
+                yield (
+                    ("privacy", "topics", topic, "fields"),
+                    "what an id is made of can be found by trying, unless it is hashed with a privacy.hash_key",
+                )
 
 
 def _source(at: Loc, source: Source, now: dt.datetime) -> Doubts:

@@ -10,9 +10,12 @@ from bridge.settings.section import Loc
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One error or warning. `line` is 0, and `file` "", where no file is meant. Never holds a secret."""
+    """One error or warning, or a note on what is all right. Never holds a secret.
 
-    severity: Literal["error", "warning"]
+    `line` is 0, and `file` "", where no file is meant.
+    """
+
+    severity: Literal["error", "warning", "note"]
     path: str
     message: str
     file: str = ""

@@ -12,6 +12,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
+from bridge.settings.carried import guessable_keys
 from bridge.settings.events import MappedEvent, event_type_name, known_already
 from bridge.settings.kafka import Kafka, Security
 from bridge.settings.privacy import Privacy, TopicPrivacy, privacy_strangers
@@ -139,5 +140,7 @@ def misrouted(settings: Settings, event_types: Collection[str]) -> Contradiction
         yield (("events", str(at[1]), "topic") if event and event.topic else ("topics", *at)), message
     for at, message in privacy_strangers(settings.privacy, routing, everything):
         yield ("privacy", *at), message
+    for at, message in guessable_keys(settings.privacy, routing, settings.events, event_types):
+        yield ("events", *at), message
     for at, message in known_already(settings.events, event_types):
         yield ("events", *at), message

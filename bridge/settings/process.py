@@ -34,7 +34,9 @@ class Server(Section):
     )
     keepalive_timeout: Duration = Field(75.0, ge=0, description="time an idle connection is kept")
     max_connections: int = Field(
-        2000, ge=1, description="open connections; above it a new one is answered 503 and closed"
+        2000,
+        ge=1,
+        description="open connections; above it a new one is answered 503 and closed (with TLS, closed only)",
     )
     ack_deadline: Duration = Field(
         3.0, gt=0, description="longest wait for stable storage; after it 503 (Treble waits 5 s); 4500ms at the most"

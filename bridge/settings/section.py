@@ -71,10 +71,20 @@ def _network(value: Any) -> IPv4Network | IPv6Network:
     if isinstance(value, IPv4Network | IPv6Network):
         return value
     try:
-        return ip_network(str(value))
+        network = ip_network(str(value))
     except ValueError as error:
         hint = " (host bits are set)" if "host bits" in str(error) else ""
         raise ValueError(f"expected a network such as 10.0.0.0/8, or an address{hint}") from None
+    return _plain_network(network)
+
+
+def _plain_network(network: IPv4Network | IPv6Network) -> IPv4Network | IPv6Network:
+    """A network of IPv4 inside IPv6 (`::ffff:192.0.2.0/120`) as the IPv4 network: callers' addresses are so, too."""
+    if isinstance(network, IPv6Network) and network.prefixlen >= _MAPPED_BITS:
+        inside = network.network_address.ipv4_mapped
+        if inside is not None:
+            return IPv4Network((inside, network.prefixlen - _MAPPED_BITS))
+    return network
 
 
 def _server(value: Any) -> str:
@@ -99,6 +109,7 @@ def _topic(value: str) -> str:
     return value
 
 
+_MAPPED_BITS = 96  # of an IPv6 address, before the IPv4 address in it
 Network = IPv4Network | IPv6Network
 Text = Annotated[str, Field(min_length=1)]
 Topic = Annotated[str, Kind("topic"), BeforeValidator(lambda value: _topic(value) if isinstance(value, str) else value)]

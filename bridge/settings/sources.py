@@ -106,6 +106,8 @@ class Hmac(Section):
             yield ("tolerance",), "has no effect without timestamp_header, the header with the signed time"
         if self.timestamp_header and self.timestamp_header.lower() == self.header.lower():
             yield ("timestamp_header",), "expected another header than that of the signature"
+        if self.prefix != self.prefix.lstrip() or not (self.prefix.isascii() and self.prefix.isprintable()):
+            yield ("prefix",), "expected printable ASCII that begins with no space: no header brings anything else"
 
 
 class Alternative(Section):
@@ -139,6 +141,11 @@ class Alternative(Section):
         claims = [key for key in ("bearer", "basic") if getattr(self, key) is not None]
         if len(claims) + names.count("authorization") > 1:
             yield (), "bearer, basic and the header Authorization are one header: expected one of them"
+        taken = {*names, "authorization"} if claims else set(names)
+        for key in ("header", "timestamp_header"):
+            carried = None if self.hmac is None else getattr(self.hmac, key)
+            if carried is not None and carried.lower() in taken:
+                yield ("hmac", key), f"{carried} carries another credential already: both can't hold"
         yield from self._unsendable()
 
     def _unsendable(self) -> Contradictions:

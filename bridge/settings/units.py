@@ -111,7 +111,7 @@ def parse_address(value: Any) -> Address:
         host, port = value.strip().rsplit(":", 1)
         if int(port) <= 65535:
             return Address(host.strip("[]"), int(port))
-    raise ValueError("expected host:port, such as 0.0.0.0:8080 or [::]:8080")
+    raise ValueError("expected host:port, such as 0.0.0.0:8080, or :8080 for IPv4 and IPv6")
 
 
 def _number_and_unit(text: str) -> tuple[Decimal, str]:

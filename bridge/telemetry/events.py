@@ -43,6 +43,7 @@ EVENTS: dict[str, str] = {
     "drain.ended": "Draining ends; what is left, if anything, is in the journal",
     "loop.late": "The event loop was busy for too long",
     "config.reloaded": "A new configuration is in force",
+    "config.unchanged": "The configuration was read again and says what is in force already",
     "config.needs_restart": "Changed keys that are in force only after a restart",
     "config.refused": "The configuration file is wrong; the one in force stays",
     "config.doubtful": "The configuration is valid, but says something doubtful",

@@ -64,6 +64,9 @@ FIELDS: Final[Mapping[str, LogField]] = MappingProxyType(
         "changed": LogField("changed", "keys of the configuration that changed"),
         "keys": LogField("keys", "keys of the configuration"),
         "config_hash": LogField("config_hash", "digest of the configuration in force, as in `/status`"),
+        "problems": LogField(
+            "problems", "what is wrong in the configuration: file, line, key and what, a sentence each"
+        ),
         "doubt": LogField("doubt", "file, line, key, and what is doubtful"),
         "collector": LogField("collector", "the collector's host and port"),
         "sample": LogField("sample", "the share of traces that are kept"),

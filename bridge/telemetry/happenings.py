@@ -154,7 +154,7 @@ class Telemetry(Voice):
         self.once("hint.conflicts", source, event_type, source=source, type=event_type, hint=hint)
 
     def lane_blocked(self, topic: str, state: str, message: str = "") -> None:
-        """A topic can't take records; said once for each `state`: missing, unauthorized, leaderless or invalid."""
+        """A topic can't take records; said once for each `state` (see `LaneBlockedError`)."""
         before = self._blocked.get(topic)
         if before == state:
             return
@@ -329,17 +329,18 @@ class Telemetry(Voice):
     def config_unchanged(self) -> None:
         """A reload found the configuration that is in force."""
         self._reloaded("unchanged")
+        self.log.info("config.unchanged")
 
     def _reloaded(self, outcome: str) -> None:
         self.metrics.reloads.labels(outcome).inc()
         self.metrics.reload_failed.set(0)
         self.metrics.config_loaded.set_to_current_time()
 
-    def config_refused(self, error: BaseException) -> None:
-        """The file is wrong; the configuration in force stays."""
+    def config_refused(self, error: BaseException, problems: Sequence[str] = ()) -> None:
+        """The file is wrong, by so many `problems` of a line each; the configuration in force stays."""
         self.metrics.reloads.labels("refused").inc()
         self.metrics.reload_failed.set(1)
-        self.log.error("config.refused", error=error)
+        self.log.error("config.refused", error=error, problems=list(problems) or [str(error)])
 
     def config_doubtful(self, doubt: str) -> None:
         """The configuration is valid, and says something that it probably shouldn't: file, line, key and what."""

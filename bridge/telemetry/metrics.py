@@ -160,6 +160,8 @@ def _journal_families(usage: JournalUsage, now_ms: int) -> Iterator[Metric]:
         ("bytes_max", "Bound of the journal.", usage.bytes_max),
         ("entries", "Entries in the journal, those kept after forwarding included.", usage.entries),
         ("pending_entries", "Entries that are not forwarded yet.", usage.pending),
+        ("held_entries", "Entries that retention keeps until they are released.", usage.held.entries),
+        ("held_bytes", "Bytes of the entries that retention keeps until they are released.", usage.held.bytes),
         ("oldest_pending_seconds", "Age of the oldest entry that is not forwarded.", age_s),
     ):
         yield GaugeMetricFamily(f"{_PREFIX}journal_{name}", meaning, value=value)

@@ -35,7 +35,10 @@ class Contact(BaseModel):
         str | None, Field(description='Digits, without a plus.')
     ] = None
     national_number: Annotated[
-        str | None, Field(description='The number as sent, digits only.')
+        str | None,
+        Field(
+            description='cellphone as sent, digits only: with the country code in front where it came so.'
+        ),
     ] = None
     phone_variants: Annotated[
         list[str] | None,

@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from bridge.catalogue import TABLE
+from bridge.cli.health import ADMIN_URL_VARIABLE
 from bridge.settings.load import Loaded, load
 from tests.chart.rendering import CHART, bridge_of, every_values_file, objects, of_kind, only, pods, refusal, template
 
@@ -121,7 +122,10 @@ def test_every_secret_must_be_a_reference(config: str) -> None:
 
     assert takes("'${NAME}'")
     assert takes("'${file:/run/secrets/treble-bridge/name}'")
-    assert not takes("geheim")
+    for plain in ("geheim", "'${T:-geheim}'", "'${T:-}'", "'geheim${E}'", "'${E}geheim'", "'${E}${F}'", "'$${E}'"):
+        assert not takes(plain), plain
+    for wrong in ("'${}'", "'${file:name}'", "'${1}'"):
+        assert not takes(wrong), wrong
 
 
 def test_helm_does_not_repeat_the_secret_that_it_refuses() -> None:
@@ -153,7 +157,7 @@ def test_secrets_are_named_and_never_rendered(name: str) -> None:
     for where, _, spec in pods(objects(name)):
         for container in spec["containers"]:
             for entry in container.get("env", []):
-                assert "valueFrom" in entry or entry["name"] == "KAFKA", where
+                assert "valueFrom" in entry or entry["name"] in {"KAFKA", ADMIN_URL_VARIABLE}, where
 
 
 def test_secret_files_are_one_folder_that_is_swapped_as_a_whole() -> None:
@@ -178,6 +182,8 @@ def test_the_bridges_own_certificate_is_in_its_configuration() -> None:
         ("tls: {enabled: true}", "expected tls.secretName, or tls.certManager.enabled"),
         ("tls: {certManager: {enabled: true}}", "has no effect without tls.enabled"),
         ("tls: {enabled: true, certManager: {enabled: true}}", "tls.certManager.issuerRef: expected the issuer"),
+        ("tls: {enabled: true, certManager: {enabled: true}}", "internal-ca"),
+        ("tls: {enabled: true, certManager: {enabled: true}}", "it needs tls.certManager.dnsNames"),
         (
             "{tls: {enabled: true, secretName: s}, config: {server: {tls: {certificate: /c, key: /k}}}}",
             "tls.enabled sets config.server.tls",

@@ -1,16 +1,11 @@
 """Every values file of ci/: Helm finds nothing, Kubernetes knows each field, what is rendered is what was reviewed."""
 
 import difflib
-import os
-import subprocess
 
 import pytest
 
 from tests.chart.golden import GOLDEN, kept, rendered
-from tests.chart.rendering import CHART, CI, every_values_file, helm, template, tool
-
-OTHERS_KINDS = ("HTTPRoute", "Certificate", "ExternalSecret")
-"""Of projects whose schemas are not at hand; an API server that has them judges in tests/cluster."""
+from tests.chart.rendering import CHART, CI, OTHERS_KINDS, every_values_file, helm, kubernetes_knows, template
 
 
 def test_there_are_value_files_for_the_ways_to_install() -> None:
@@ -35,21 +30,8 @@ def test_what_is_rendered_is_what_was_reviewed(name: str) -> None:
 
 
 def test_every_field_is_one_that_kubernetes_knows() -> None:
-    schemas = os.environ.get("K8S_SCHEMAS")
-    if schemas is None:  # even where toolchains are required: the schemas are not to be had from a package registry
-        pytest.skip("LEFT OUT, the chart: K8S_SCHEMAS names no folder with kubeconform's schemas")
-    program = tool("kubeconform")
-    location = f"{schemas}/{{{{.ResourceKind}}}}{{{{.KindSuffix}}}}.json"
-    done = subprocess.run(
-        [program, "-strict", "-summary", "-skip", ",".join(OTHERS_KINDS), "-schema-location", location],
-        input="\n---\n".join(template(name) for name in CI),
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert f"Skipped: {len(OTHERS_KINDS)}" in done.stdout
+    summary = kubernetes_knows("\n---\n".join(template(name) for name in CI))
+    assert f"Skipped: {len(OTHERS_KINDS)}" in summary
 
 
 @pytest.mark.parametrize("kube_version", ["1.27.0", "1.29.0", "1.33.0"])

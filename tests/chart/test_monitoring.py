@@ -2,9 +2,10 @@
 
 import json
 
+import pytest
 import yaml
 
-from tests.chart.rendering import CHART, of_kind, only
+from tests.chart.rendering import CHART, of_kind, only, parsed, pods, refusal, template
 
 GROUPS = yaml.safe_load((CHART / "files" / "rules.yaml").read_text(encoding="utf-8"))["groups"]
 RUNBOOKS = "https://git.example.com/crm/treble-bridge/blob/v0.1.0"
@@ -54,4 +55,33 @@ def test_a_monitor_scrapes_the_admin_port() -> None:
     (endpoint,) = only("PodMonitor", "monitoring")["spec"]["podMetricsEndpoints"]
     assert (endpoint["port"], endpoint["path"], endpoint["interval"]) == ("admin", "/metrics", "15s")
     for kind, name in (("ServiceMonitor", "production"), ("PodMonitor", "monitoring")):
-        assert only(kind, name)["spec"]["jobLabel"] == "app.kubernetes.io/name"
+        assert only(kind, name)["spec"]["jobLabel"] == "app.kubernetes.io/instance"
+
+
+@pytest.mark.parametrize("kind", ["ServiceMonitor", "PodMonitor"])
+def test_two_releases_in_a_namespace_are_two_jobs(kind: str) -> None:
+    values = f"{kind[0].lower()}{kind[1:]}: {{enabled: true}}"
+    jobs = set()
+    for release in ("one", "two"):
+        documents = parsed(template("minimal", values, release=release))
+        (monitor,) = (document["spec"] for document in documents if document["kind"] == kind)
+        labels = [document["metadata"]["labels"] for document in documents if document["kind"] == "Service"]
+        labels += [labels for _, labels, _ in pods(documents)]
+        scraped = [each for each in labels if monitor["selector"]["matchLabels"].items() <= each.items()]
+        jobs |= {each[monitor["jobLabel"]] for each in scraped}
+    assert jobs == {"one", "two"}
+    named = only(kind, "minimal", f"{kind[0].lower()}{kind[1:]}: {{enabled: true, jobLabel: team}}")
+    assert named["spec"]["jobLabel"] == "team"
+
+
+def test_a_second_dashboard_has_another_uid_another_title_and_another_file() -> None:
+    def shown(uid: str) -> dict[str, tuple[str, str]]:
+        made = of_kind("ConfigMap", "minimal", f"dashboard: {{enabled: true, uid: '{uid}'}}")
+        (data,) = (each["data"] for each in made if "dashboard" in each["metadata"]["name"])
+        found = {file: json.loads(text) for file, text in data.items()}
+        return {file: (dashboard["uid"], dashboard["title"]) for file, dashboard in found.items()}
+
+    assert shown("") == shown("treble-bridge") == {"treble-bridge.json": ("treble-bridge", "treble-bridge")}
+    # Another title as well: Grafana refuses a folder in which two have the same.
+    assert shown("hooks-2") == {"hooks-2.json": ("hooks-2", "treble-bridge (hooks-2)")}
+    assert "does not match pattern" in refusal("minimal", "dashboard: {enabled: true, uid: 'a b'}")

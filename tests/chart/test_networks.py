@@ -34,6 +34,61 @@ def test_the_services_port_says_what_is_spoken(name: str, port: int, scheme: str
     assert (found["port"], found["name"], found["appProtocol"]) == (port, scheme, scheme)
 
 
+@pytest.mark.parametrize(
+    ("values", "protocol"),
+    [
+        ("{type: ClusterIP}", "http"),
+        ("{type: NodePort}", "http"),
+        ("{type: LoadBalancer}", None),  # some clouds probe / then, which is 404, and take the pods out
+        ("{type: LoadBalancer, appProtocol: tcp}", "tcp"),
+        ('{appProtocol: "-"}', None),
+    ],
+)
+def test_a_load_balancer_is_not_told_how_to_probe(values: str, protocol: str | None) -> None:
+    (port,) = service("minimal", "", f"service: {values}")["ports"]
+    assert port.get("appProtocol") == protocol
+
+
+BOTH = """
+service: {ipFamilyPolicy: PreferDualStack, ipFamilies: [IPv6, IPv4]}
+config: {server: {listen: ":8080"}, admin: {listen: ":8081"}}
+"""
+
+
+def test_services_can_be_of_other_families_of_addresses() -> None:
+    for suffix in ("", "-admin", "-headless"):
+        assert not {"ipFamilies", "ipFamilyPolicy"} & set(service("minimal", suffix))
+        both = service("minimal", suffix, BOTH)
+        assert (both["ipFamilyPolicy"], both["ipFamilies"]) == ("PreferDualStack", ["IPv6", "IPv4"])
+
+
+@pytest.mark.parametrize(
+    ("families", "server", "admin", "complaint"),
+    [
+        ("[]", "[::]:8080", ":8081", "config.server.listen: [::]:8080 takes no IPv4: expected :8080 for both"),
+        ("[IPv4, IPv6]", ":8080", "[::]:8081", "config.admin.listen: [::]:8081 takes no IPv4"),
+        ("[IPv6]", ":8080", "0.0.0.0:8081", "config.admin.listen: 0.0.0.0:8081 takes no IPv6"),
+        ("[IPv4, IPv6]", "0.0.0.0:8080", ":8081", "takes no IPv6, which service.ipFamilies asks for: expected :8080"),
+        ("[], ipFamilyPolicy: RequireDualStack", ":8080", "0.0.0.0:8081", "which service.ipFamilyPolicy asks for"),
+        ("[IPv6], ipFamilyPolicy: RequireDualStack", "[::]:8080", ":8081", "[::]:8080 takes no IPv4"),
+        ("[IPv6, IPv4], ipFamilyPolicy: RequireDualStack", ":8080", ":8081", ""),
+        ("[], ipFamilyPolicy: PreferDualStack", "0.0.0.0:8080", "0.0.0.0:8081", ""),
+        ("[IPv6]", "[::]:8080", "[::]:8081", ""),
+        ("[IPv6]", ":8080", ":8081", ""),
+        ("[]", ":8080", ":8081", ""),
+    ],
+)
+def test_a_port_listens_on_the_family_by_which_it_is_called(
+    families: str, server: str, admin: str, complaint: str
+) -> None:
+    config = f'{{server: {{listen: "{server}"}}, admin: {{listen: "{admin}"}}}}'
+    overrides = f"{{service: {{ipFamilies: {families}}}, config: {config}}}"
+    if complaint:
+        assert complaint in refusal("minimal", overrides)
+    else:
+        assert service("minimal", "-headless", overrides)["ports"][0]["port"] == 8080
+
+
 def test_an_ingress_publishes_the_sources_paths_and_nothing_else() -> None:
     rules = only("Ingress", "ingress-tls")["spec"]["rules"]
     assert [rule["host"] for rule in rules] == ["hooks.example.com", "hooks.example.org"]
@@ -53,6 +108,36 @@ def test_a_route_publishes_the_sources_paths_and_nothing_else() -> None:
     assert [len(rule["matches"]) for rule in rules] == [8, 8, 1]
 
 
+def test_a_gateway_is_told_to_speak_tls_to_the_bridge() -> None:
+    policy = only("BackendTLSPolicy", "gateway")
+    assert policy["apiVersion"] == "gateway.networking.k8s.io/v1"
+    assert policy["spec"]["targetRefs"] == [{"group": "", "kind": "Service", "name": "tb-treble-bridge"}]
+    assert policy["spec"]["validation"] == {
+        "hostname": "hooks.internal.example.com",
+        "caCertificateRefs": [{"group": "", "kind": "ConfigMap", "name": "internal-ca"}],
+    }
+    public = "{hostname: '', caCertificateRefs: [], wellKnownCACertificates: System}"
+    validation = only("BackendTLSPolicy", "gateway", f"httpRoute: {{backendTLS: {public}}}")["spec"]["validation"]
+    assert validation == {"hostname": "tb-treble-bridge.bridges.svc", "wellKnownCACertificates": "System"}
+    ordered = "certManager: {enabled: true, issuerRef: {name: x}, dnsNames: [a.example.com, b.example.com]}"
+    overrides = f"{{httpRoute: {{backendTLS: {{hostname: ''}}}}, tls: {{{ordered}}}}}"
+    assert only("BackendTLSPolicy", "gateway", overrides)["spec"]["validation"]["hostname"] == "a.example.com"
+    assert of_kind("BackendTLSPolicy", "gateway", "httpRoute: {backendTLS: {enabled: false}}") == []
+
+
+@pytest.mark.parametrize(
+    ("overrides", "complaint"),
+    [
+        ("{httpRoute: {enabled: false}}", "has no effect without httpRoute.enabled"),
+        ("{tls: {enabled: false}}", "the bridge speaks no TLS: expected tls.enabled"),
+        ("{httpRoute: {backendTLS: {caCertificateRefs: []}}}", "or wellKnownCACertificates: System, not both"),
+        ("{httpRoute: {backendTLS: {wellKnownCACertificates: System}}}", "System, not both"),
+    ],
+)
+def test_what_a_gateway_could_not_check_is_refused(overrides: str, complaint: str) -> None:
+    assert complaint in refusal("gateway", overrides)
+
+
 @pytest.mark.parametrize(
     ("overrides", "complaint"),
     [
@@ -66,6 +151,14 @@ def test_a_route_publishes_the_sources_paths_and_nothing_else() -> None:
         ),
         ("autoscaling: {enabled: true, minReplicas: 5}", "autoscaling.minReplicas: expected maxReplicas at the most"),
         ("tests: {send: {enabled: true, source: x}}", "tests.send.source: expected one of treble"),
+        (
+            "{tests: {send: {enabled: true}}, tls: {enabled: true, secretName: s, clientCA: {secretName: c}}}",
+            "tests.send.enabled: the bridge asks callers for a certificate",
+        ),
+        (
+            "{tests: {send: {enabled: true}}, config: {server: {tls: {certificate: /c, key: /k, client_ca: /ca}}}}",
+            "tests.send.enabled: the bridge asks callers for a certificate",
+        ),
     ],
 )
 def test_what_contradicts_itself_is_refused_with_what_to_do(overrides: str, complaint: str) -> None:
@@ -124,6 +217,16 @@ def test_helm_test_asks_for_readiness_and_for_a_refusal(name: str) -> None:
     assert ("refuses" in tests) == (name != "ingress-tls")
     assert ("send" in tests) == (name == "locked-down")
     assert of_kind("Pod", name, "tests: {enabled: false}") == []
+
+
+def test_a_client_ca_of_the_configurations_own_leaves_out_the_refusal_as_well() -> None:
+    def names(tls: str) -> list[str]:
+        found = of_kind("Pod", "minimal", f"config: {{server: {{tls: {tls}}}}}")
+        return [pod["metadata"]["name"].rpartition("-")[2] for pod in found]
+
+    assert names("{certificate: /c, key: /k}") == ["ready", "refuses"]
+    assert names("{certificate: /c, key: /k, client_ca: /ca}") == ["ready"]
+    assert names("null") == ["ready", "refuses"]
 
 
 def test_only_a_source_that_asks_for_credentials_is_tested_for_them() -> None:

@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
+from bridge.cli.health import ADMIN_URL_VARIABLE
 from bridge.settings.units import parse_duration
-from tests.chart.rendering import bridge_of, every_values_file, objects, of_kind, only, pods, refusal
+from tests.chart.rendering import bridge_of, every_values_file, grace_s, objects, of_kind, only, pods, refusal
 
 
 @every_values_file
@@ -57,6 +58,24 @@ def test_ports_follow_the_configuration() -> None:
     }
 
 
+SIX_ONLY = '{config: {server: {listen: ":8080"}, admin: {listen: "[::]:9001"}}, service: {ipFamilies: [IPv6]}}'
+
+
+@pytest.mark.parametrize(
+    ("values", "url"),
+    [
+        ("{}", "http://127.0.0.1:8081"),
+        ('config: {admin: {listen: ":9001"}}', "http://127.0.0.1:9001"),
+        (SIX_ONLY, "http://[::1]:9001"),
+        ('config: {admin: {listen: "10.0.0.7:9001"}}', "http://10.0.0.7:9001"),
+        (f"env: [{{name: {ADMIN_URL_VARIABLE}, value: 'http://localhost:8081'}}]", "http://localhost:8081"),
+    ],
+)
+def test_health_asks_the_admin_port_of_the_configuration(values: str, url: str) -> None:
+    given = [entry["value"] for entry in bridge_of("minimal", values)["env"] if entry["name"] == ADMIN_URL_VARIABLE]
+    assert given == [url]
+
+
 @pytest.mark.parametrize(
     ("listens", "complaint"),
     [
@@ -68,11 +87,6 @@ def test_ports_follow_the_configuration() -> None:
 )
 def test_a_port_that_probes_or_services_could_not_reach_is_refused(listens: str, complaint: str) -> None:
     assert complaint in refusal("minimal", f'config: {{server: {{listen: "{listens}"}}}}')
-
-
-def grace_s(overrides: str = "", name: str = "minimal") -> int:
-    spec = only("StatefulSet", name, overrides)["spec"]["template"]["spec"]
-    return int(spec["terminationGracePeriodSeconds"])
 
 
 @pytest.mark.parametrize(
@@ -100,26 +114,14 @@ def test_the_grace_period_of_the_defaults_and_one_that_is_given() -> None:
     assert "the chart needs the value" in refusal("minimal", 'config: {server: {drain_deadline: "${DRAIN:-9s}"}}')
 
 
-def test_a_job_that_drains_waits_for_the_pods_grace_period() -> None:
-    for job in of_kind("Job", "autoscaling"):
-        (drain,) = job["spec"]["template"]["spec"]["containers"]
-        arguments = drain["args"]
-        assert arguments[:3] == ["journal", "drain", "/var/lib/treble-bridge"]
-        assert arguments[arguments.index("--wait") + 1] == f"{grace_s(name='autoscaling')}s"
-        assert arguments[arguments.index("--deadline") + 1] == "20m"
-        assert drain["env"] == bridge_of("autoscaling")["env"]
-        claims = [volume["persistentVolumeClaim"] for volume in job["spec"]["template"]["spec"]["volumes"][:1]]
-        assert claims == [{"claimName": job["metadata"]["annotations"]["treble-bridge/claim"]}]
-    assert len(of_kind("Job", "autoscaling")) == 2
-
-
-@pytest.mark.parametrize("ordinal", [0, 1])
-def test_the_claim_of_a_replica_that_runs_is_not_drained(ordinal: int) -> None:
-    message = refusal("minimal", f"drain: {{claims: [journal-tb-treble-bridge-{ordinal}]}}")
-    assert f"journal-tb-treble-bridge-{ordinal} belongs to a replica that runs" in message
-    (job,) = of_kind("Job", "minimal", "drain: {claims: [journal-tb-treble-bridge-2]}")
-    assert job["metadata"]["name"] == "tb-treble-bridge-drain-2"
-    assert of_kind("Job", "minimal") == []
+@pytest.mark.parametrize(("grace", "sleep", "fits"), [(5, 5, False), (3, 5, False), (6, 5, True), (0, 0, True)])
+def test_a_grace_period_that_pre_stop_uses_up_is_refused(grace: int, sleep: int, *, fits: bool) -> None:
+    overrides = f"{{terminationGracePeriodSeconds: {grace}, preStop: {{sleepSeconds: {sleep}}}}}"
+    if fits:
+        assert grace_s(overrides) == grace
+    else:
+        message = f"terminationGracePeriodSeconds: {grace} is over before preStop.sleepSeconds ({sleep}): expected more"
+        assert message in refusal("minimal", overrides)
 
 
 def test_each_replica_has_a_volume_of_its_own_where_the_journal_is() -> None:
@@ -138,8 +140,12 @@ def test_each_replica_has_a_volume_of_its_own_where_the_journal_is() -> None:
     [
         ("4Gi", "2GiB", True),
         ("2Gi", "2GiB", False),
-        ("2111Mi", "2GiB", False),
-        ("2112Mi", "2GiB", True),
+        ("2112Mi", "2GiB", False),  # 2008 MiB of it are free, once ext4 is on it
+        ("2237Mi", "2GiB", False),
+        ("2238Mi", "2GiB", True),
+        ("10304Mi", "10GiB", False),
+        ("102464Mi", "100GiB", False),
+        ("105600Mi", "100GiB", True),
         ("2G", "2147483648", False),
         ("1.5Ti", "1TiB", True),
     ],
@@ -201,7 +207,6 @@ def test_pods_keep_apart_softly_or_hard_or_not_at_all() -> None:
 
 def test_an_autoscaler_owns_the_number_of_replicas() -> None:
     assert only("StatefulSet", "minimal")["spec"]["replicas"] == 2
-    assert "replicas" not in only("StatefulSet", "autoscaling")["spec"]
     scaler = only("HorizontalPodAutoscaler", "autoscaling")["spec"]
     assert scaler["scaleTargetRef"]["name"] == only("StatefulSet", "autoscaling")["metadata"]["name"]
     assert (scaler["minReplicas"], scaler["maxReplicas"], len(scaler["metrics"])) == (2, 6, 2)
@@ -211,6 +216,9 @@ def test_an_image_is_named_by_tag_or_by_digest() -> None:
     assert re.fullmatch(r"treble-bridge:\d+\.\d+\.\d+", bridge_of("minimal")["image"])
     assert bridge_of("minimal", "image: {tag: dev}")["image"] == "treble-bridge:dev"
     assert bridge_of("locked-down")["image"].startswith("registry.example.com/crm/treble-bridge@sha256:0123")
+    message = refusal("locked-down", "image: {tag: dev}")
+    assert "image.tag has no effect beside image.digest: expected image.digest: '' to use the tag" in message
+    assert bridge_of("locked-down", "image: {tag: dev, digest: ''}")["image"].endswith("/treble-bridge:dev")
 
 
 def test_what_is_extra_stands_beside_what_is_the_charts() -> None:

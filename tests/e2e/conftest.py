@@ -1,4 +1,4 @@
-"""The real bridge, as its own process, on the session's broker."""
+"""The real bridge, as its own process, on the session's broker; and its sink alone."""
 
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -8,7 +8,8 @@ import aiohttp
 import pytest
 
 from tests.e2e.bridge_process import Bridge
-from tests.kafka_broker import Broker
+from tests.e2e.sinks import Lab
+from tests.kafka_broker import Broker, create_topics, unique
 
 MakeBridge = Callable[..., Bridge]
 
@@ -28,3 +29,14 @@ async def make_bridge(tmp_path: Path, kafka: Broker) -> AsyncIterator[MakeBridge
         for bridge in made:
             bridge.kill()
             print(bridge.tail())  # shown when the test failed
+
+
+@pytest.fixture
+async def lab(kafka: Broker) -> AsyncIterator[Lab]:
+    """A positions topic, and sinks for it that are closed with the test."""
+    positions_topic = unique("positions")
+    await create_topics(kafka.bootstrap, positions_topic, config={"cleanup.policy": "compact"})
+    lab = Lab(kafka, positions_topic)
+    yield lab
+    for sink in lab.sinks:
+        await sink.close(healthy=False)

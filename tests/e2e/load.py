@@ -22,6 +22,7 @@ from tests.flow.running import TOKEN
 ANSWER_WAIT_S = 30.0
 REFUSED_PAUSE_S = 0.02
 UNANSWERED = 0
+READS, OTHERS = "message.read", "message.delivered"
 _BEGIN = dt.datetime(2026, 6, 22, tzinfo=dt.UTC)
 
 
@@ -52,6 +53,11 @@ def webhook(session: str, number: int, event_type: str = "message.read") -> Webh
     )
     path = f"/webhooks/treble/{hint_for(event_type)}"
     return Webhook(Name(event_type, session, number), path, orjson.dumps(body))
+
+
+def conversations(count: int, sessions: int) -> list[Webhook]:
+    """Webhooks of so many sessions in turn."""
+    return [webhook(f"s-{n % sessions}", n // sessions, READS if n // sessions % 2 else OTHERS) for n in range(count)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,13 +5,18 @@ Each test first shows the fact on the bare client, where it is cheap to show, th
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Sequence
+import time
+from collections.abc import Awaitable, Sequence
 from typing import Any
 
 import pytest
 from aiokafka import AIOKafkaProducer
-from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import KafkaError, MessageSizeTooLargeError, OutOfOrderSequenceNumber
+from aiokafka.errors import (
+    InvalidTimestampError,
+    KafkaError,
+    MessageSizeTooLargeError,
+    OutOfOrderSequenceNumber,
+)
 
 from bridge.errors import (
     FencedError,
@@ -21,67 +26,19 @@ from bridge.errors import (
     RecordRefusedError,
     SinkError,
     SinkTimeoutError,
-    SinkUnavailableError,
+    TimestampRefusedError,
 )
 from bridge.kafka.batches import Sizing
 from bridge.kafka.errors import translate
-from bridge.kafka.positions import Found, Instance
-from bridge.kafka.sink import TransactionalSink
-from bridge.model import Positions, Prepared, Record
-from bridge.settings.models import Kafka
+from bridge.kafka.sink import IdempotentSink, TransactionalSink
+from bridge.kafka.stamps import Stamps
+from bridge.model import Positions, Prepared
+from tests.e2e.endless import coordinator_not_asked, send_outside_of_any_transaction
+from tests.e2e.sinks import Lab, prepared, send
 from tests.kafka_broker import Broker, create_topics, delete_topics, read_records, unique
+from tests.unit.journal.making import HOUR_MS
 
 pytestmark = pytest.mark.kafka
-
-
-def prepared(entry_id: int, topic: str, value: bytes = b"{}", key: bytes = b"k") -> Prepared:
-    record = Record(topic, key, value, (), 1_700_000_000_000 + entry_id)
-    return Prepared(entry_id, 0, "message.read", topic, record, None, "forwarded")
-
-
-class Lab:
-    """A positions topic and a journal id of their own on the session's broker."""
-
-    def __init__(self, broker: Broker, positions_topic: str, call_timeout: str = "5s") -> None:
-        self.broker = broker
-        self.bootstrap = broker.bootstrap
-        self.journal_id = unique("journal")
-        self.kafka = Kafka.model_validate(
-            {
-                "bootstrap_servers": [broker.bootstrap],
-                "positions_topic": positions_topic,
-                "call_timeout": call_timeout,
-                "request_timeout": "1s",
-                "compression": "none",
-            }
-        )
-        self.sinks: list[TransactionalSink] = []
-
-    def sink(self, instance: str = "a") -> TransactionalSink:
-        sink = TransactionalSink(self.kafka, self.journal_id, Instance(instance, f"host-{instance}", 1), list)
-        self.sinks.append(sink)
-        return sink
-
-    async def positions(self) -> list[int]:
-        """`next` of every committed position record of this journal."""
-        records = await read_records(self.bootstrap, self.kafka.positions_topic)
-        return [json.loads(r.value or b"")["next"] for r in records if r.key == self.journal_id.encode()]
-
-
-@pytest.fixture
-async def lab(kafka: Broker) -> AsyncIterator[Lab]:
-    positions_topic = unique("positions")
-    await create_topics(kafka.bootstrap, positions_topic, config={"cleanup.policy": "compact"})
-    lab = Lab(kafka, positions_topic)
-    yield lab
-    for sink in lab.sinks:
-        await sink.close(healthy=False)
-
-
-async def send(sink: TransactionalSink, items: Sequence[Prepared], next_id: int, sizing: Sizing | None = None) -> None:
-    counts = await sink.partition_counts(sorted({item.topic for item in items}))
-    partitions = {topic: count for topic, count in counts.items() if isinstance(count, int)}
-    await sink.send(items, Positions(next_id), partitions, sizing or Sizing())
 
 
 async def failure_of(call: Awaitable[Any]) -> type[BaseException]:
@@ -162,6 +119,36 @@ async def test_the_limit_is_for_the_batch_and_smaller_batches_pass(lab: Lab) -> 
     assert len(await read_records(lab.bootstrap, topic)) == 50
 
 
+async def test_a_topic_that_refuses_even_the_present_time_blocks_its_lane_and_takes_it_from_a_clock_put_right(
+    lab: Lab,
+) -> None:
+    topic, now_ms = unique("data"), time.time_ns() // 1_000_000
+    await create_topics(lab.bootstrap, topic)
+    bare = AIOKafkaProducer(bootstrap_servers=lab.bootstrap)
+    await bare.start()
+    with pytest.raises(InvalidTimestampError):  # the fact: two hours are too far ahead for a broker as it comes
+        await bare.send_and_wait(topic, b"ahead", timestamp_ms=now_ms + 2 * HOUR_MS)
+    await bare.stop()
+
+    sink = lab.sink()
+    sink._stamps = Stamps(lambda: now_ms + 2 * HOUR_MS)
+    await sink.open(None)
+    with pytest.raises(TimestampRefusedError):
+        await send(sink, [prepared(1, topic, at_ms=now_ms + HOUR_MS * 3 // 2)], 2)
+    for _ in range(2):
+        await sink.close(healthy=False)
+        await sink.open(None)
+        with pytest.raises(LaneBlockedError, match="present time") as raised:
+            await send(sink, [prepared(1, topic, at_ms=now_ms + 3 * HOUR_MS)], 2)
+        assert raised.value.state == "clock"
+    sink._stamps = Stamps()
+    await sink.close(healthy=False)
+    await sink.open(None)
+    await send(sink, [prepared(1, topic)], 2)
+    assert len(await read_records(lab.bootstrap, topic)) == 1
+    assert await lab.positions() == [2]
+
+
 async def test_a_fatal_state_that_shows_as_an_assertion_means_a_new_producer(lab: Lab) -> None:
     topic = unique("data")
     await create_topics(lab.bootstrap, topic)
@@ -182,51 +169,6 @@ async def test_a_fatal_state_that_shows_as_an_assertion_means_a_new_producer(lab
     assert all(isinstance(translate(error), ProducerLostError) for error in seen)
     await bare.stop()
     await other.stop()
-
-
-async def test_a_new_producer_reads_its_position_behind_its_own_barrier(lab: Lab) -> None:
-    topic = unique("data")
-    await create_topics(lab.bootstrap, topic)
-    sink = lab.sink()
-    offset = None
-    for round_ in range(1, 6):
-        found = await sink.open(offset)
-        assert found is not None
-        if round_ > 1:
-            assert found.positions == Positions(round_), "what was committed last, never what was before it"
-            offset = found.offset
-        await send(sink, [prepared(round_, topic)], round_ + 1)
-        await sink.close(healthy=True)
-    assert await lab.positions() == [2, 3, 4, 5, 6]
-
-
-async def test_positions_are_never_taken_for_none_right_after_a_brokers_restart(
-    controllable_kafka: Broker, lab: Lab
-) -> None:
-    """A group's offsets read empty while its coordinator loads; so no group is used, but the topic is read."""
-    topic = unique("data")
-    await create_topics(lab.bootstrap, topic)
-    sink = lab.sink()
-    await sink.open(None)
-    await send(sink, [prepared(1, topic)], 2)
-    await sink.close(healthy=True)
-    await asyncio.to_thread(controllable_kafka.kill)
-    await asyncio.to_thread(controllable_kafka.start)
-    found = None
-    async with asyncio.timeout(60):
-        while found is None:
-            try:
-                found = await sink.open(None)
-            except SinkError:
-                await sink.close(healthy=False)
-    assert found.positions == Positions(2)
-    admin = AIOKafkaAdminClient(bootstrap_servers=lab.bootstrap)
-    await admin.start()
-    try:
-        groups = {group for group, *_ in await admin.list_consumer_groups()}
-    finally:
-        await admin.close()
-    assert not any(lab.journal_id in group or "treble-bridge" in group for group in groups)
 
 
 async def test_an_open_transaction_of_a_dead_producer_is_ended_by_the_next_one(lab: Lab) -> None:
@@ -329,38 +271,34 @@ async def test_a_topic_deleted_under_way_blocks_its_lane_and_loses_nothing(lab: 
     assert await lab.positions() == [3, 4]
 
 
-async def test_a_missing_positions_topic_is_everyones_trouble_not_a_lanes(kafka: Broker) -> None:
-    lab = Lab(kafka, unique("absent"))
-    sink = lab.sink()
-    with pytest.raises(SinkUnavailableError, match="absent"):
-        await sink.open(None)
-    await sink.close(healthy=False)
-
-
-async def reopened(sink: TransactionalSink) -> Found:
-    """Open it as a bridge does: again and again, since a broker that stood still has to find its place first."""
+async def send_as_a_bridge(sink: TransactionalSink, items: Sequence[Prepared], next_id: int) -> None:
+    """Open and send again until the positions say that it is there: a broker that stood still has lost its session with
+    the controller, and its partitions are without a leader until it has a new one.
+    """
     async with asyncio.timeout(30):
         while True:
             try:
                 found = await sink.open(None)
+                assert found is not None
+                assert found.positions is not None
+                if found.positions.next_id < next_id:
+                    await send(sink, items, next_id)
             except SinkError:
                 await sink.close(healthy=False)
-                continue
-            assert found is not None
-            return found
+            else:
+                return
 
 
-async def test_every_call_ends_within_its_own_limit_while_the_broker_stands_still(kafka: Broker) -> None:
-    if not kafka.can_control:
-        pytest.skip("needs a broker that the test can stop")
-    positions_topic, topic = unique("positions"), unique("data")
-    await create_topics(kafka.bootstrap, positions_topic, topic)
-    lab = Lab(kafka, positions_topic, call_timeout="3s")
-    sink = lab.sink()
+async def test_every_call_ends_within_its_own_limit_while_the_broker_stands_still(
+    controllable_kafka: Broker, lab: Lab
+) -> None:
+    topic = unique("data")
+    await create_topics(lab.bootstrap, topic)
+    sink = lab.sink(call_timeout="3s")
     await sink.open(None)
     await send(sink, [prepared(1, topic)], 2)
     loop = asyncio.get_running_loop()
-    await asyncio.to_thread(kafka.pause)
+    await asyncio.to_thread(controllable_kafka.pause)
     try:
         began = loop.time()
         assert await failure_of(send(sink, [prepared(2, topic)], 3)) is SinkTimeoutError
@@ -369,10 +307,56 @@ async def test_every_call_ends_within_its_own_limit_while_the_broker_stands_stil
         await sink.close(healthy=False)
         assert loop.time() - began < 20
     finally:
-        await asyncio.to_thread(kafka.resume)
-    found = await reopened(sink)
-    assert found.positions is not None
-    if found.positions.next_id == 2:
-        await send(sink, [prepared(2, topic)], 3)
+        await asyncio.to_thread(controllable_kafka.resume)
+    await send_as_a_bridge(sink, [prepared(2, topic)], 3)
     assert len(await read_records(lab.bootstrap, topic)) == 2
     await sink.close(healthy=True)
+
+
+@pytest.mark.parametrize("by", ["the same process", "the next process", "one that does not know of it"])
+async def test_the_producer_after_a_doubtful_end_takes_back_what_has_none_and_goes_on(lab: Lab, by: str) -> None:
+    topic = unique("data")
+    await create_topics(lab.bootstrap, topic)
+    sink = lab.sink()
+    await sink.open(None)
+    await send(sink, [prepared(1, topic, b"has its end")], 2)
+    async with coordinator_not_asked(lab.bootstrap):
+        inner = sink.producer._inner
+        await inner.begin_transaction()
+        positions = json.dumps({"version": 1, "next": 3, "topics": {}, "behind": {}}).encode()
+        await send_outside_of_any_transaction(inner, topic, b"has none")
+        await send_outside_of_any_transaction(inner, lab.kafka.positions_topic, positions, lab.journal_id.encode())
+    places = [(topic, 0), (lab.kafka.positions_topic, 0), (unique("gone"), 0)]
+    sink.producer.doubtful.update(places)
+    await sink.close(healthy=False)
+    if by != "the same process":
+        sink = lab.sink("b", sink.doubtful if by == "the next process" else ())
+    found = await sink.open(None)
+    assert found is not None
+    if by == "one that does not know of it":
+        assert found.positions == Positions(3), "its own barrier's commit is taken for the missing end"
+        return
+    assert found.positions == Positions(2)
+    assert not sink.doubtful
+    await send(sink, [prepared(2, topic, b"came later")], 3)
+    assert [r.value for r in await read_records(lab.bootstrap, topic)] == [b"has its end", b"came later"]
+    assert await lab.positions() == [2, 3]
+
+
+async def test_at_least_once_frees_readers_from_what_exactly_once_left_without_an_end(lab: Lab) -> None:
+    topic = unique("data")
+    await create_topics(lab.bootstrap, topic)
+    before = lab.sink()
+    await before.open(None)
+    await send(before, [prepared(1, topic, b"has its end")], 2)
+    async with coordinator_not_asked(lab.bootstrap):
+        await before.producer._inner.begin_transaction()
+        await send_outside_of_any_transaction(before.producer._inner, topic, b"has none")
+    await before.close(healthy=False)
+    sink = IdempotentSink(lab.kafka, lab.journal_id, [(topic, 0), (unique("gone"), 0)])
+    lab.sinks.append(sink)
+    await sink.open(None)
+    assert not sink.doubtful
+    await send(sink, [prepared(2, topic, b"came later")], 3)
+    await sink.close(healthy=True)
+    assert [r.value for r in await read_records(lab.bootstrap, topic)] == [b"has its end", b"came later"]

@@ -10,12 +10,15 @@ from typing import Any
 import pytest
 from aiokafka import AIOKafkaProducer
 
-from bridge.errors import SinkUnavailableError
+from bridge.errors import LaneBlockedError, SinkUnavailableError
 from bridge.kafka.diagnosis import diagnose
+from bridge.kafka.positions import Instance
 from bridge.kafka.security import client_options
+from bridge.kafka.sink import IdempotentSink, TransactionalSink
 from bridge.kafka.topics import Topics
 from bridge.model import TopicSpec
 from bridge.settings.models import Kafka
+from tests.e2e.sinks import prepared, send
 from tests.kafka_broker import artifacts, create_topics, read_records, unique
 from tests.kafka_broker.certificates import Authority
 from tests.kafka_broker.secured import (
@@ -191,6 +194,52 @@ async def _run_as_operator(secured: SecuredBroker, line: str) -> None:
     assert option == "--command-config"
     arguments = ("--bootstrap-server", secured.broker.bootstrap, *rest)
     await asyncio.to_thread(secured.broker.tool, script, *arguments)
+
+
+async def test_a_topic_that_may_not_be_written_to_any_more_keeps_its_doubt_and_holds_up_no_other(
+    secured: SecuredBroker,
+) -> None:
+    """What a commit may have left there without an end can't be ended; so nothing is sent there before it can."""
+    positions, denied, other, journal_id = unique("positions"), unique("denied"), unique("other"), unique("journal")
+    await create_topics(secured.broker.bootstrap, positions, denied, other)
+    await _allow(
+        secured,
+        f"--operation All --topic {positions} --topic {other} --transactional-id treble-bridge-{journal_id}",
+        f"--operation Describe --topic {denied}",
+        "--operation IdempotentWrite --cluster",
+    )
+    kafka = kafka_settings(secured, "SASL_PLAINTEXT", mechanism="PLAIN", username=LIMITED_USER)
+    kafka = kafka.model_copy(update={"positions_topic": positions})
+    sink = TransactionalSink(kafka, journal_id, Instance("a", "host", 1), list, {(denied, 0), (positions, 0)})
+    with pytest.raises(LaneBlockedError, match="may not write") as blocked:
+        await sink.open(None)
+    assert blocked.value.topic == denied
+    await sink.close(healthy=False)
+    await sink.open(None)
+    counts = await sink.partition_counts([denied, other])
+    assert (str(counts[denied]), counts[other]) == (str(blocked.value), 1)
+    assert sink.doubtful == {(denied, 0)}
+    await sink.close(healthy=True)
+
+
+async def test_at_least_once_goes_on_where_a_doubt_from_before_may_not_be_settled(secured: SecuredBroker) -> None:
+    topic = unique("data")
+    await create_topics(secured.broker.bootstrap, topic)
+    await _allow(secured, f"--operation Write --topic {topic}")  # and no transactional id
+    kafka = kafka_settings(secured, "SASL_PLAINTEXT", mechanism="PLAIN", username=LIMITED_USER)
+    sink = IdempotentSink(kafka, unique("journal"), {(topic, 0)})
+    await sink.open(None)
+    await send(sink, [prepared(1, topic)], 2)
+    await sink.close(healthy=True)
+    assert len(await read_records(secured.broker.bootstrap, topic)) == 1
+    assert sink.doubtful == {(topic, 0)}
+
+
+async def _allow(secured: SecuredBroker, *rules: str) -> None:
+    """Let the limited user do this."""
+    for rule in rules:
+        line = f"--bootstrap-server {secured.broker.bootstrap} --add --allow-principal User:{LIMITED_USER} {rule}"
+        await asyncio.to_thread(secured.broker.tool, "kafka-acls.sh", *line.split())
 
 
 async def test_a_file_that_is_gone_is_named_and_tried_again(secured: SecuredBroker, tmp_path: Path) -> None:

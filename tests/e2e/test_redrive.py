@@ -3,6 +3,7 @@
 import asyncio
 import json
 import random
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -21,8 +22,9 @@ from bridge.redrive import Held, Redrive, RedriveFencedError
 from bridge.settings.models import Settings
 from tests.e2e.bridge_process import Bridge
 from tests.e2e.conftest import MakeBridge
+from tests.e2e.endless import coordinator_not_asked, send_outside_of_any_transaction
 from tests.flow.running import TOKEN
-from tests.kafka_broker import Broker, ReadRecord, create_topics, read_records, unique
+from tests.kafka_broker import Broker, ReadRecord, create_topics, delete_topics, read_records, unique
 from tests.unit.webhooks import RECEIVED_AT_MS, entry, settings
 
 pytestmark = pytest.mark.kafka
@@ -115,11 +117,40 @@ async def test_what_passes_goes_out_as_it_would_have_and_a_second_run_adds_nothi
     assert len(await place.answers()) == 1
 
 
+async def test_what_its_topic_finds_too_old_goes_out_with_the_time_of_sending(place: Place) -> None:
+    await delete_topics(place.bootstrap, place.answered)
+    config = {"message.timestamp.before.max.ms": "3600000"}
+    await create_topics(place.bootstrap, place.answered, partitions=3, config=config)
+    await place.quarantined(SURVEY)
+    began_ms = time.time_ns() // 1_000_000
+    assert await outcomes(place.redrive()) == ["redriven"]
+    (event,) = await place.answers()
+    assert event.timestamp_ms >= began_ms > RECEIVED_AT_MS
+    assert await outcomes(place.redrive()) == ["already"]
+
+
 async def test_a_webhook_that_was_quarantined_twice_goes_out_once(place: Place) -> None:
     await place.quarantined(SURVEY, SURVEY, {**SURVEY, "survey": {"id": "q10"}})
     assert sorted(await outcomes(place.redrive())) == ["redriven", "redriven", "twin"]
     assert len(await place.answers()) == 2
     assert await outcomes(place.redrive()) == ["already"] * 3
+
+
+async def test_what_a_run_before_left_without_an_end_is_ended_and_goes_out_once(place: Place) -> None:
+    await place.quarantined(SURVEY)
+    before = place.redrive()
+    await before._connect()
+    assert before._producer is not None
+    inner = before._producer._inner
+    async with coordinator_not_asked(place.bootstrap):
+        await inner.begin_transaction()
+        for topic in (place.answered, place.quarantine):
+            for partition in range(3):
+                await send_outside_of_any_transaction(inner, topic, b"without an end", partition=partition)
+    await before._disconnect(healthy=False)
+    assert await outcomes(place.redrive()) == ["redriven"]
+    assert len(await place.answers()) == 1
+    assert await outcomes(place.redrive()) == ["already"]
 
 
 async def test_a_run_that_dies_after_the_commit_is_not_repeated(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -144,14 +175,14 @@ async def test_a_run_that_dies_before_the_commit_leaves_nothing_and_is_made_good
     await place.quarantined(SURVEY)
     with monkeypatch.context() as patch:
 
-        async def stop(*_: Any, **__: Any) -> None:
-            raise SinkTimeoutError("killed here")
-
         async def gone(*_: Any, **__: Any) -> None:
             """A dead process closes nothing: its transaction stays open."""
 
+        async def stop(*_: Any, **__: Any) -> None:
+            patch.setattr("aiokafka.AIOKafkaProducer.abort_transaction", gone)
+            raise SinkTimeoutError("killed here")
+
         patch.setattr("aiokafka.AIOKafkaProducer.commit_transaction", stop)
-        patch.setattr("aiokafka.AIOKafkaProducer.abort_transaction", gone)
         with pytest.raises(SinkTimeoutError):
             await outcomes(place.redrive())
     assert await outcomes(place.redrive()) == ["redriven"]

@@ -2,7 +2,7 @@
 
 import asyncio
 import shlex
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 
 import pytest
 from aiokafka import AIOKafkaProducer
@@ -10,7 +10,9 @@ from aiokafka import AIOKafkaProducer
 from bridge.errors import ExitCode, SinkTimeoutError, SinkUnavailableError, TopicsError
 from bridge.kafka.topics import Difference, Topics, report, system_topics
 from bridge.model import TopicSpec
+from bridge.service.topic_watch import TopicWatch
 from bridge.settings.models import Kafka, Settings
+from bridge.telemetry import Telemetry
 from tests.kafka_broker import Broker, create_topics, delete_topics, unique
 from tests.kafka_broker.process import ProcessBroker
 
@@ -94,6 +96,42 @@ async def test_verify_changes_nothing_and_lists_each_difference_with_the_command
         await asyncio.to_thread(run_line, process_kafka, difference.mend)
     assert await topics.compare([missing, changed]) == []
     assert await topics.ensure([missing, changed], "verify") == []
+
+
+class Said(Telemetry):
+    """Telemetry that also keeps what was said about topics."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.differences: list[tuple[str, ...]] = []
+        self.told = asyncio.Event()
+
+    def topics_differ(self, differences: Sequence[str]) -> None:
+        super().topics_differ(differences)
+        self.differences.append(tuple(differences))
+        self.told.set()
+
+
+@pytest.mark.parametrize("create", ["verify", "missing"])
+async def test_the_log_has_each_difference_as_a_sentence_on_a_line_of_its_own(kafka: Broker, create: str) -> None:
+    names = [unique("gone") for _ in range(3)]
+    settings = Settings.model_validate(
+        {
+            "kafka": {"bootstrap_servers": [kafka.bootstrap], "delivery": "at_least_once"},
+            "sources": {"treble": {"auth": "none"}},
+            "topics": {"create": create, "quarantine": names[0], "replication_factor": 30},
+        }
+    )
+    said = Said()
+    watch = TopicWatch(settings, {name: TopicSpec(name, 1, 30) for name in names}, said)
+    task = asyncio.create_task(watch.run())
+    async with asyncio.timeout(30):
+        await said.told.wait()
+    task.cancel()
+    (differences,) = said.differences
+    assert [sentence.partition(":")[0] for sentence in sorted(differences)] == sorted(names)
+    assert all("is missing" in s and "mended by: kafka-topics.sh" in s and "\n" not in s for s in differences)
+    assert watch.status()["differences"] == list(differences)
 
 
 async def test_more_partitions_or_replicas_than_can_be_are_named_with_what_to_change_instead(

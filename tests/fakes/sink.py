@@ -11,7 +11,7 @@ from bridge.errors import FencedError, LaneBlockedError, SinkUnavailableError
 from bridge.kafka.batches import Sizing
 from bridge.kafka.positions import Found
 from bridge.kafka.sink import Placed
-from bridge.model import Positions, Prepared, Record
+from bridge.model import Place, Positions, Prepared, Record
 from bridge.settings.models import Kafka
 
 
@@ -28,6 +28,7 @@ class ScriptedSink:
     blocked: set[str] = field(default_factory=set)
     taken: list[Record] = field(default_factory=list)
     connected_by: list[Kafka] = field(default_factory=list)
+    doubtful: frozenset[Place] = frozenset()
 
     async def open(self, known_offset: int | None) -> Found | None:
         """Open, unless it is down."""

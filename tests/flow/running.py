@@ -121,11 +121,11 @@ class Bridge:
         """Entries that are not forwarded."""
         return int(await self.metric(http, "journal_pending_entries") or 0)
 
-    async def all_forwarded(self, http: aiohttp.ClientSession) -> None:
-        """Wait until nothing is pending."""
+    async def all_forwarded(self, http: aiohttp.ClientSession, but: int = 0) -> None:
+        """Wait until exactly `but` entries are pending: the journal notes a commit after Kafka has it."""
         end_s = time.monotonic() + WAIT_S
-        while await self.pending(http):
-            assert time.monotonic() < end_s, f"{await self.pending(http)} entries are still pending"
+        while (pending := await self.pending(http)) != but:
+            assert time.monotonic() < end_s, f"{pending} entries are still pending, not {but}"
 
 
 class BridgeProcess(Bridge):

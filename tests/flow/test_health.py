@@ -1,6 +1,10 @@
 """The admin port tells the truth: ready is who can take a webhook durably now."""
 
+import asyncio
 import resource
+import subprocess
+import sys
+from pathlib import Path
 
 import aiohttp
 import pytest
@@ -8,8 +12,9 @@ import pytest
 from bridge.errors import ExitCode
 from bridge.service.topic_watch import TopicWatch
 from tests.fakes.sink import ScriptedSink
-from tests.flow.conftest import StartInside, StartProcess
+from tests.flow.conftest import Configure, StartInside, StartProcess
 from tests.flow.running import Bridge, until, webhook
+from tests.unprivileged import without_rights
 
 LARGE = {"filler": "x" * 50_000}
 
@@ -121,18 +126,35 @@ async def test_a_second_process_on_the_same_journal_ends_with_code_3_and_names_t
     assert await second.ended() == ExitCode.JOURNAL_LOCKED
     (line,) = second.log.lines("service.not_started")
     assert str(first.pid) in line["error.message"]
+    assert "or give this one a folder of its own (journal.path)" in line["error.message"]
     assert first.running
 
 
-async def test_a_taken_port_ends_the_start_with_code_2_and_names_the_key(start_process: StartProcess) -> None:
+async def test_a_taken_port_ends_the_start_with_code_9_and_names_the_key(start_process: StartProcess) -> None:
     first = start_process()
     await first.started()
     for section in ("server", "admin"):
         taken = first.url if section == "server" else first.admin_url
         journal = {"path": f"{first.config.parent}/{section}"}
         second = start_process(journal=journal, **{section: {"listen": taken.removeprefix("http://")}})
-        assert await second.ended() == ExitCode.USAGE
-        assert f"{section}.listen" in second.log.text
+        assert await second.ended() == ExitCode.PORT_TAKEN
+        ends = second.log.lines("service.not_started" if section == "admin" else "service.stage_ended")
+        (said,) = [line["error.message"] for line in ends]
+        assert said.startswith(f"{section}.listen: can't listen on 127.0.0.1:")
+        assert "Address already in use: end the program that listens there" in said
+        # Nothing but log lines, and none that says that webhooks are answered.
+        assert len(second.log.lines()) == len(second.log.text.splitlines()), second.log.text
+        assert not second.log.lines("service.not_accepting")
+
+
+async def test_a_port_that_this_user_may_not_have_ends_the_start_with_code_2(configure: Configure) -> None:
+    config = configure(server={"listen": "127.0.0.1:80"})
+    command = without_rights(sys.executable, "-m", "bridge", "run", "--config", str(config))
+    ran = await asyncio.to_thread(subprocess.run, command, capture_output=True, text=True, timeout=60, check=False)
+    if int(Path("/proc/sys/net/ipv4/ip_unprivileged_port_start").read_text(encoding="ascii")) <= 80:
+        pytest.skip("everybody may listen on port 80 here")
+    assert ran.returncode == ExitCode.USAGE, ran.stdout
+    assert "server.listen: can't listen on 127.0.0.1:80: Permission denied" in ran.stdout
 
 
 async def test_status_shows_what_a_person_looks_for(start_inside: StartInside, http: aiohttp.ClientSession) -> None:
@@ -140,13 +162,15 @@ async def test_status_shows_what_a_person_looks_for(start_inside: StartInside, h
     bridge = await start_inside(sink=sink)
     assert await bridge.post(http) == 200
     assert await bridge.post(http, {"event_type": "something.new", "event_id": "1"}) == 200
-    await until(lambda: sink.taken, "forwarding")
+    await bridge.all_forwarded(http, but=1)
+    await until(lambda: bridge.service.health.stages.journal.usage().parked, "the lane that waits")
     _, status = await bridge.get(http, "/status")
     assert status["lanes"] == {"treble.message.read": "missing"}
     assert status["positions"]["topics"]["treble.message.read"] == 1
     assert status["positions"]["next_id"] == 3
     assert status["journal"]["pending"] == 1
     assert status["journal"]["parked"] == {"treble.message.read": 1}
+    assert status["journal"]["held"] == {"entries": 0, "bytes": 0}
     assert status["forwarder"]["connected"] is True
     assert {"version", "uptime_seconds", "versions", "config", "topics", "ingress"} <= set(status)
 
@@ -157,6 +181,8 @@ SERIES = [
     "journal_commit_seconds_count",
     "journal_commit_entries_count",
     "journal_bytes",
+    "journal_held_entries",
+    "journal_held_bytes",
     "journal_bytes_max",
     "journal_pending_entries",
     "journal_oldest_pending_seconds",
@@ -178,7 +204,8 @@ async def test_metrics_have_what_happened(start_inside: StartInside, http: aioht
         assert await bridge.post(http) == 200
     assert await bridge.post(http, [1, 2, 3]) == 200
 
-    await until(lambda: len(sink.taken) == 2, "forwarding")
+    await bridge.all_forwarded(http)
+    assert len(sink.taken) == 2
     found = {series: await bridge.metric(http, series) for series in SERIES}
     assert [series for series, value in found.items() if value is None] == []
     assert found['duplicates_total{type="message.read"}'] == 1

@@ -8,6 +8,7 @@ from typing import Any
 import aiohttp
 import yaml
 
+from tests.fakes.sink import ScriptedSink
 from tests.flow.conftest import StartInside, StartProcess
 from tests.flow.running import TOKEN, BridgeInside, until
 
@@ -49,6 +50,14 @@ async def test_sighup_puts_a_new_token_in_force_and_keeps_the_connection(
     assert made == ["connection"]
 
 
+async def test_sighup_without_a_change_says_that_nothing_changed(start_inside: StartInside) -> None:
+    bridge = await start_inside()
+    os.kill(os.getpid(), signal.SIGHUP)
+    (line,) = await until(lambda: bridge.log.lines("config.unchanged"), "a line")
+    assert line["log.level"] == "info"
+    assert not bridge.log.lines("config.reloaded")
+
+
 async def test_a_wrong_file_leaves_the_running_configuration_in_force_and_is_reported_everywhere(
     start_inside: StartInside, http: aiohttp.ClientSession
 ) -> None:
@@ -57,6 +66,8 @@ async def test_a_wrong_file_leaves_the_running_configuration_in_force_and_is_rep
     os.kill(os.getpid(), signal.SIGHUP)
     (refused,) = await until(lambda: bridge.log.lines("config.refused"), "the refusal")
     assert "sources.other.auth" in refused["error.message"]
+    assert len(refused["problems"]) == 2
+    assert all(problem.startswith(f"{bridge.config}:") and "\n" not in problem for problem in refused["problems"])
     assert await bridge.post(http) == 200
     assert await bridge.metric(http, "config_reload_failed") == 1
     assert await bridge.metric(http, 'config_reloads_total{outcome="refused"}') == 1
@@ -95,3 +106,23 @@ async def test_the_log_level_and_its_secrets_change_at_a_reload(
     bridge.service.telemetry.log.warning("test.line", value=f"{TOKEN} {NEW_TOKEN}")
     (line,) = await until(lambda: bridge.log.lines("test.line"), "the line")
     assert line["value"] == "*** ***"
+
+
+async def test_a_source_that_is_renamed_while_its_webhooks_wait_does_not_shift_their_times(
+    start_inside: StartInside, http: aiohttp.ClientSession
+) -> None:
+    auth = [{"bearer": [TOKEN]}]
+    source = {"auth": auth, "path": "/webhooks/treble", "timezone": "America/Bogota"}
+    sink = ScriptedSink(up=False)
+    bridge = await start_inside(sink=sink, sources={"treble": source}, kafka={"backoff": "20ms", "backoff_max": "20ms"})
+    assert await bridge.post(http) == 200
+    document = yaml.safe_load(bridge.config.read_text())
+    document["sources"] = {"colombia": {**source, "timezone": "UTC"}}
+    bridge.config.write_text(yaml.safe_dump(document))
+    os.kill(os.getpid(), signal.SIGHUP)
+    await until(lambda: bridge.log.lines("config.reloaded"), "the reload")
+    sink.up = True
+    await bridge.all_forwarded(http)
+    (record,) = sink.taken
+    assert dict(record.headers)["ce_time"] == b"2026-06-22T20:19:08Z"
+    assert dict(record.headers)["ce_source"] == b"/treble/treble"

@@ -10,10 +10,11 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from bridge.catalogue import HINTS
+from bridge.catalogue import HINTS, TABLE
 from bridge.journal import inspect
 from bridge.model import Event
 from bridge.normalize import normalize
+from bridge.settings.load import load
 from tests.flow.conftest import Configure, StartProcess
 from tests.flow.running import TOKEN, BridgeProcess
 
@@ -67,15 +68,31 @@ async def test_each_curl_line_is_answered_as_the_page_says(start_process: StartP
     assert "Traceback" not in bridge.log.text
 
 
+def the_pages_configuration(folder: Path) -> Path:
+    """The configuration that the page's first line makes, in a folder with the shipped ones."""
+    (first,) = re.findall(r"^\$ (mkdir .*)$", PAGE, re.MULTILINE)
+    (folder / "config").symlink_to(ROOT / "config")
+    subprocess.run(["bash", "-e", "-c", first], cwd=folder, timeout=20, check=True)
+    return folder / "try-it" / "bridge.yaml"
+
+
+def test_the_page_needs_no_right_to_anything_outside_its_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TREBLE_TOKEN", TOKEN)
+    settings = load(the_pages_configuration(tmp_path), TABLE).settings
+    assert settings.journal.path == "try-it/journal"
+    assert PAGE.count("--config try-it/bridge.yaml") == PAGE.count("treble-bridge run ") + PAGE.count("send --config ")
+
+
 async def test_each_send_line_exits_as_the_page_says(
     start_process: StartProcess, configure: Configure, tmp_path: Path
 ) -> None:
     bridge = start_process()
     await bridge.started()
-    (tmp_path / "config").mkdir()
-    # The shipped configuration, but where this bridge really listens.
-    minimal = (ROOT / "config" / "minimal.yaml").read_text(encoding="utf-8")
-    (tmp_path / "config" / "minimal.yaml").write_text(f"{minimal}\nserver: {{listen: '127.0.0.1:{bridge.port}'}}\n")
+    made = the_pages_configuration(tmp_path)
+    # The page's configuration, but where this bridge really listens.
+    made.write_text(f"{made.read_text(encoding='utf-8')}server: {{listen: '127.0.0.1:{bridge.port}'}}\n")
     assert len(SEND) >= 10
     for command, expected in SEND:
         ran = shell(command, bridge)

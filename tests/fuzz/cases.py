@@ -61,6 +61,7 @@ def cases() -> Iterator[Case]:
     yield from _other_protocols()
     yield from _upgrades()
     yield from _bodies()
+    yield from _left_behind()
 
 
 def _framing() -> Iterator[Case]:
@@ -278,7 +279,6 @@ def _bodies() -> Iterator[Case]:
         "a form": b"session_id=1&read_at=2",
         "XML": b"<?xml version='1.0'?><a/>",
         "200,000 brackets": b"[" * 200_000,
-        "200,000 closed brackets": b"[" * 200_000 + b"]" * 200_000,
         "200,000 objects": b'{"a":' * 150_000,
         "a control character": b'"\x01"',
     }.items():
@@ -293,16 +293,29 @@ def _bodies() -> Iterator[Case]:
         "equal keys": b'{"session_id": "a", "session_id": {}}',
         "100,000 keys": b"{" + b",".join(b'"%d":1' % number for number in range(100_000)) + b"}",
         "a list of webhooks": b"[" + BODY + b"," + BODY + b"]",
+        "200,000 closed brackets": b"[" * 200_000 + b"]" * 200_000,
         "a key of 500 KB": b'{"' + b"k" * 500_000 + b'": 1}',
     }.items():
         yield taken(f"body: {name}", request(body), body)
     yield Case("body above the bound", request(b'"' + b"a" * (1 << 20) + b'"'), ((TOO_LARGE,),))
-    zipped, bomb = gzip.compress(BODY), gzip.compress(b" " * (64 << 20))
+    zipped, bomb = gzip.compress(BODY, mtime=0), gzip.compress(b" " * (64 << 20), mtime=0)
     yield taken("gzip", request(zipped, "Content-Encoding: gzip"))
     yield Case("a gzip bomb", request(bomb, "Content-Encoding: gzip"), ((TOO_LARGE,),))
-    for coding, body in (("gzip", BODY), ("x-gzip", zipped[:-4]), ("br", BODY), ("gzip, gzip", zipped), ("\xff", BODY)):
+    for coding in ("gzip", "br", "gzip, gzip", "\xff"):
+        yield taken(f"content-encoding {coding!r} of plain JSON", request(BODY, f"Content-Encoding: {coding}"))
+    for coding, body in (("x-gzip", zipped[:-4]), ("br", zipped), ("gzip, gzip", zipped), ("\xff", zipped)):
         sent = request(body, f"Content-Encoding: {coding}")
         yield Case(f"content-encoding {coding!r}, broken", sent, ((NOT_JSON,),), (body,))
     for kind in ("multipart/form-data; boundary=x", "text/plain; charset=utf-7", "application/json; charset=\xff", "/"):
         yield taken(f"content-type {kind!r}", request(BODY, f"Content-Type: {kind}"))
     yield Case("a wrong token", request(token="wrong" + TOKEN), ((UNAUTHORIZED,),))
+
+
+def _left_behind() -> Iterator[Case]:
+    """What one request could leave on its connection for the next one."""
+    lent = b"0\r\nX-Trailer: 1\r\nAuthorization: Bearer " + TOKEN.encode() + b"\r\n\r\n"
+    behind = request(BODY, token="wrong-token-0123456789")
+    yield taken("a trailer that lends its credential to what is behind", chunked(chunk(BODY), end=lent) + behind)
+    boundless = request(b"", f"Content-Length: {2**64 - 1}", length=False)
+    yield Case("a length of 2^64 - 1", boundless, ((TOO_LARGE,),))
+    yield Case("a length of 2^64 - 1 before another request", boundless + request(), ((TOO_LARGE,),))

@@ -2,6 +2,7 @@
 
 import contextlib
 import re
+import select
 import socket
 import struct
 from collections.abc import Iterable
@@ -59,6 +60,10 @@ class Client:
         except ConnectionError:
             return False
         return True
+
+    def await_speech(self, limit_s: float) -> None:
+        """Wait until the bridge says something or ends the connection, at most `limit_s` seconds."""
+        select.select([self.socket], [], [], limit_s)
 
     def end_of_speech(self) -> None:
         """Send no more, but listen."""

@@ -34,11 +34,15 @@ def test_it_is_the_same_when_it_comes_in_pieces(bridge: Sturdy, case: Case) -> N
 
 def test_the_admin_port_is_as_unmoved(bridge: Sturdy) -> None:
     port = int(bridge.process.admin_url.rpartition(":")[2])
+    answered = 0
     for case in CASES.values():
         with Client(port) as client:
             client.say(case.sent.replace(PATH.encode(), b"/livez"))
+            client.await_speech(0.5)  # at the end of ours, aiohttp would give up what it has not answered yet
             client.end_of_speech()
             got = client.hear()
         assert b" 500 " not in got, case.name
         assert b"HTTP/1." in got[:7] or not got, case.name
         assert b"b'" not in got, f"{case.name}: a piece of what was sent, as the parser's errors have it"
+        answered += bool(got)
+    assert answered > 0.9 * len(CASES)

@@ -3,6 +3,7 @@
 import io
 import os
 import shutil
+import subprocess
 import tarfile
 from pathlib import Path
 
@@ -37,10 +38,7 @@ def test_values_that_are_laid_out_otherwise_are_an_error_and_not_a_chart_with_th
 
 
 def test_the_package_is_of_this_version_and_holds_these_values(tmp_path: Path) -> None:
-    if shutil.which("helm") is None:
-        why = "LEFT OUT, the chart: no `helm` on PATH to package it"
-        (pytest.fail if os.environ.get("REQUIRE_TOOLCHAINS") == "1" else pytest.skip)(why)
-    made = package(tmp_path, REPOSITORY, DIGEST)
+    made = package_in(tmp_path)
     assert made == tmp_path / f"treble-bridge-{VERSION}.tgz"
     with tarfile.open(made) as archive:
         values = archive.extractfile("treble-bridge/values.yaml")
@@ -50,3 +48,36 @@ def test_the_package_is_of_this_version_and_holds_these_values(tmp_path: Path) -
         assert io.TextIOWrapper(values).read() == naming_image(VALUES, REPOSITORY, DIGEST)
         assert yaml.safe_load(chart.read())["version"] == VERSION
         assert {"treble-bridge/files/rules.yaml", "treble-bridge/values.schema.json"} <= set(archive.getnames())
+
+
+@pytest.mark.parametrize(
+    ("overrides", "shown"),
+    [
+        ("{}", f'image: "{REPOSITORY}@{DIGEST}"'),
+        ("image: {digest: '', tag: dev}", f'image: "{REPOSITORY}:dev"'),
+        ("image: {tag: dev}", "image.tag has no effect beside image.digest: expected image.digest: '' to use the tag"),
+    ],
+)
+def test_the_package_runs_the_released_image_and_leaves_no_other_out_silently(
+    overrides: str, shown: str, tmp_path: Path
+) -> None:
+    made = package_in(tmp_path)
+    values = CHART / "ci" / "minimal-values.yaml"
+    done = subprocess.run(
+        ["helm", "template", "tb", str(made), "--values", str(values), "--values", "-"],
+        input=overrides,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert shown in done.stdout + done.stderr
+    assert (done.returncode == 0) == shown.startswith("image:")
+
+
+def package_in(folder: Path) -> Path:
+    """The packaged chart. Without Helm: skipped, or failed where it is required."""
+    if shutil.which("helm") is None:
+        why = "LEFT OUT, the chart: no `helm` on PATH to package it"
+        (pytest.fail if os.environ.get("REQUIRE_TOOLCHAINS") == "1" else pytest.skip)(why)
+    return package(folder, REPOSITORY, DIGEST)

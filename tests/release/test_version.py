@@ -1,13 +1,14 @@
 """One version: what states it agrees, a new one is written in one step, and a release checks tag and changelog."""
 
 import shutil
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
 from bridge.version import VERSION
 from release.notes import ROOT, notes, sections
-from release.version import CHART, GENERATED, WRITTEN, disagreeing, releasable, stated, write
+from release.version import CHART, GENERATED, THE_REST, WRITTEN, disagreeing, releasable, stated, write
 
 PLACES = [*WRITTEN, *GENERATED, "CHANGELOG.md"]
 
@@ -39,6 +40,15 @@ def test_a_new_version_is_written_by_one_command_and_the_generators_do_the_rest(
     assert older == sections(before["CHANGELOG.md"])
     write(version, copy)
     assert [section.version for section in sections((copy / "CHANGELOG.md").read_text())].count(version) == 1
+
+
+def test_a_maintainer_is_told_of_all_that_writes_a_new_version() -> None:
+    golden = list((ROOT / "tests" / "chart" / "golden").glob("*.yaml"))
+    assert all(f"helm.sh/chart: treble-bridge-{VERSION}" in path.read_text(encoding="utf-8") for path in golden)
+    steps = (ROOT / "docs" / "releasing.md").read_text(encoding="utf-8").partition("## Each time")[2]
+    for step in THE_REST:
+        assert f"   {step} " in steps
+    assert find_spec(THE_REST[-1].rpartition(" ")[2]) is not None
 
 
 @pytest.mark.parametrize("version", ["7", "7.8", "v7.8.9", "7.8.9 "])

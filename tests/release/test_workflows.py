@@ -150,7 +150,12 @@ def test_dependabot_looks_where_there_is_something() -> None:
     updates = yaml.safe_load((ROOT / ".github" / "dependabot.yml").read_text(encoding="utf-8"))["updates"]
     found = {one["package-ecosystem"]: ROOT / one["directory"].lstrip("/") for one in updates}
     assert any(found["pip"].glob("*.txt"))
-    assert (found["docker"] / "Dockerfile").exists()
+    composed = yaml.safe_load((found["docker-compose"] / "compose.yaml").read_text(encoding="utf-8"))["services"]
+    assert any(re.search(r":[\w.]+$", service["image"]) for service in composed.values())
+    bases = re.findall(r"^FROM (\S+)", (ROOT / "Dockerfile").read_text(encoding="utf-8"), re.MULTILINE)
+    stages = re.findall(r"^FROM .* AS (\w+)", (ROOT / "Dockerfile").read_text(encoding="utf-8"), re.MULTILINE)
+    named = [base for base in bases if "$" not in base and base not in stages]
+    assert ("docker" in found) == bool(named), "an image by an argument is not seen, so an entry would do nothing"
     assert found["github-actions"] == Path(ROOT)
 
 
@@ -161,6 +166,12 @@ def test_the_steps_for_a_maintainer_name_what_the_workflows_use() -> None:
     assert len(used) >= 5
     for name in used:
         assert f"`{name}`" in page, name
+
+
+def test_what_people_are_sent_to_for_a_vulnerability_is_among_the_settings_to_be_made() -> None:
+    assert "*Report a vulnerability*" in (ROOT / "SECURITY.md").read_text(encoding="utf-8")
+    once = (ROOT / "docs" / "releasing.md").read_text(encoding="utf-8").partition("## Once")[2].partition("\n## ")[0]
+    assert "| Private vulnerability reporting |" in once
 
 
 def test_actionlint_finds_nothing() -> None:

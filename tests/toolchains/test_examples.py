@@ -16,6 +16,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from bridge.kafka.batches import Sizing, assemble
 from bridge.kafka.producer import Producer
 from bridge.kafka.security import client_options
+from bridge.kafka.stamps import Stamps
 from bridge.model import Prepared
 from bridge.prepare import Preparer
 from bridge.samples import hint_for, sample
@@ -92,7 +93,7 @@ async def deliver(configured: Settings, ready: Sequence[Prepared]) -> None:
         for topic, count in (await producer.partition_counts([one.topic for one in ready])).items()
         if isinstance(count, int)
     }
-    await producer.deliver(assemble(producer, ready, counts, Sizing()))
+    await producer.deliver(assemble(producer, ready, counts, Sizing(), Stamps().times()))
     await producer.close(healthy=True)
 
 

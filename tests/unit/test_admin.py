@@ -132,7 +132,7 @@ async def test_a_taken_address_is_an_error_that_names_key_and_address() -> None:
         server = AdminServer(Address("127.0.0.1", port), Patient(), Telemetry())
         with pytest.raises(ConfigError, match=rf"admin\.listen: can't listen on 127\.0\.0\.1:{port}") as raised:
             await server.start()
-    assert raised.value.exit_code is ExitCode.USAGE
+    assert raised.value.exit_code is ExitCode.PORT_TAKEN
 
 
 async def test_an_open_connection_does_not_hold_up_the_close() -> None:
@@ -143,15 +143,13 @@ async def test_an_open_connection_does_not_hold_up_the_close() -> None:
     writer.close()
 
 
-async def test_a_version_before_http_1_0_gets_no_answer_in_that_version() -> None:
-    server = AdminServer(Address("127.0.0.1", 0), Patient(), Telemetry())
-    await server.start()
-    try:
-        reader, writer = await asyncio.open_connection("127.0.0.1", server.addresses[0].port)
-        writer.write(b"GET /livez HTTP/0.9\r\nHost: x\r\n\r\n")
-        async with asyncio.timeout(5):
-            assert b"HTTP/0.9" not in await reader.read()
-        writer.close()
-        await writer.wait_closed()
-    finally:
-        await server.close()
+@pytest.mark.parametrize("version", ["0.9", "2.0"])
+@pytest.mark.parametrize("method", ["GET", "POST"])
+async def test_a_version_that_is_not_http_1_gets_no_answer_in_that_version(
+    probe: Probe, version: str, method: str
+) -> None:
+    reader, writer = await asyncio.open_connection(probe.session._base_url.host, probe.session._base_url.port)  # type: ignore[union-attr]
+    writer.write(f"{method} /livez HTTP/{version}\r\nHost: x\r\n\r\n".encode())
+    got = await asyncio.wait_for(reader.read(), 10)
+    writer.close()
+    assert f"HTTP/{version}".encode() not in got

@@ -112,6 +112,14 @@ def test_the_command_prints_the_way_of_an_event(tmp_path: Path) -> None:
     assert TOKEN not in done.output
 
 
+def test_an_id_that_is_hidden_is_shown_as_consumers_see_it(tmp_path: Path) -> None:
+    privacy = 'privacy: {hash_key: 0123456789abcdef, topics: {"*": {fields: {session_id: hash}}}}\n'
+    hidden = run(tmp_path, sample("message.read"), "read", "", "--json", text=privacy)
+    assert orjson.loads(hidden.output)["event_id"] == orjson.loads(hidden.output)["headers"]["ce_id"]
+    shown = run(tmp_path, sample("message.read"), "read", "", text=privacy)
+    assert "from the hash under privacy.hash_key of the hash of source, type, session_id" in shown.output
+
+
 def test_the_command_ends_with_8_for_what_would_be_quarantined(tmp_path: Path) -> None:
     done = run(tmp_path, {"read_at": "soon"}, "read", "")
     assert done.exit_code == 8
@@ -124,6 +132,24 @@ def test_the_command_speaks_json(tmp_path: Path) -> None:
     assert (done.exit_code, found["event_type"], found["key"]) == (0, "deployment.failed", "+573005550134")
     assert found["value"]["type"] == "deployment.failed"
     assert found["id_from"]["rule"] == "event_id"
+
+
+@pytest.mark.parametrize(
+    "url", ["https://hooks.example.com/webhooks/treble/read", "HTTP://a:1/webhooks/treble/read?x=1"]
+)
+def test_the_command_takes_the_url_as_it_is_pasted_into_the_panel(tmp_path: Path, url: str) -> None:
+    done = run(tmp_path, READ, url, "")
+    assert done.exit_code == 0, done.output
+    assert "source       treble, hint read" in done.output
+    assert run(tmp_path, READ, "https://hooks.example.com/elsewhere", "").exit_code == 2
+    assert run(tmp_path, READ, "https://hooks.example.com", "").exit_code == 2
+
+
+def test_refused_credentials_change_nothing_in_the_exit_code_and_the_help_says_so(tmp_path: Path) -> None:
+    done = run(tmp_path, READ, "read", "", "-H", "Authorization: Bearer wrong")
+    assert (done.exit_code, "nothing would be stored" in done.output) == (0, True)
+    told = " ".join(CliRunner().invoke(cli, ["explain", "--help"]).output.split())
+    assert "refused ones are shown with what would follow with the right ones, and change nothing in the exit" in told
 
 
 def test_the_command_reads_standard_input_and_names_wrong_use(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from bridge.catalogue import TABLE
 from bridge.catalogue.notes import meaning
 from bridge.catalogue.scene import Scene
 from bridge.catalogue.schema import data_schema
-from bridge.model import Contact, Problem
+from bridge.model import Contact, Event, Problem
 from bridge.samples import hint_for, sample
 from tests.unit.webhooks import FLOW, event, rejected
 
@@ -95,6 +95,43 @@ def test_a_closed_conversation_has_its_messages_on_one_level() -> None:
             "created_at": "2026-06-22T15:19:38.000Z",
         },
     ]
+
+
+def closed_with(*messages: Any) -> Event:
+    return event({"event_type": "session.close", "event_id": "e1", "timestamp": RECEIVED, "messages": list(messages)})
+
+
+def test_a_message_whose_payload_is_bare_text_keeps_it() -> None:
+    found = closed_with(
+        {"sender": "user", "type": "text", "text": "hola"},
+        {"sender": "company", "type": "hsm", "hsm": "Ready?"},
+        {"sender": "user", "type": "image", "image": "https://media.example/8c1f.jpg"},
+    )
+    assert found.data["messages"] == [
+        {"sender": "user", "kind": "text", "text": "hola"},
+        {"sender": "company", "kind": "hsm", "text": "Ready?"},
+        {"sender": "user", "kind": "image", "media": {"url": "https://media.example/8c1f.jpg"}},
+    ]
+    assert found.notes == ("messages[].text_was_string", "messages[].hsm_was_string", "messages[].image_was_string")
+
+
+@pytest.mark.parametrize("payload", [["hola"], 5, True, 0.5])
+def test_a_message_whose_payload_cannot_be_read_is_noted(payload: Any) -> None:
+    assert closed_with({"sender": "user", "type": "text", "text": payload}).notes == ("unreadable:messages[].text",)
+
+
+def test_bare_text_of_a_kind_that_nobody_knows_is_noted_not_guessed() -> None:
+    found = closed_with({"type": "stic ker", "stic ker": "https://media.example/1.webp"})
+    assert found.data["messages"] == [{"kind": "stic ker"}]
+    assert found.notes == ("unreadable:messages[].stic_ker",)
+    assert closed_with({"type": "text", "text": None}, {"type": "sender"}, {"type": "image"}).notes == ()
+
+
+def test_what_a_location_holds_beside_scalars_is_noted() -> None:
+    place = '{"coordinates":{"latitude":1},"bounds":[1,2],"name":null,"latitude":1.5,"open":false}'
+    found = event({**READ, "user_session_keys": [{"key": "place", "value": place, "type": "location"}]})
+    assert found.session_keys == {"place": {"latitude": 1.5, "open": False}}
+    assert found.notes == ("unreadable:user_session_keys[].coordinates", "unreadable:user_session_keys[].bounds")
 
 
 def test_a_template_change_has_the_flows_that_it_affects_as_texts() -> None:
@@ -261,6 +298,20 @@ def test_a_flow_webhook_without_a_session_is_rejected(name: str, session: Any) -
     assert [problem.pointer for problem in found.problems] == ["/session_id"]
 
 
+@pytest.mark.parametrize(
+    ("name", "fields"),
+    [
+        ("deployment.failure", "user.cellphone and failed_at, or user.cellphone and timestamp"),
+        ("hsm.status", "name and timestamp"),
+    ],
+)
+def test_a_global_event_that_nothing_tells_from_others_is_rejected_with_the_fields_that_would(
+    name: str, fields: str
+) -> None:
+    bare = {"event_type": name, "name": "a_template"}
+    assert Problem("/event_id", f"expected an id, or without one {fields}") in rejected(bare).problems
+
+
 @pytest.mark.parametrize("template", [None, "", " ", {}])
 def test_a_template_change_without_the_templates_name_is_rejected(template: Any) -> None:
     found = rejected(sample("hsm.status_changed", name=template) | {"name": template})
@@ -282,7 +333,7 @@ def test_the_own_time_may_be_absent_where_the_hint_decided(moment: Any, note: tu
     assert found.notes == (*note, "occurred_at_is_received_at")
 
 
-@pytest.mark.parametrize("moment", ["yesterday", 7, {"at": AT}, [AT], True])
+@pytest.mark.parametrize("moment", ["yesterday", 7, 20210622151908, "20210622151908", {"at": AT}, [AT], True])
 def test_an_own_time_that_cannot_be_read_is_rejected(moment: Any) -> None:
     assert [p.pointer for p in rejected({**FLOW, "read_at": moment}, "read").problems] == ["/read_at"]
 
@@ -315,6 +366,13 @@ def test_what_is_neither_told_by_body_nor_url_is_rejected() -> None:
 @pytest.mark.parametrize("body", [b"", b"{", b"\xff", b"[" * 3000])
 def test_what_is_no_json_is_rejected(body: bytes) -> None:
     assert rejected(body, "read").reason == "not_json"
+
+
+@pytest.mark.parametrize("levels", [1100, 3000])
+def test_what_is_json_deeper_than_the_parser_reads_is_no_fault_of_its_syntax(levels: int) -> None:
+    body = b'{"session_id":"s","read_at":"2026-06-22 15:19:08","z":' + b"[" * levels + b"]" * levels + b"}"
+    found = rejected(body, "read")
+    assert (found.reason, found.problems[0].message) == ("invalid", "nested deeper than 200 levels")
 
 
 @pytest.mark.parametrize(

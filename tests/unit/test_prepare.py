@@ -8,7 +8,7 @@ import pytest
 
 from bridge import prepare as prepare_module
 from bridge.catalogue import TABLE
-from bridge.model import Entry, Prepared, TopicSpec
+from bridge.model import Entry, Event, Prepared, Rejected, TopicSpec
 from bridge.prepare import Preparer
 from bridge.samples import hint_for, sample
 from tests.unit.webhooks import FLOW, entry, event, settings
@@ -100,6 +100,31 @@ def test_a_zone_of_the_source_applies_and_a_removed_source_is_in_utc() -> None:
     assert value_of(zoned.prepare(entry(READ, source="removed")))["occurred_at"] == "2026-06-22T15:19:08Z"
 
 
+BOGOTA = {"x-treble-bridge-timezone": "America/Bogota"}
+
+
+def test_a_source_that_was_renamed_since_keeps_the_zone_of_the_time_of_arrival() -> None:
+    renamed = preparer(sources={"colombia": {"auth": "none", "timezone": "Asia/Tokyo"}})
+    given = entry(READ, source="former", headers=BOGOTA)
+    assert value_of(renamed.prepare(given))["occurred_at"] == "2026-06-22T20:19:08Z"
+    _, examined = renamed.examine(given)
+    assert isinstance(examined, Event)
+    assert examined.occurred_at == "2026-06-22T20:19:08Z"
+    assert value_of(renamed.prepare(entry(READ, source="former")))["occurred_at"] == "2026-06-22T15:19:08Z"
+
+
+def test_a_source_that_is_configured_has_the_zone_of_today() -> None:
+    for zone, occurred_at in (("UTC", "2026-06-22T15:19:08Z"), ("Asia/Tokyo", "2026-06-22T06:19:08Z")):
+        mended = preparer(sources={"treble": {"auth": "none", "timezone": zone}})
+        assert value_of(mended.prepare(entry(READ, headers=BOGOTA)))["occurred_at"] == occurred_at
+
+
+@pytest.mark.parametrize("zone", ["Mars/Olympus", "../localtime", ""])
+def test_a_zone_that_this_machine_does_not_know_is_not_taken_for_another(zone: str) -> None:
+    found = preparer().prepare(entry(READ, source="removed", headers={"x-treble-bridge-timezone": zone}))
+    assert (found.outcome, found.reason) == ("quarantined", "internal_error")
+
+
 @pytest.mark.parametrize(
     ("body", "reason", "event_type"),
     [
@@ -157,6 +182,54 @@ def test_a_replayed_entry_says_so_and_passes_the_window_only_when_told(
     assert dict(found.record.headers).get("treble_replay") == mark
     assert (found.identity is None) is again
     assert dict(found.record.headers)["ce_id"] == event(READ).id.encode()
+
+
+REPLAYED = {"x-treble-bridge-replay": "17 again", "x-treble-bridge-received-at": "2025-06-15T15:06:40.123Z"}
+ARRIVED_MS = 1_750_000_000_123
+
+
+def test_a_replayed_event_keeps_the_time_at_which_it_arrived() -> None:
+    opt_out = {"session_id": "s1", "reason": "OPTOUT"}
+    found = preparer().prepare(entry(opt_out, headers=REPLAYED))
+    value = value_of(found)
+    assert value["received_at"] == value["occurred_at"] == "2025-06-15T15:06:40.123Z"
+    assert found.record is not None
+    assert found.record.timestamp_ms == ARRIVED_MS
+    assert dict(found.record.headers)["ce_time"] == b"2025-06-15T15:06:40.123Z"
+
+
+def test_a_replayed_entry_has_its_own_time_in_the_window_of_duplicates() -> None:
+    given = entry(READ, headers=REPLAYED)
+    assert preparer().prepare(given).received_at_ms == given.received_at_ms != ARRIVED_MS
+
+
+def test_a_replayed_entry_that_is_quarantined_keeps_the_time_at_which_it_arrived() -> None:
+    given, preparing = entry({}, headers=REPLAYED), preparer()
+    found = preparing.prepare(given)
+    assert value_of(found)["received_at"] == "2025-06-15T15:06:40.123Z"
+    assert found.record is not None
+    assert (found.record.timestamp_ms, found.received_at_ms) == (ARRIVED_MS, given.received_at_ms)
+    _, rejected = preparing.examine(given)
+    assert isinstance(rejected, Rejected)
+    _, examined = preparing.examine(entry(READ, headers=REPLAYED))
+    assert isinstance(examined, Event)
+    assert examined.received_at_ms == ARRIVED_MS
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {**REPLAYED, "x-treble-bridge-received-at": "once"},
+        {**REPLAYED, "x-treble-bridge-received-at": 17},
+        {"x-treble-bridge-replay": "17"},
+        {**REPLAYED, "x-treble-bridge-replay": "x"},
+    ],
+)
+def test_a_replayed_entry_that_does_not_say_when_it_arrived_has_its_own_time(headers: dict[str, Any]) -> None:
+    given = entry(READ, headers=headers)
+    found = preparer().prepare(given)
+    assert found.record is not None
+    assert found.record.timestamp_ms == given.received_at_ms
 
 
 def test_a_duplicate_that_is_forwarded_says_so() -> None:

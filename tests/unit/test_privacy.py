@@ -6,11 +6,15 @@ from typing import Any
 
 import orjson
 import pytest
+from jsonschema import Draft202012Validator, FormatChecker
+from multidict import CIMultiDict
 
 from bridge.catalogue import TABLE
-from bridge.model import Prepared
+from bridge.explain import Request, explain
+from bridge.model import Event, Prepared
 from bridge.prepare import Preparer
 from bridge.samples import hint_for, sample
+from bridge.schemas.event import event_schema
 from tests.unit.settings.given import KAFKA, SOURCES, error, warnings
 from tests.unit.webhooks import FLOW, entry, settings
 
@@ -114,6 +118,40 @@ def test_a_hashed_session_is_hashed_as_key_and_subject_too() -> None:
     assert orjson.loads(found.value)["session_id"] == hashed("s1")
 
 
+def test_a_hidden_template_is_hidden_as_the_key_too() -> None:
+    changed = sample("hsm.status_changed")
+    found = preparer({"fields": {"data.template": "drop"}}).prepare(entry(changed)).record
+    assert found is not None
+    assert found.key.decode() == hashed(changed["name"])
+    without = settings(privacy={"topics": {"*": {"fields": {"data.*": "mask"}}}})
+    unkeyed = Preparer(without, "j1").prepare(entry(changed)).record
+    assert unkeyed is not None
+    assert unkeyed.key.decode() == changed["event_id"], "with nothing to hash it with, it can't be the key"
+
+
+@pytest.mark.parametrize("phone", ["keep", "hash", "mask", "drop"])
+@pytest.mark.parametrize("action", ["hash", "mask"])
+@pytest.mark.parametrize("path", ["data", "data.*", "data.messages", "data.messages.*", "data.sent_at"])
+def test_what_is_hidden_keeps_to_the_schema(path: str, action: str, phone: str) -> None:
+    fields = {path: action, "session_keys.*": action, "contact.country_code": action, "flow_id": action}
+    hiding = preparer({"phone": phone, "fields": fields})
+    for name, event_type in TABLE.items():
+        schema = Draft202012Validator(event_schema(event_type), format_checker=FormatChecker())
+        for variant in event_type.samples:
+            found = value_of(hiding.prepare(entry(sample(name, variant=variant), hint_for(name))))
+            assert [one.message for one in schema.iter_errors(found)] == []
+
+
+def test_a_time_that_a_rule_would_hash_or_mask_is_left_out() -> None:
+    body = {**READ, "sent_at": "2026-06-22 15:19:06", "sent_text": "hi"}
+    for path, left in {"data.sent_at": {"read_at", "sent_text"}, "data.*": {"sent_text"}}.items():
+        for action in ("hash", "mask"):
+            assert set(value_of(preparer({"fields": {path: action}}).prepare(entry(body)))["data"]) == left
+    found = value_of(preparer({"fields": {"data.messages": "mask"}}).prepare(entry(CLOSED)))["data"]
+    assert "closed_at" in found
+    assert all("created_at" not in message for message in found["messages"])
+
+
 def test_rules_are_for_one_topic_and_a_star_for_the_others() -> None:
     two = settings(
         privacy={
@@ -133,6 +171,110 @@ def test_hiding_changes_neither_the_id_nor_what_the_window_remembers() -> None:
     plain, hidden = Preparer(settings(), "j1").prepare(entry(READ)), preparer({"phone": "drop"}).prepare(entry(READ))
     assert hidden.identity == plain.identity
     assert value_of(hidden)["id"] == value_of(plain)["id"]
+
+
+FAILED = {**sample("deployment.failed"), "event_id": None}
+RESPONDED = {**sample("message.responded"), "actual_response": "803144"}
+CLOSED_WITHOUT_ID = {**CLOSED, "event_id": None}
+NO_TIME = sample("message.responded", variant="observed")
+HIDING_IDS: list[tuple[Any, str, dict[str, Any]]] = [
+    (FAILED, "", {"phone": "hash"}),
+    (FAILED, "", {"phone": "mask"}),
+    (FAILED, "", {"fields": {"contact": "drop"}}),
+    (FAILED, "", {"fields": {"contact.country_code": "mask"}}),
+    (FAILED, "", {"fields": {"data.failure_reason": "drop"}}),
+    (CLOSED_WITHOUT_ID, "", {"phone": "drop"}),
+    (CLOSED_WITHOUT_ID, "", {"fields": {"data.closed_at": "drop"}}),
+    (RESPONDED, "", {"fields": {"data.actual_response": "mask"}}),
+    (RESPONDED, "", {"fields": {"data.*": "hash"}}),
+    (RESPONDED, "", {"fields": {"data.question": "drop"}}),
+    (RESPONDED, "", {"fields": {"session_id": "hash"}}),
+    (RESPONDED, "", {"fields": {"flow_id": "drop"}}),
+    (NO_TIME, "response", {"fields": {"session_keys.answer": "mask"}}),
+    (NO_TIME, "response", {"phone": "mask"}),
+    (NO_TIME, "response", {"raw": "drop"}),
+]
+
+
+@pytest.mark.parametrize(("body", "hint", "rules"), HIDING_IDS)
+def test_an_id_made_of_what_is_hidden_is_a_keyed_hash(body: Any, hint: str, rules: dict[str, Any]) -> None:
+    plain = Preparer(settings(), "j1").prepare(entry(body, hint))
+    routed = {"map": {plain.event_type: {"key": "event_id"}}}
+    found = preparer(rules, topics=routed).prepare(entry(body, hint))
+    inner = value_of(plain)["id"]
+    assert found.record is not None
+    assert value_of(found)["id"] == found.record.key.decode() == dict(found.record.headers)["ce_id"].decode()
+    assert value_of(found)["id"] == hashed(inner)
+    assert inner not in whole(found)
+    assert found.identity == plain.identity, "the window of duplicates knows it as before"
+
+
+@pytest.mark.parametrize(
+    ("body", "rules"),
+    [
+        (RESPONDED, {"phone": "hash"}),
+        (RESPONDED, {"fields": {"session_keys.*": "drop", "data.sent_text": "mask", "data.question.type": "drop"}}),
+        (RESPONDED, {"raw": "drop"}),
+        (RESPONDED, {"raw": "keep", "fields": {"data.actual_response": "mask"}}),
+        (sample("deployment.failed"), {"phone": "hash", "fields": {"data.*": "mask"}}),
+        (CLOSED, {"phone": "drop"}),
+    ],
+)
+def test_an_id_made_of_nothing_that_is_hidden_stays(body: Any, rules: dict[str, Any]) -> None:
+    plain = value_of(Preparer(settings(), "j1").prepare(entry(body)))["id"]
+    assert value_of(preparer(rules).prepare(entry(body)))["id"] == plain
+
+
+def test_the_body_of_an_own_event_type_hides_its_id_with_what_is_hidden_in_it() -> None:
+    events = {"mine": {"when": {"agent": "*"}}}
+    body = {**FLOW, "agent": {"id": 7}}
+    plain = value_of(Preparer(settings(events=events), "j1").prepare(entry(body)))["id"]
+    for rules, keyed in (
+        ({"raw": "drop"}, False),
+        ({"phone": "drop"}, True),
+        ({"fields": {"data.agent": "mask"}}, True),
+    ):
+        found = value_of(preparer(rules, events=events).prepare(entry(body)))["id"]
+        assert found == (hashed(plain) if keyed else plain)
+
+
+def test_without_a_key_the_id_stays_and_a_warning_says_what_can_be_found_by_trying() -> None:
+    masked = settings(privacy={"topics": {"*": {"fields": {"data.actual_response": "mask"}}}})
+    plain = value_of(Preparer(settings(), "j1").prepare(entry(RESPONDED)))["id"]
+    assert value_of(Preparer(masked, "j1").prepare(entry(RESPONDED)))["id"] == plain
+    section = 'topics: {"*": {fields: {data.actual_response: mask}}}'
+    (found,) = warnings(f"{KAFKA}{SOURCES}privacy: {{{section}}}\n")
+    assert "can be found by trying" in found
+    assert warnings(f"{KAFKA}{SOURCES}privacy: {{hash_key: 0123456789abcdef, {section}}}\n") == []
+
+
+def test_an_event_has_one_id_wherever_it_is_named() -> None:
+    hiding = preparer({"phone": "hash"})
+    given = entry(FAILED)
+    prepared = hiding.prepare(given)
+    name = value_of(prepared)["id"]
+    refused = hiding.refused(given, prepared, "too large")
+    assert value_of(refused)["id"] == name
+    assert refused.record is not None
+    assert refused.record.key.decode() == name
+    _, event = hiding.examine(given)
+    assert isinstance(event, Event)
+    assert hiding.published(event).id == name
+    found = explain(
+        settings(privacy={"hash_key": KEY, "topics": {"*": {"phone": "hash"}}}),
+        Request("/webhooks/treble", given.body, CIMultiDict()),
+        given.received_at_ms,
+    )
+    assert found.event_id == name
+
+
+def test_the_id_of_a_hidden_body_is_a_keyed_hash_in_the_quarantine() -> None:
+    broken = entry({"read_at": "soon", "cellphone": PHONE})
+    plain = value_of(Preparer(settings(), "j1").prepare(broken))["id"]
+    hidden = preparer({"raw": "drop"}).prepare(broken)
+    assert value_of(hidden)["id"] == hashed(plain)
+    assert plain not in whole(hidden)
+    assert value_of(preparer({"phone": "drop"}, "treble.message.read").prepare(broken))["id"] == plain
 
 
 def test_the_quarantine_keeps_bodies_unless_it_is_told_not_to() -> None:

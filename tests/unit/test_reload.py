@@ -44,8 +44,8 @@ class Said(Telemetry):
         super().config_unchanged()
         self.said.append(("unchanged",))
 
-    def config_refused(self, error: BaseException) -> None:
-        super().config_refused(error)
+    def config_refused(self, error: BaseException, problems: Sequence[str] = ()) -> None:
+        super().config_refused(error, problems)
         self.said.append(("refused", str(error)))
 
     def config_doubtful(self, doubt: str) -> None:
@@ -309,6 +309,23 @@ async def test_what_can_not_be_applied_is_refused_and_the_hash_stays(running: Ru
         "error": "not now",
         "needs_restart": [],
     }
+
+
+async def test_an_error_that_nobody_foresaw_while_applying_is_a_refused_configuration(running: Running) -> None:
+    def failing(settings: Settings, changed: Sequence[str]) -> None:
+        raise TypeError("what stands in a-new-token-0123 can't be")
+
+    running.reloader._apply = failing
+    await running.looks()
+    before = running.reloader.status()["hash"]
+    running.path.write_text(KAFKA + a_source("a-new-token-0123"), encoding="utf-8")
+    assert await running.looks() == [("refused", "can't be put in force: TypeError")]
+    assert running.reloader.status() == {
+        "path": str(running.path), "hash": before, "error": "can't be put in force: TypeError", "needs_restart": [],
+    }  # fmt: skip
+    running.reloader._apply = running.apply
+    running.path.write_text(KAFKA + a_source("another-token-0123"), encoding="utf-8")
+    assert [said[0] for said in await running.looks()] == ["reloaded"]
 
 
 async def test_doubts_are_said_at_the_start_and_after_a_change(tmp_path: Path) -> None:

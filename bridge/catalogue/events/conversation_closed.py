@@ -6,7 +6,7 @@ from typing import Any
 from bridge.catalogue.definition import EventType, Field
 from bridge.catalogue.families import GLOBAL, IN_THE_CENTER, TIMESTAMP
 from bridge.catalogue.identity import Identity
-from bridge.catalogue.reading import Reading
+from bridge.catalogue.reading import Reading, cleaned
 from bridge.catalogue.scene import Scene, zulu
 from bridge.catalogue.shapes import ListOf, Object, Read, Schema, Shape, Text, Time, object_schema
 
@@ -16,6 +16,8 @@ _CREATED_AT = Time("When it was written.")
 _TEXT = Text("What was written, for kinds text and hsm.")
 _MEDIA = Object("The file, for the other kinds.", {"url": Text("Where it is."), "caption": Text("The text beside it.")})
 _OUTER = frozenset(("sender", "type", "created_at"))
+# Where a payload that is bare text, and no object, belongs: as if the object had it under this name.
+_BARE = {"text": "message", "hsm": "message", "image": "url", "audio": "url", "document": "url", "video": "url"}
 
 
 class Message:
@@ -44,8 +46,9 @@ class Message:
                 reading.note(f"unreadable:{label}")
                 return None
             kind = value.get("type")
-            held = value.get(kind) if isinstance(kind, str) and kind not in _OUTER else None
-            payload = held if isinstance(held, dict) else {}
+            payload: dict[str, Any] = {}
+            if isinstance(kind, str) and kind not in _OUTER and (held := value.get(kind)) is not None:
+                payload = held if type(held) is dict else _unusual(kind, held, label, reading)
             media = {name: part for name, part in payload.items() if name != "message"}
             reading.unknown_fields((name for name in value if name not in _OUTER and name != kind), f"{label}.")
             parts = (
@@ -62,6 +65,15 @@ class Message:
             return out or None
 
         return read
+
+
+def _unusual(kind: str, held: Any, label: str, reading: Reading) -> dict[str, Any]:
+    """A payload that is no object, as one. What is neither that nor text of a known kind is noted."""
+    if kind in _BARE and isinstance(held, str):
+        reading.note(f"{label}.{kind}_was_string")
+        return {_BARE[kind]: held}
+    reading.note(f"unreadable:{label}.{cleaned(kind)}")
+    return {}
 
 
 def _closed(scene: Scene) -> dict[str, Any]:

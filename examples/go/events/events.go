@@ -78,7 +78,8 @@ type Contact struct {
 	// Digits, without a plus.
 	CountryCode *string `json:"country_code,omitempty,omitzero"`
 
-	// The number as sent, digits only.
+	// cellphone as sent, digits only: with the country code in front where it came
+	// so.
 	NationalNumber *string `json:"national_number,omitempty,omitzero"`
 
 	// E.164, with the plus. Where the configuration hides it: a keyed hash, or

@@ -76,7 +76,7 @@ export interface Contact {
    */
   country_code?: string;
   /**
-   * The number as sent, digits only.
+   * cellphone as sent, digits only: with the country code in front where it came so.
    */
   national_number?: string;
   /**

@@ -73,6 +73,13 @@ What of the configuration counts only after a restart: a change of it must repla
 {{- or .Values.tls.enabled (not (empty (default dict .Values.config.server).tls)) | ternary "https" "http" }}
 {{- end }}
 
+{{/* Whether callers must show a certificate, by `tls` here, or by the configuration's own. */}}
+{{- define "treble-bridge.clientCA" -}}
+{{- if or (and .Values.tls.enabled .Values.tls.clientCA.secretName) (default dict (default dict .Values.config.server).tls).client_ca }}
+{{- true }}
+{{- end }}
+{{- end }}
+
 {{- define "treble-bridge.servicePort" -}}
 {{- default (eq (include "treble-bridge.scheme" .) "https" | ternary 443 80) .Values.service.port }}
 {{- end }}

@@ -1,30 +1,22 @@
 {{/* What the bridge's pods, the Jobs that drain and the tests have in common. */}}
 
 {{- define "treble-bridge.podSettings" -}}
-serviceAccountName: {{ include "treble-bridge.serviceAccountName" . }}
+serviceAccountName: {{ include "treble-bridge.serviceAccountName" . | quote }}
 automountServiceAccountToken: false
 enableServiceLinks: false
 securityContext:
   {{- toYaml .Values.podSecurityContext | nindent 2 }}
-{{- with .Values.imagePullSecrets }}
-imagePullSecrets:
-  {{- toYaml . | nindent 2 }}
+{{- /* Values that are called as in a pod. */}}
+{{- $where := list "nodeSelector" "tolerations" "priorityClassName" "schedulerName" "runtimeClassName" }}
+{{- range $key := concat $where (list "dnsPolicy" "dnsConfig" "hostAliases" "imagePullSecrets") }}
+{{- with get $.Values $key }}
+{{ toYaml (dict $key .) }}
 {{- end }}
-{{- with .Values.nodeSelector }}
-nodeSelector:
-  {{- toYaml . | nindent 2 }}
-{{- end }}
-{{- with .Values.tolerations }}
-tolerations:
-  {{- toYaml . | nindent 2 }}
-{{- end }}
-{{- with .Values.priorityClassName }}
-priorityClassName: {{ . }}
 {{- end }}
 {{- end }}
 
 {{- define "treble-bridge.container" -}}
-image: {{ include "treble-bridge.image" . }}
+image: {{ include "treble-bridge.image" . | quote }}
 imagePullPolicy: {{ .Values.image.pullPolicy }}
 securityContext:
   {{- toYaml .Values.securityContext | nindent 2 }}
@@ -32,25 +24,43 @@ resources:
   {{- toYaml .Values.resources | nindent 2 }}
 {{- end }}
 
-{{/* The environment of a container that reads the configuration. */}}
+{{/* What the bridge's own container is told besides, as JSON: where `health` asks, unless the values say it. */}}
+{{- define "treble-bridge.ownVariables" -}}
+{{- $name := "TREBLE_BRIDGE_ADMIN_URL" }}
+{{- $own := list (dict "name" $name "value" (include "treble-bridge.adminUrl" .)) }}
+{{- range .Values.env }}
+{{- if eq .name $name }}
+{{- $own = list }}
+{{- end }}
+{{- end }}
+{{- toJson $own }}
+{{- end }}
+
+{{/* The environment of a container that reads the configuration. Call with (list $ own), own variables before all others. */}}
 {{- define "treble-bridge.environment" -}}
-{{- if or .Values.secrets.env .Values.env }}
+{{- $values := (index . 0).Values }}
+{{- $own := index . 1 }}
+{{- if or $own $values.secrets.env $values.env }}
 env:
-  {{- range $name, $from := .Values.secrets.env }}
-  - name: {{ $name }}
+  {{- range $own }}
+  - name: {{ .name | quote }}
+    value: {{ .value | quote }}
+  {{- end }}
+  {{- range $name, $from := $values.secrets.env }}
+  - name: {{ $name | quote }}
     valueFrom:
       secretKeyRef:
-        name: {{ $from.secretName }}
-        key: {{ $from.key }}
+        name: {{ $from.secretName | quote }}
+        key: {{ $from.key | quote }}
         {{- if $from.optional }}
         optional: true
         {{- end }}
   {{- end }}
-  {{- with .Values.env }}
+  {{- with $values.env }}
   {{- toYaml . | nindent 2 }}
   {{- end }}
 {{- end }}
-{{- with .Values.envFrom }}
+{{- with $values.envFrom }}
 envFrom:
   {{- toYaml . | nindent 2 }}
 {{- end }}
@@ -79,7 +89,7 @@ envFrom:
 {{- define "treble-bridge.volumes" -}}
 - name: config
   configMap:
-    name: {{ include "treble-bridge.fullname" . }}
+    name: {{ include "treble-bridge.fullname" . | quote }}
 {{- with .Values.secrets.files }}
 - name: secrets
   projected:
@@ -87,10 +97,10 @@ envFrom:
     sources:
       {{- range $name, $from := . }}
       - secret:
-          name: {{ $from.secretName }}
+          name: {{ $from.secretName | quote }}
           items:
-            - key: {{ $from.key }}
-              path: {{ $name }}
+            - key: {{ $from.key | quote }}
+              path: {{ $name | quote }}
           {{- if $from.optional }}
           optional: true
           {{- end }}
@@ -102,16 +112,16 @@ envFrom:
     defaultMode: 0440
     sources:
       - secret:
-          name: {{ include "treble-bridge.tlsSecret" . }}
+          name: {{ include "treble-bridge.tlsSecret" . | quote }}
           items:
             - {key: tls.crt, path: tls.crt}
             - {key: tls.key, path: tls.key}
       {{- with .Values.tls.clientCA }}
       {{- if .secretName }}
       - secret:
-          name: {{ .secretName }}
+          name: {{ .secretName | quote }}
           items:
-            - key: {{ .key }}
+            - key: {{ .key | quote }}
               path: client-ca.crt
       {{- end }}
       {{- end }}

@@ -26,7 +26,12 @@ A value with ${…} is known only to the bridge: where the chart needs it, that 
 
 {{/* A duration → milliseconds. */}}
 {{- define "treble-bridge.milliseconds" -}}
-{{- $text := include "treble-bridge.option" . }}
+{{- include "treble-bridge.durationMs" (include "treble-bridge.option" .) }}
+{{- end }}
+
+{{/* The text of a duration → milliseconds. */}}
+{{- define "treble-bridge.durationMs" -}}
+{{- $text := . }}
 {{- $number := regexFind "^[0-9]+(\\.[0-9]+)?" $text }}
 {{- $unit := trim (trimPrefix $number $text) }}
 {{- mulf (float64 $number) (get (dict "" 1 "ms" 1 "s" 1000 "m" 60000 "h" 3600000 "d" 86400000) $unit) }}
@@ -42,13 +47,27 @@ A value with ${…} is known only to the bridge: where the chart needs it, that 
 {{- mulf (float64 $number) (get $units $unit) | int64 }}
 {{- end }}
 
+{{/* host:port → the host. */}}
+{{- define "treble-bridge.host" -}}
+{{- regexReplaceAll ":[0-9]+$" (include "treble-bridge.option" .) "" }}
+{{- end }}
+
 {{/* host:port → the port. */}}
 {{- define "treble-bridge.port" -}}
 {{- $text := include "treble-bridge.option" . }}
 {{- $port := regexFind "[0-9]+$" $text | int }}
-{{- $host := regexReplaceAll ":[0-9]+$" $text "" }}
+{{- $host := include "treble-bridge.host" . }}
 {{- if or (eq $port 0) (hasPrefix "127." $host) (has $host (list "localhost" "[::1]")) }}
 {{- fail (printf "\n\nconfig.%s: %s can't be reached from outside the pod: expected something like 0.0.0.0:8080.\n" .path $text) }}
+{{- end }}
+{{- /* A socket of [::] takes IPv6 only, that of an empty host both. */}}
+{{- $families := default list .root.Values.service.ipFamilies }}
+{{- $both := eq (default "" .root.Values.service.ipFamilyPolicy) "RequireDualStack" }}
+{{- if and (eq $host "[::]") (or $both (ne (join "," $families) "IPv6")) }}
+{{- fail (printf "\n\nconfig.%s: %s takes no IPv4: expected :%d for both, or service.ipFamilies: [IPv6].\n" .path $text $port) }}
+{{- end }}
+{{- if and (eq $host "0.0.0.0") (or $both (has "IPv6" $families)) }}
+{{- fail (printf "\n\nconfig.%s: %s takes no IPv6, which service.%s asks for: expected :%d for both.\n" .path $text ($both | ternary "ipFamilyPolicy" "ipFamilies") $port) }}
 {{- end }}
 {{- $port }}
 {{- end }}
@@ -59,6 +78,13 @@ A value with ${…} is known only to the bridge: where the chart needs it, that 
 
 {{- define "treble-bridge.adminPort" -}}
 {{ include "treble-bridge.port" (dict "root" . "path" "admin.listen") }}
+{{- end }}
+
+{{/* Where a process in the bridge's own container reaches its admin port. */}}
+{{- define "treble-bridge.adminUrl" -}}
+{{- $host := include "treble-bridge.host" (dict "root" . "path" "admin.listen") }}
+{{- $inside := dict "" "127.0.0.1" "0.0.0.0" "127.0.0.1" "[::]" "[::1]" }}
+{{- printf "http://%s:%s" (hasKey $inside $host | ternary (get $inside $host) $host) (include "treble-bridge.adminPort" .) }}
 {{- end }}
 
 {{/* preStop + drain_delay + ack_deadline + 1 s + drain_deadline + margin, in whole seconds: docs/operations.md. */}}

@@ -4,9 +4,12 @@ import asyncio
 import gzip
 import zlib
 
+import orjson
 import pytest
 
-from tests.flow.ingress.harness import AUTHORIZED, PATH, READ, TOKEN, door, request, settings
+from bridge.model import Entry
+from bridge.prepare import Preparer
+from tests.flow.ingress.harness import AUTHORIZED, PATH, READ, TOKEN, Door, door, request, settings
 
 SMALL = settings(server={"max_body": 1000})
 
@@ -89,13 +92,21 @@ async def test_who_does_not_wait_is_not_told_to_continue() -> None:
         assert reply.status == 200
 
 
+def zipped(body: bytes) -> bytes:
+    """Compressed without the time: the names of tests have these bytes in them."""
+    return gzip.compress(body, mtime=0)
+
+
 CODED = [
-    ("gzip", gzip.compress(READ)),
-    ("GZIP", gzip.compress(READ[:5]) + gzip.compress(READ[5:])),
-    ("x-gzip", gzip.compress(READ)),
+    ("gzip", zipped(READ)),
+    ("GZIP", zipped(READ[:5]) + zipped(READ[5:])),
+    ("x-gzip", zipped(READ)),
     ("deflate", zlib.compress(READ)),
     ("deflate", zlib.compress(READ, wbits=-15)),
     ("identity", READ),
+    ("gzip, identity", zipped(READ)),
+    ("Identity,deflate ,", zlib.compress(READ)),
+    ("gzip\r\nContent-Encoding: identity", zipped(READ)),
 ]
 
 
@@ -108,14 +119,16 @@ async def test_a_compressed_body_is_kept_as_the_json_that_it_holds(coding: str, 
 
 UNREADABLE = [
     ("gzip", b"\x1f\x8b not really"),
-    ("gzip", gzip.compress(READ)[:-12]),
-    ("gzip", gzip.compress(READ) + b"and more"),
-    ("gzip", gzip.compress(b"") * 20),
+    ("gzip", zipped(READ)[:-12]),
+    ("gzip", zipped(READ) + b"and more"),
+    ("gzip", zipped(b"") * 20),
     ("deflate", zlib.compress(READ) + b"x"),
     ("deflate", b""),
     ("br", b"\x0b\x02\x80{}\x03"),
-    ("zstd", READ),
-    ("gzip, gzip", gzip.compress(gzip.compress(READ))),
+    ("gzip, br", zipped(READ)),
+    ("gzip\r\nContent-Encoding: br", zipped(READ)),
+    ("zstd", b"\x28\xb5\x2f\xfd\x04\x00\x11\x00\x00{}\xef\x46\xdb\x37"),
+    ("gzip, gzip", zipped(zipped(READ))),
 ]
 
 
@@ -125,16 +138,44 @@ async def test_a_coding_that_cant_be_undone_is_not_json_and_kept_as_it_came(codi
         reply = await d.post(body=body, headers={**AUTHORIZED, "Content-Encoding": coding})
         assert (reply.status, reply.problem) == (400, "not-json")
         assert [entry.body for entry in d.journal.stored] == [body]
+        kept = orjson.loads(d.journal.stored[0].headers)
+        assert kept == {"content-encoding": coding.replace("\r\nContent-Encoding:", ",")}
+        assert fate(d) == ("quarantined", "not_json")
+
+
+@pytest.mark.parametrize("coding", ["gzip", "deflate", "zstd", "br", "gzip, gzip"])
+async def test_json_under_a_coding_that_it_does_not_have_is_answered_as_what_it_is(coding: str) -> None:
+    async with door() as d:
+        assert (await d.post(body=READ, headers={**AUTHORIZED, "Content-Encoding": coding})).status == 200
+        assert d.journal.stored[0].body == READ
+        assert fate(d) == ("forwarded", "")
+
+
+@pytest.mark.parametrize("levels", [250, 1000, 1100, 5000])
+async def test_json_of_any_depth_is_accepted_and_kept(levels: int) -> None:
+    body = READ[:-1] + b',"z":' + b"[" * levels + b"]" * levels + b"}"
+    async with door() as d:
+        assert (await d.post(body=body)).status == 200
+        assert [entry.body for entry in d.journal.stored] == [body]
+        assert (await d.post(body=body[:-1])).status == 400
+        if levels > 1000:
+            assert fate(d) == ("quarantined", "invalid")
+
+
+def fate(d: Door) -> tuple[str, str]:
+    """What becomes of the first entry that was stored."""
+    found = Preparer(settings(), "j").prepare(Entry(1, *d.journal.stored[0]))
+    return found.outcome, found.reason
 
 
 async def test_a_small_body_that_inflates_above_the_bound_is_413() -> None:
     async with door(SMALL) as d:
-        bomb = gzip.compress(b"0" * 400_000)
+        bomb = zipped(b"0" * 400_000)
         assert len(bomb) < 1000
         headers = {**AUTHORIZED, "Content-Encoding": "gzip"}
         assert (await d.post(body=bomb, headers=headers)).status == 413
-        assert (await d.post(body=gzip.compress(b"1" * 1001), headers=headers)).status == 413
-        assert (await d.post(body=gzip.compress(b"1" * 1000), headers=headers)).status == 200
+        assert (await d.post(body=zipped(b"1" * 1001), headers=headers)).status == 413
+        assert (await d.post(body=zipped(b"1" * 1000), headers=headers)).status == 200
         assert len(d.journal.stored) == 1
 
 

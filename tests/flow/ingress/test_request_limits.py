@@ -8,7 +8,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from bridge.ingress import connection
-from tests.flow.ingress.harness import AUTHORIZED, PATH, READ, Client, door, request, settings
+from tests.flow.ingress.harness import AUTHORIZED, PATH, READ, TOKEN, Client, door, request, settings
 
 QUICK = settings(server={"header_timeout": "300ms", "body_timeout": "300ms", "keepalive_timeout": "300ms"})
 
@@ -140,6 +140,87 @@ async def test_a_head_is_bounded_as_a_whole_even_if_each_line_is() -> None:
         assert await client.ended() == b""
 
 
+LARGE_HEAD = (
+    b"GET /large HTTP/1.1\r\nHost: b\r\n" + b"".join(b"X-%d: %s\r\n" % (n, b"x" * 900) for n in range(9)) + b"\r\n"
+)
+
+
+@pytest.mark.parametrize("before", [b"", request(PATH, READ, AUTHORIZED)], ids=["alone", "pipelined"])
+@pytest.mark.parametrize("cut", [None, 5000, -3], ids=["in one piece", "in two", "but for its end"])
+async def test_the_bound_on_a_head_holds_however_it_arrives(before: bytes, cut: int | None) -> None:
+    async with door(settings(server={"max_header": 1024})) as d:
+        d.journal.mode = "holding"
+        client = await d.connect()
+        await client.send(before + LARGE_HEAD[:cut])
+        if before:
+            await d.until(lambda: d.journal.held)
+        if cut == 5000:
+            await client.send(LARGE_HEAD[cut:])
+        await asyncio.sleep(0.05)
+        d.journal.release()
+        if before:
+            assert (await client.reply()).status == 200
+        assert (await client.reply()).problem == "malformed-request"
+        assert await client.ended() == b""
+
+
+async def test_heads_behind_answers_that_nobody_takes_are_not_read() -> None:
+    async with door(settings(responses={"message.read": {"filler": "x" * 100_000}})) as d:
+        client = await d.connect()
+        client.writer.transport.pause_reading()  # type: ignore[attr-defined]
+        await d.until(lambda: d.open == 1)
+        assert d.ingress._connections is not None
+        (served,) = d.ingress._connections.open
+        while not served.writing_paused:
+            await client.send(request(PATH, READ, AUTHORIZED) * 4)
+            await asyncio.sleep(0.005)
+        assert served.transport is not None
+        sending = asyncio.create_task(flood(client))
+        await asyncio.sleep(0.3)
+        assert not served.transport.is_reading()
+        assert len(served._messages) <= 32
+        assert not sending.done(), "what the client still says waits with the system"
+        client.writer.transport.resume_reading()  # type: ignore[attr-defined]
+        taken = len(d.journal.submissions)
+        reading = asyncio.create_task(client.reader.read(-1))
+        await d.until(lambda: len(d.journal.submissions) > taken + 100)
+        sending.cancel()
+        reading.cancel()
+
+
+@pytest.mark.parametrize("large", [False, True], ids=["short way", "long way"])
+@pytest.mark.parametrize("whole", [False, True], ids=["a head behind it", "nothing behind it"])
+async def test_a_head_that_begins_behind_a_whole_request_has_the_time_of_a_head(whole: bool, large: bool) -> None:
+    patient = settings(server={"header_timeout": "300ms", "keepalive_timeout": "1h"})
+    async with door(patient) as d:
+        client = await d.connect()
+        sent = request(PATH, b'"' + b"x" * 300_000 + b'"' if large else READ, AUTHORIZED)
+        await client.send(sent + (b"" if whole else b"POST /webhooks/treble HTTP/1.1\r\nHos"))
+        assert (await client.reply()).status == 200
+        if whole:
+            await asyncio.sleep(0.8)
+            await client.send(sent)
+            assert (await client.reply()).status == 200
+            assert not d.in_flight
+        else:
+            async with asyncio.timeout(5):
+                assert await client.ended() == b""
+
+
+@pytest.mark.parametrize("body", [READ, b'"' + b"x" * 300_000 + b'"'], ids=["short way", "long way"])
+async def test_a_request_whose_head_began_behind_another_is_taken(body: bytes) -> None:
+    async with door() as d:
+        client = await d.connect()
+        sent = request(PATH, body, AUTHORIZED)
+        await client.send(sent + sent[:40])
+        assert (await client.reply()).status == 200
+        assert d.in_flight == 1, "a stop waits for it"
+        await client.send(sent[40:])
+        assert (await client.reply()).status == 200
+        await d.until(lambda: not d.in_flight)
+        assert [entry.body for entry in d.journal.stored] == [body, body]
+
+
 async def test_upgrades_and_tunnels_are_answered_like_any_request() -> None:
     upgrade = {**AUTHORIZED, "Connection": "Upgrade", "Upgrade": "websocket"}
     async with door() as d:
@@ -251,6 +332,41 @@ async def test_bodies_that_arrive_have_a_bound_in_memory_all_together() -> None:
             client.writer.transport.abort()
         await d.until(lambda: d.ingress._budget.held == 0)
         assert (await d.post()).status == 200
+
+
+SIGNED = {
+    "signed": {"auth": [{"hmac": {"header": "X-Sig", "secret": "k" * 16}}]},
+    "treble": {"auth": [{"bearer": TOKEN}]},
+}
+
+
+async def test_bodies_of_strangers_never_take_the_room_of_webhooks_whose_credentials_hold() -> None:
+    """A signature needs the body: whoever may call a signed source may send one, right or wrong."""
+    async with door(settings(sources=SIGNED)) as d:
+        budget, unproven = d.ingress._budget, d.ingress._unproven
+        assert unproven.bytes_max == budget.bytes_max // 4
+        budget.bytes_max, unproven.bytes_max = 400_000, 100_000
+        strangers = [await d.connect() for _ in range(6)]
+        for stranger in strangers:
+            await stranger.send(request("/webhooks/signed", b"x" * 40_000, {"X-Sig": "00"})[:-1])
+        await d.until(lambda: sum(d.requests.values()) == 4)
+        refused = d.requests[("signed", "not_accepted")]
+        assert (refused, unproven.held, budget.held) == (4, 2 * 39_999, 0)
+        slow = await d.connect()
+        sent = request(PATH, b'"' + b"x" * 300_000 + b'"', AUTHORIZED)
+        await slow.send(sent[:-1])
+        await d.until(lambda: budget.held == 300_001)
+        await slow.send(sent[-1:])
+        assert (await slow.reply()).status == 200
+        for stranger in strangers:
+            stranger.vanish()
+        await d.until(lambda: unproven.held == 0)
+
+
+async def test_a_reload_changes_both_bounds_of_bodies_in_memory() -> None:
+    async with door(settings(sources=SIGNED)) as d:
+        d.ingress.reconfigure(settings(sources=SIGNED, server={"max_body": "64MiB"}))
+        assert (d.ingress._budget.bytes_max, d.ingress._unproven.bytes_max) == (256 << 20, 64 << 20)
 
 
 async def test_a_client_that_takes_no_answers_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -91,6 +91,47 @@ async def test_a_handshake_that_is_never_finished_is_closed_after_the_header_tim
         assert await client.ended() == b""
 
 
+async def test_a_handshake_counts_as_a_connection_from_its_first_moment(files: tuple[Path, Path]) -> None:
+    def descriptors() -> int:
+        return len(list(Path("/proc/self/fd").iterdir()))
+
+    async with door(tls(files, max_connections=5, header_timeout="1s")) as d:
+        used = await d.connect(trusting())
+        assert await speak(used) == 200
+        before = descriptors()
+        silent = [await d.connect() for _ in range(40)]
+        await d.until(lambda: d.requests.get(("-", "too_many_connections")) == 36)
+        assert descriptors() - before <= 40 + 4, "one for each of our ends, and those that may shake hands"
+        for client in silent[4:]:
+            assert await client.ended() == b""
+        assert await speak(used) == 200, "a connection that exists goes on"
+        for client in silent[:4]:
+            assert await client.ended() == b"", "after the header timeout"
+        assert await speak(await d.connect(trusting())) == 200
+
+
+async def test_handshakes_that_fail_free_their_places(files: tuple[Path, Path]) -> None:
+    async with door(tls(files, max_connections=2, header_timeout="1h")) as d:
+        for _ in range(10):
+            client = await d.connect()
+            await client.send(request(PATH, READ, AUTHORIZED))  # no TLS
+            await client.ended()
+            vanishing = await d.connect()
+            vanishing.vanish()
+        await asyncio.sleep(0.1)
+        for _ in range(2):
+            assert await speak(await d.connect(trusting())) == 200
+
+
+async def test_the_bridge_ends_while_a_handshake_is_under_way(files: tuple[Path, Path]) -> None:
+    async with door(tls(files, header_timeout="1h")) as d:
+        client = await d.connect()
+        await asyncio.sleep(0.05)
+        async with asyncio.timeout(5):
+            await d.ingress.close()
+        assert await client.ended() == b""
+
+
 async def test_with_a_client_ca_only_its_certificates_are_let_in(files: tuple[Path, Path], tmp_path: Path) -> None:
     ca = tmp_path / "ca.pem"
     ca.write_bytes(CA.certificate)

@@ -188,6 +188,23 @@ def test_two_bodies_that_differ_only_in_digits_that_a_double_loses_are_two_event
     assert event(body % 1, "response").id != event(body % 2, "response").id
 
 
+@pytest.mark.parametrize("text", ["x:5e07", "https://h:8e3f/x", "[1e9", 'a \\" ,2e+3 "', '"'])
+def test_text_that_looks_like_a_number_makes_the_order_of_keys_count_for_nothing(text: str) -> None:
+    body = {**OBSERVED, "user_session_keys": [{"key": "link", "value": text, "type": None}], text: 1}
+    spread = json.dumps(dict(reversed(body.items())), indent=1, ensure_ascii=False).encode()
+    assert event(spread, "response").id == event(body, "response").id
+    whole = hashlib.sha256(json.dumps(body, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+    assert event(body, "response").id == hashed(["treble", "message.responded", "s1", "7", *[None] * 5, whole])
+
+
+def test_neither_order_nor_white_space_counts_beside_a_number_that_a_double_does_not_hold() -> None:
+    body = b'{"session_id": "s1", "user": [1000000000000000000000001, "1e2", 1e2, {"a": true, "b": null}], "x": "y"}'
+    same = b'{"x":"y","user":[1000000000000000000000001,"1e2",1e2,{"b":null,"a":true}],"session_id":"s1"}'
+    assert event(body, "response").id == event(same, "response").id
+    for other in (same.replace(b'"1e2"', b"1e2"), same.replace(b"0001,", b"0002,"), same.replace(b'"y"', b'"z"')):
+        assert event(other, "response").id != event(same, "response").id
+
+
 def test_a_bare_answer_identifies_as_one_in_its_object_does() -> None:
     body = {**FLOW_AT_A_MESSAGE, "responded_at": AT}
     assert (
@@ -212,6 +229,26 @@ def test_a_global_event_without_id_needs_the_fields_that_tell_it_from_others(bod
     found = rejected(body)
     assert found.reason == "invalid"
     assert [problem.pointer for problem in found.problems] == ["/event_id"]
+
+
+@pytest.mark.parametrize("nothing", ["   ", "\t", {}, {"$oid": ""}, [], ["s1"], False, True, 10**23 + 0.0])
+def test_a_field_that_holds_no_text_and_no_number_tells_no_event_from_another(nothing: Any) -> None:
+    closing = {"event_type": "session.close", "session": {"external_id": nothing}, **USER}
+    assert [problem.pointer for problem in rejected(closing).problems] == ["/event_id"]
+    later = {**closing, "timestamp": "2026-06-22T15:20:00.000Z"}
+    assert event({**closing, "timestamp": ZULU}).id != event(later).id
+
+
+@pytest.mark.parametrize("nothing", [" ", {}, [], False])
+def test_a_flow_webhook_whose_telling_field_holds_nothing_is_told_by_the_whole_of_it(nothing: Any) -> None:
+    body = {**FLOW, "reason": "OPTOUT", "sent_at": nothing}
+    assert event({**body, "sent_text": "one"}).id != event({**body, "sent_text": "two"}).id
+
+
+def test_a_number_tells_events_apart_as_its_text_does() -> None:
+    closing = {"event_type": "session.close", "session": {"external_id": 41}}
+    assert event(closing).id == event({**closing, "session": {"external_id": "41"}}).id
+    assert event(closing).id != event({**closing, "session": {"external_id": 42}}).id
 
 
 @pytest.mark.parametrize(

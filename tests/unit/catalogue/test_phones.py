@@ -72,6 +72,26 @@ def test_a_number_with_a_plus_of_its_own_is_complete(code: str | None) -> None:
     assert (found and found.phone, notes) == ("+573005550134", ["cellphone_was_international"])
 
 
+@pytest.mark.parametrize("with_code", [True, False])
+@pytest.mark.parametrize(
+    ("code", "cell", "variant", "flagged"),
+    [
+        ("+52", "+5219993543628", "+529993543628", False),
+        ("+52", "+529993543628", "+5219993543628", False),
+        ("+54", "+5491155501234", "+541155501234", False),
+        ("+54", "+541155501234", "+5491155501234", False),
+        ("+52", "+520012345678", "+5210012345678", True),
+    ],
+)
+def test_a_number_with_a_plus_of_its_own_has_its_other_spelling(
+    with_code: bool, code: str, cell: str, variant: str, flagged: bool
+) -> None:
+    found, notes = contact(code if with_code else None, cell)
+    assert found is not None
+    assert (found.phone, found.phone_variants) == (cell, (variant,))
+    assert ("phone_not_in_plan" in notes) == flagged
+
+
 @pytest.mark.parametrize(
     ("code", "cell", "found", "notes"),
     [
@@ -86,6 +106,8 @@ def test_a_number_with_a_plus_of_its_own_is_complete(code: str | None) -> None:
         ("+57", 1e30, Contact(country_code="57"), ["unreadable:cellphone"]),
         ("+57", "٣٠٠", Contact(country_code="57"), ["unreadable:cellphone"]),
         ("+57", "3" * 14, Contact(None, "57", "3" * 14), ["phone_not_e164"]),
+        (None, "+5", Contact(None, None, "5"), ["cellphone_was_international", "phone_not_e164"]),
+        ("+5", "+5", Contact(None, "5", "5"), ["cellphone_was_international", "phone_not_e164"]),
         ("+0", "3005550134", Contact(None, "0", "3005550134"), ["phone_not_e164"]),
     ],
 )
@@ -104,7 +126,7 @@ def test_any_two_parts_make_an_e164_number_or_none(code: Any, cell: Any) -> None
         assert found.phone[1:].isdecimal()
         assert found.phone[1:].isascii()
         assert found.phone[1] != "0"
-        assert len(found.phone) <= 16
+        assert 3 <= len(found.phone) <= 16
 
 
 @pytest.mark.parametrize(

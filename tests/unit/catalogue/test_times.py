@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from bridge.catalogue.reading import Reading
 from bridge.catalogue.shapes import TIME_PATTERN
-from bridge.catalogue.times import time_reader, utc_text
+from bridge.catalogue.times import time_reader, utc_ms, utc_text
 
 read = time_reader("read_at")
 
@@ -95,6 +95,24 @@ def test_what_is_no_time_is_unreadable(sent: object) -> None:
     assert read_in(sent) == (None, ["unreadable:read_at"])
 
 
+@pytest.mark.parametrize("form", ["%Y%m%d%H%M%S", "%Y%m%d%H%M", "%Y%m%d", "%Y%m%d%H%M%S000", "%Y%m%d%H%M%S000000"])
+@pytest.mark.parametrize("as_sent", [int, str])
+def test_a_date_without_its_marks_is_no_unix_time(form: str, as_sent: type) -> None:
+    sent = dt.datetime(2021, 6, 22, 15, 19, 8).strftime(form)  # noqa: DTZ001 - only its digits count
+    assert read_in(as_sent(sent)) == (None, ["unreadable:read_at"])
+
+
+@pytest.mark.parametrize("per_second", [1, 1000, 1_000_000])
+def test_unix_time_is_that_of_this_century(per_second: int) -> None:
+    first, end = 946_684_800 * per_second, 4_102_444_800 * per_second
+    assert [(read_in(sent)[0] or "")[:10] for sent in (first - 1, first, end - 1, end)] == [
+        "",
+        "2000-01-01",
+        "2099-12-31",
+        "",
+    ]
+
+
 def test_an_empty_time_is_absent() -> None:
     assert read_in("") == read_in("  ") == (None, ["empty:read_at"])
 
@@ -139,3 +157,13 @@ def test_anything_is_a_time_of_the_promised_form_or_unreadable(sent: object) -> 
 def test_arrival_has_milliseconds() -> None:
     assert utc_text(1_782_141_549_104) == "2026-06-22T15:19:09.104Z"
     assert utc_text(0) == "1970-01-01T00:00:00.000Z"
+
+
+@pytest.mark.parametrize("moment_ms", [0, 1, 999, 1_782_141_549_104, 253_402_300_799_999, -1, -62_135_596_800_000])
+def test_a_moment_comes_back_from_its_text(moment_ms: int) -> None:
+    assert utc_ms(utc_text(moment_ms)) == moment_ms
+
+
+@pytest.mark.parametrize("text", ["", "once", "2026-06-22T15:19:09", "2026-06-22", "1782141549104"])
+def test_what_is_no_moment_gives_none(text: str) -> None:
+    assert utc_ms(text) is None

@@ -73,6 +73,15 @@ async def test_a_degraded_bridge_is_ready(patient: Patient) -> None:
     assert (result.exit_code, result.stdout.partition(":")[0]) == (ExitCode.OK, "degraded")
 
 
+async def test_a_part_that_only_reports_is_said_to_be_degraded_and_the_whole_to_be_ready(patient: Patient) -> None:
+    patient.parts["config"] = Check("degraded", {"error": "bridge.yaml:3: wrong"}, reported=True)
+    result = await health(patient.url)
+    assert (result.exit_code, result.stdout) == (
+        ExitCode.OK,
+        "ok, but degraded: config (error=bridge.yaml:3: wrong)\n",
+    )
+
+
 async def test_live_does_not_ask_whether_it_is_ready(patient: Patient) -> None:
     patient.parts["journal"] = Check("unready", {"state": "full"})
     assert (await health(patient.url, "--live")).exit_code == ExitCode.OK

@@ -93,7 +93,8 @@ def test_replay_by_ids_by_range_and_in_rehearsal(folder: Path) -> None:
         (6, "copied", True),
     ]
     assert call("replay", folder, "--from", "2025-06-15T15:06:50Z", "--to", "2025-06-15T15:06:52Z").stdout == (
-        "3 copied: they go out when the bridge runs\n"
+        "3 copied: they go out when the bridge runs, "
+        "but those forwarded within duplicates.window (--again sends these, too)\n"
     )
     named = call("replay", folder, 3, 5, 99, "--again")
     assert named.exit_code == ExitCode.MISMATCH
@@ -103,12 +104,22 @@ def test_replay_by_ids_by_range_and_in_rehearsal(folder: Path) -> None:
         "1 copied: they go out when the bridge runs",
     ]
     (shown,) = lines(call("show", folder, 24, "--json"))
-    assert shown["headers"] == {"x-treble-bridge-replay": "5 again"}
+    assert shown["headers"] == {
+        "x-treble-bridge-replay": "5 again",
+        "x-treble-bridge-received-at": "2025-06-15T15:06:45.000Z",
+    }
 
 
 @pytest.mark.parametrize("arguments", [[], [5, "--from", 1], [5, "--hint", "read"], ["--from", "yesterday"], [0]])
 def test_replay_wants_ids_or_a_range(folder: Path, arguments: list[object]) -> None:
     assert call("replay", folder, *arguments).exit_code == ExitCode.USAGE
+
+
+def test_a_replay_that_has_no_room_says_where_to_go_on(folder: Path) -> None:
+    result = call("replay", folder, 5, 6, "--max-bytes", "64KiB")
+    assert result.exit_code == ExitCode.FAILURE
+    assert "stopped before entry 5, with 0 copied" in result.stderr
+    assert call("replay", folder, 5, "--max-bytes", "lots").exit_code == ExitCode.USAGE
 
 
 def test_what_writes_is_refused_while_a_bridge_runs(folder: Path, tmp_path: Path) -> None:
@@ -155,3 +166,28 @@ def test_bodies_that_are_no_text_are_shown_as_what_they_are(tmp_path: Path) -> N
     assert (shown["body_base64"], shown["headers"]) == ("/wAgbm8gdGV4dA==", {})
     assert "\\xff" in call("show", tmp_path / "journal", 1).stdout
     assert call("show", tmp_path / "journal", 2).exit_code == 0
+
+
+BEYOND = [1 << 63, 99999999999999999999, "9" * 5000]
+
+
+@pytest.mark.parametrize("number", BEYOND, ids=["2^63", "twenty digits", "5000 digits"])
+@pytest.mark.parametrize(
+    "arguments",
+    [["show"], ["replay"], ["replay", "--from"], ["replay", "--to"], ["release"], ["ls", "--limit"], ["ls", "--since"]],
+)
+def test_a_number_beyond_every_journal_is_a_wrong_option(folder: Path, arguments: list[str], number: object) -> None:
+    command, *option = arguments
+    result = call(command, folder, *option, number)
+    assert result.exit_code == ExitCode.USAGE, result.output
+    assert "unforeseen" not in result.output
+
+
+def test_the_largest_number_is_an_entry_that_is_not_there(folder: Path) -> None:
+    largest = (1 << 63) - 1
+    assert call("show", folder, largest).exit_code == ExitCode.MISMATCH
+    assert call("replay", folder, largest).exit_code == ExitCode.MISMATCH
+    assert call("release", folder, largest).exit_code == ExitCode.OK
+    assert len(lines(call("replay", folder, "--to", largest, "--dry-run", "--json"))) == 13
+    assert lines(call("replay", folder, "--from", largest, "--dry-run", "--json")) == []
+    assert len(lines(call("ls", folder, "--limit", 1_000_000_000, "--json"))) == 20

@@ -54,6 +54,17 @@ async def send(*arguments: str) -> Result:
     return await asyncio.to_thread(CliRunner().invoke, cli, ["send", *arguments])
 
 
+@pytest.mark.parametrize(
+    ("text", "sent"),
+    [("99999999999999999999", 1e20), ("-1e400", "-1e400"), ("[" * 5000, "[" * 5000)],
+    ids=["large", "beyond a double", "deep"],
+)
+async def test_a_field_may_be_set_to_anything(server: Server, text: str, sent: object) -> None:
+    result = await send("--url", f"{server.url}/hook", "--set", f"n={text}")
+    assert result.exit_code == 0, result.output
+    assert server.seen[0][2]["n"] == sent
+
+
 async def test_one_webhook_is_posted_as_treble_would_and_its_answer_shown(server: Server) -> None:
     result = await send("--url", f"{server.url}/hook/", "--type", "message.responded", "--session", "s1",
                         "--header", "X-API-Key: k", "--set", "session.n=5", "--set", "note=text")  # fmt: skip

@@ -5,19 +5,21 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-from bridge.errors import SinkTimeoutError
+from bridge.errors import LaneBlockedError
 from bridge.forward import Forwarder
 from bridge.journal import Journal
 from bridge.kafka.batches import Sizing
 from bridge.kafka.positions import Found
-from bridge.kafka.sink import Placed
+from bridge.kafka.sink import Placed, Sink
 from bridge.model import Positions, Prepared
 from bridge.prepare import Preparer
 from bridge.settings.models import Kafka, Settings
 from bridge.telemetry import Telemetry
 from tests.fakes.sink import ScriptedSink
 from tests.flow.running import until
+from tests.unit.forward.running import Remembering
 from tests.unit.journal.making import NOON_MS, open_journal, submission
 
 TOPIC = "treble.message.read"
@@ -36,36 +38,20 @@ SETTINGS = Settings.model_validate(
 )
 
 
-class LosesAnswers(ScriptedSink):
-    """Remembers the positions as Kafka does. Send number `loses` takes effect, but its answer doesn't come."""
+class LosesAnswers(Remembering):
+    """The send with which it has taken `loses` records takes effect, but its answer doesn't come."""
 
     loses = 0
-    positions: Positions | None = None
 
-    async def open(self, known_offset: int | None) -> Found | None:
-        """Say where it stands."""
-        await super().open(known_offset)
-        return Found(self.positions, None, 0)
-
-    async def send(
-        self,
-        items: Sequence[Prepared],
-        positions: Positions,
-        partitions: Mapping[str, int],
-        sizing: Sizing,
-        placed: Placed | None = None,
-    ) -> int | None:
+    async def send(self, items: Sequence[Prepared], *more: Any, **options: Any) -> int | None:
         """Take all, and say so unless this answer gets lost."""
-        await super().send(items, positions, partitions, sizing, placed)
-        self.positions = positions
-        if len(self.taken) == self.loses:
-            raise SinkTimeoutError("no answer")
-        return None
+        self.loses_answer = len(self.taken) + len(items) == self.loses
+        return await super().send(items, *more, **options)
 
 
 @asynccontextmanager
 async def forwarding(
-    path: Path, sink: ScriptedSink, telemetry: Telemetry, settings: Settings = SETTINGS
+    path: Path, sink: Sink, telemetry: Telemetry, settings: Settings = SETTINGS
 ) -> AsyncIterator[tuple[Journal, Forwarder]]:
     journal = open_journal(path, clock_ms=lambda: NOON_MS)
     preparer = Preparer(settings, journal.id)
@@ -162,3 +148,34 @@ async def test_a_new_configuration_ends_the_pause_after_a_failure(tmp_path: Path
         sink.up = True
         forwarder.reconfigure(Preparer(patient, journal.id), patient, reconnect=True)
         await until(lambda: forwarder.status()["connected"], "the connection", 5)
+
+
+class Refusing(ScriptedSink):
+    """One topic is there by what Kafka says, and refuses each record; a new producer takes longer than a probe."""
+
+    opened = 0
+
+    async def open(self, known_offset: int | None) -> Found | None:
+        """Take one's time."""
+        self.opened += 1
+        await asyncio.sleep(0.1)
+        return await super().open(known_offset)
+
+    async def send(self, items: Sequence[Prepared], *more: Any, **options: Any) -> int | None:
+        """Take all but those of that topic."""
+        if any(item.topic == TOPIC for item in items):
+            raise LaneBlockedError(TOPIC, "unauthorized", "no permission")
+        return await super().send(items, *more, **options)
+
+
+async def test_a_topic_that_refuses_its_records_holds_up_no_other_however_long_a_producer_takes(tmp_path: Path) -> None:
+    sink = Refusing()
+    settings = connecting_to("127.0.0.1:1", lane_probe="20ms", backoff_max="200ms", batch_entries=100)
+    async with forwarding(tmp_path / "journal", sink, Telemetry(), settings) as (journal, _):
+        for n in range(3):
+            await journal.append(submission(f'{{"session_id": "a{n}", "read_at": "2026-06-22 15:19:08"}}'))
+            await journal.append(submission(f'{{"session_id": "a{n}", "delivered_at": "2026-06-22 15:19:08"}}'))
+        await until(lambda: len(sink.taken) == 3, "the other topic's events")
+        opened = sink.opened
+        await until(lambda: sink.opened > opened, "another try")
+        assert journal.usage().parked == {TOPIC: 3}

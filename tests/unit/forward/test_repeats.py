@@ -9,7 +9,7 @@ import orjson
 import pytest
 
 from bridge.catalogue import TABLE
-from bridge.forward import recovery
+from bridge.forward import pages
 from bridge.forward.batch import Batch, prepare, sort
 from bridge.forward.recovery import recover
 from bridge.journal import Journal
@@ -51,8 +51,7 @@ async def appended(journal: Journal, *arrivals: tuple[int, bytes]) -> list[Entry
 
 async def sorted_(journal: Journal, by: Preparer, entries: Sequence[Entry]) -> Batch:
     prepared = await prepare(entries, by, lambda _, item: item)
-    since_ms = min(entry.received_at_ms for entry in entries) - by.window_ms
-    return await sort(prepared, journal, by, since_ms=since_ms, waits=lambda _: False)
+    return await sort(prepared, journal, by, waits=lambda _: False)
 
 
 async def forward(journal: Journal, by: Preparer, entries: Sequence[Entry]) -> list[int]:
@@ -174,7 +173,7 @@ async def test_batches_crashes_and_recovery_change_nothing(
 
     await go(entries[:counted], noted=True)
     await go(entries[counted:sent], noted=False)
-    monkeypatch.setattr(recovery, "READ_ENTRIES", 3)
+    monkeypatch.setattr(pages, "READ_ENTRIES", 3)
     advance, calls = journal.advance, 0
 
     async def dies(*arguments: Any, **more: Any) -> None:

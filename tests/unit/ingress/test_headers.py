@@ -23,6 +23,24 @@ def test_the_requests_own_span_stands_in_place_of_its_callers() -> None:
     assert keeper.keep_traced({}, ours, None) == f'{{"traceparent":"{ours}"}}'.encode()
 
 
+def test_the_zone_of_the_source_is_kept_unless_it_is_utc() -> None:
+    zone, keeper = {"x-treble-bridge-timezone": "America/Bogota"}, HeaderKeeper((), "America/Bogota")
+    for _ in range(2):
+        assert orjson.loads(keeper.keep(SENT)) == {**SENT, **zone}
+        assert orjson.loads(keeper.keep({})) == zone
+        assert orjson.loads(keeper.keep_traced({}, KEPT, None)) == {"traceparent": KEPT, **zone}
+        assert orjson.loads(keeper.with_coding(keeper.keep({}), "br")) == {"content-encoding": "br", **zone}
+    assert HeaderKeeper((), "UTC").keep({}) == b""
+
+
+def test_the_coding_of_a_body_that_stays_encoded_is_kept_with_it() -> None:
+    keeper = HeaderKeeper(())
+    assert orjson.loads(keeper.with_coding(keeper.keep(SENT), "br")) == {**SENT, "content-encoding": "br"}
+    assert keeper.with_coding(b"", 'x"\udcff') == '{"content-encoding":"x\\"\ufffd"}'.encode()
+    assert len(orjson.loads(keeper.with_coding(b"", "x" * 5000))["content-encoding"]) == 512
+    assert HeaderKeeper({"content-encoding"}).with_coding(b"", "secret") == b""
+
+
 def test_a_header_that_carries_credentials_is_no_trace() -> None:
     keeper = HeaderKeeper({"tracestate"})
     assert keeper.trace_of(SENT) == (None, None)

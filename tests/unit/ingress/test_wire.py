@@ -65,7 +65,7 @@ async def test_without_the_short_way_the_answers_are_the_same(monkeypatch: pytes
 async def test_a_connection_without_requests_is_left_to_aiohttp() -> None:
     """`release` without a request is harmless: the answer of a request may come when its connection is gone."""
     server = web.Server(lambda request: asyncio.sleep(0))  # type: ignore[arg-type, return-value]
-    lonely = wire.Wire(server, loop=asyncio.get_running_loop())
+    lonely = wire.Wire(server, 1000, loop=asyncio.get_running_loop())
     lonely.release()
     with pytest.raises(NotImplementedError):
         lonely.head_grew(1)

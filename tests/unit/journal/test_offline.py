@@ -8,7 +8,8 @@ from pathlib import Path
 import orjson
 import pytest
 
-from bridge.errors import JournalCorruptError, JournalError, JournalLockedError
+from bridge.catalogue.times import utc_text
+from bridge.errors import JournalCorruptError, JournalError, JournalFullError, JournalLockedError
 from bridge.journal import replay as replaying
 from bridge.journal.database import transaction
 from bridge.journal.identities import pack
@@ -16,11 +17,12 @@ from bridge.journal.identity_table import look_up
 from bridge.journal.inspect import Filter, get_entry, list_entries, read_standing
 from bridge.journal.ownership import Ownership
 from bridge.journal.queries import Listed
-from bridge.journal.replay import REPLAY_FIELD, Replayed, rehearse, release, replay, select
+from bridge.journal.replay import RECEIVED_FIELD, REPLAY_FIELD, Replayed, rehearse, release, replay, select
 from bridge.journal.salvage import salvage
 from bridge.journal.storage import Storage
 from bridge.journal.verify import verify
 from bridge.model import Positions
+from bridge.prepare import RECEIVED_FIELD as PREPARERS_RECEIVED_FIELD
 from bridge.prepare import REPLAY_FIELD as PREPARERS_FIELD
 from tests.unit.journal.conftest import Opens
 from tests.unit.journal.making import NOON_MS, Clock, identity, storage_in, submission
@@ -144,7 +146,7 @@ def headers_of(folder: Path, entry_id: int) -> object:
 
 
 def test_the_copies_carry_the_mark_that_the_preparer_looks_for() -> None:
-    assert REPLAY_FIELD == PREPARERS_FIELD
+    assert (REPLAY_FIELD, RECEIVED_FIELD) == (PREPARERS_FIELD, PREPARERS_RECEIVED_FIELD)
 
 
 def test_entries_are_copied_to_the_end_with_a_mark(filled: Path) -> None:
@@ -158,10 +160,27 @@ def test_entries_are_copied_to_the_end_with_a_mark(filled: Path) -> None:
     assert original is not None
     assert (copy.body, copy.source, copy.hint) == (original[0].body, original[0].source, original[0].hint)
     assert (copy.received_at_ms, listed.state) == (clock.ms, "pending")
-    assert headers_of(filled, 21) == {REPLAY_FIELD: "5"}
+    arrived = {RECEIVED_FIELD: utc_text(original[0].received_at_ms)}
+    assert headers_of(filled, 21) == {REPLAY_FIELD: "5", **arrived}
     list(replay(filled, [5], again=True, originals_only=False, clock_ms=clock))
-    assert headers_of(filled, 23) == {REPLAY_FIELD: "5 again"}
+    assert headers_of(filled, 23) == {REPLAY_FIELD: "5 again", **arrived}
     assert verify(filled).findings == ()
+
+
+def test_a_copy_of_a_copy_still_says_when_the_first_arrived(filled: Path) -> None:
+    original = get_entry(filled, 5)
+    assert original is not None
+    for turn, copied in enumerate([5, 21, 22]):
+        clock = Clock(NOON_MS + (turn + 1) * 10**9)
+        assert [one.outcome for one in replay(filled, [copied], again=True, originals_only=False, clock_ms=clock)] == [
+            "copied"
+        ]
+        with storage_in(filled) as storage, transaction(storage.connection):
+            storage.advance(Positions(22 + turn), None)
+    assert headers_of(filled, 23) == {
+        REPLAY_FIELD: "22 again",
+        RECEIVED_FIELD: utc_text(original[0].received_at_ms),
+    }
 
 
 def test_what_waits_or_is_gone_is_not_copied(filled: Path) -> None:
@@ -214,6 +233,38 @@ def test_many_entries_are_copied_commit_by_commit(folder: Path, monkeypatch: pyt
     assert [one.outcome for one in done] == ["copied"] * 75
 
 
+async def test_a_replay_leaves_a_bridge_room_for_webhooks(opened: Opens, folder: Path) -> None:
+    max_bytes = 16 << 20
+    with storage_in(folder) as storage, transaction(storage.connection):
+        storage.append([submission(b"x" * 9000) for _ in range(1000)])
+        storage.advance(Positions(1001), None)
+    done: list[Replayed] = []
+
+    def copies() -> None:
+        for one in replay(
+            folder, range(1, 1001), again=False, originals_only=True, clock_ms=Clock(), bytes_max=max_bytes
+        ):
+            done.append(one)
+            assert (folder / "journal.db-wal").stat().st_size < 14 << 20
+
+    with pytest.raises(JournalFullError, match=r"stopped before entry \d+, with \d+ copied.*go on with entry"):
+        await asyncio.to_thread(copies)
+    assert 100 < len(done) < 700
+    assert [one.outcome for one in done] == ["copied"] * len(done)
+    journal = opened(max_bytes=max_bytes)
+    assert journal.usage().pending == len(done)
+    assert await journal.append(submission()) == 1001 + len(done)
+
+
+def test_the_log_of_a_replay_stays_short(folder: Path) -> None:
+    with storage_in(folder) as storage, transaction(storage.connection):
+        storage.append([submission(b"x" * 90_000) for _ in range(600)])
+        storage.advance(Positions(601), None)
+    for one in replay(folder, range(1, 601), again=False, originals_only=True, clock_ms=Clock()):
+        assert one.outcome == "copied"
+        assert (folder / "journal.db-wal").stat().st_size < 20 << 20
+
+
 def test_a_released_entry_is_held_no_more(filled: Path) -> None:
     release(filled, [7], Clock())
     assert verify(filled).held == 0
@@ -223,14 +274,17 @@ def test_a_released_entry_is_held_no_more(filled: Path) -> None:
 
 
 def test_a_whole_journal_is_salvaged_wholly(filled: Path, tmp_path: Path) -> None:
+    with storage_in(filled) as storage:
+        storage.doubt([("treble.message.read", 3)])
     new = tmp_path / "new"
     result = salvage(filled, new, Clock())
     assert (result.entries, result.lost, result.notes) == (20, [], [])
     old_report, new_report = verify(filled), verify(new)
     assert old_report == new_report
     with storage_in(new) as storage:
-        assert look_up(storage.connection, [identity(2)], NOON_MS) == {identity(2)}
+        assert set(look_up(storage.connection, [identity(2)], NOON_MS)) == {identity(2)}
         assert (storage.positions_offset, storage.unconfirmed_from) == (99, 1)
+        assert storage.doubtful == {("treble.message.read", 3)}
 
 
 @pytest.mark.parametrize("seed", range(6))

@@ -12,7 +12,7 @@ from pathlib import Path
 import apsw
 import pytest
 
-from bridge.errors import ExitCode, JournalCorruptError, JournalFailedError, JournalLockedError
+from bridge.errors import ExitCode, JournalCorruptError, JournalFailedError, JournalLockedError, JournalUnusableError
 from bridge.journal import database, layout
 from bridge.journal.database import open_writer, prepare_folder
 from bridge.journal.inspect import Filter, list_entries
@@ -170,10 +170,10 @@ async def test_a_journal_of_version_1_can_be_read_from_outside_and_is_migrated_w
     assert salvage(folder, tmp_path / "rescued", Clock()).notes == []
     journal = opened()
     assert [entry.body for entry in await journal.read(1, 10, 1000)] == [b"old"]
-    assert journal.unconfirmed_from == 2
+    assert (journal.unconfirmed_from, journal.doubtful) == (2, frozenset())
     await journal.close()
     with storage_in(folder) as storage:
-        assert storage.connection.pragma("user_version") == VERSION == 2
+        assert storage.connection.pragma("user_version") == VERSION == 3
 
 
 async def test_a_migration_that_fails_changes_nothing(
@@ -225,8 +225,9 @@ async def test_an_empty_file_left_by_a_crash_becomes_a_journal(opened: Opens, fo
 
 async def test_a_folder_that_cannot_be_made_is_an_error_that_names_it(folder: Path, opened: Opens) -> None:
     make(folder.parent / "file", b"a file stands where the folder should be").rename(folder)
-    with pytest.raises(JournalFailedError, match=str(folder)):
+    with pytest.raises(JournalUnusableError, match=f"{folder}: File exists") as refused:
         opened()
+    assert f"{folder}, a file, belongs to" in str(refused.value)
 
 
 async def test_the_lock_file_is_readable_for_people(opened: Opens, folder: Path) -> None:

@@ -98,6 +98,70 @@ def test_a_long_line_of_parked_entries_is_passed_over_step_by_step(folder: Path)
         assert ids(storage) == list(range(1, 901))
 
 
+def retired(storage: Storage, before_ms: int) -> list[int]:
+    """What is left after a minute of retention: a step a second, more where there is more to do."""
+    for _ in range(60):
+        while retire(storage, before_ms):
+            pass
+    return ids(storage)
+
+
+def stamped(storage: Storage, at_ms: int, count: int) -> None:
+    storage.append([submission(at_ms=at_ms)] * count)
+
+
+def test_one_entry_of_a_clock_that_was_behind_takes_no_others_along(folder: Path) -> None:
+    with storage_in(folder) as storage:
+        stamped(storage, NOON_MS - HOUR_MS, 500)
+        stamped(storage, NOON_MS - 9600 * HOUR_MS, 1)
+        stamped(storage, NOON_MS, 1)
+        storage.advance(Positions(503), None)
+        assert retired(storage, NOON_MS - 72 * HOUR_MS) == [*range(1, 501), 502]
+        assert storage.entries == 501
+
+
+def test_entries_of_a_clock_that_was_ahead_keep_no_others_back(folder: Path) -> None:
+    with storage_in(folder) as storage:
+        stamped(storage, NOON_MS + 8760 * HOUR_MS, 4500)
+        stamped(storage, NOON_MS - 200 * HOUR_MS, 3000)
+        stamped(storage, NOON_MS - HOUR_MS, 10)
+        storage.advance(Positions(7506), None)
+        assert retired(storage, NOON_MS - 72 * HOUR_MS) == [*range(1, 4501), *range(7501, 7511)]
+        while retire(storage, 0, keep_bytes=0):  # by bytes they go, whatever their time is
+            pass
+        assert ids(storage) == [*range(7506, 7511)]
+
+
+def test_what_is_parked_held_or_pending_stays_after_a_jump_of_the_clock_too(folder: Path) -> None:
+    with storage_in(folder) as storage:
+        for turn in range(10):
+            stamped(storage, NOON_MS - (200 * HOUR_MS if turn % 2 else 0), 1)
+        storage.park([(2, TOPIC, "message.read")])
+        storage.hold([4])
+        storage.advance(Positions(9, {TOPIC: 2}), None)
+        assert retired(storage, NOON_MS - 72 * HOUR_MS) == [1, 2, 3, 4, 5, 7, 9, 10]
+        storage.advance(Positions(9), None)
+        storage.release([4])
+        assert retired(storage, NOON_MS - 72 * HOUR_MS) == [1, 3, 5, 7, 9, 10]
+
+
+def test_a_step_looks_at_a_part_of_the_table_only(folder: Path) -> None:
+    with storage_in(folder) as storage:
+        stamped(storage, NOON_MS, 20_000)
+        storage.advance(Positions(20_001), None)
+        looked: list[int] = []
+
+        def count() -> bool:
+            looked.append(1)
+            return False
+
+        storage.connection.set_progress_handler(count, 1000)
+        for _ in range(5):
+            looked.clear()
+            assert not retire(storage, NOON_MS - 1, rows_max=100)
+            assert len(looked) <= 10
+
+
 async def test_the_writer_retires_by_itself_while_nobody_writes(opened: Opens) -> None:
     clock = Clock()
     journal = opened(clock_ms=clock, retain_s=3600)

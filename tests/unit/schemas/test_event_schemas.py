@@ -1,5 +1,6 @@
 """Every event that leaves the bridge is what its schema says, whatever the format and what is hidden."""
 
+import datetime as dt
 from typing import Any
 
 import orjson
@@ -30,6 +31,13 @@ def test_the_shipped_files_are_those_that_would_be_made_now() -> None:
 
 def test_every_event_type_and_the_quarantine_have_a_schema_of_their_own() -> None:
     assert shipped.names() == sorted([*TABLE, "quarantine"])
+
+
+@every_type
+def test_no_example_arrives_before_it_happened(name: str) -> None:
+    for example in examples(TABLE[name], Preparer(settings(), "j")):
+        occurred, received = (dt.datetime.fromisoformat(example.value[key]) for key in ("occurred_at", "received_at"))
+        assert occurred <= received, example.variant
 
 
 @pytest.mark.parametrize("name", [*TABLE, "quarantine"])

@@ -110,6 +110,28 @@ SOURCE = [
         "auth[0].header.value[1].value: holds a line break or control character",
     ),
     ('auth: [{header: {name: X, value: " long-enough"}}]', "auth[0].header.value: begins or ends with a space"),
+    (
+        "auth: [{bearer: long-enough, hmac: {header: authorization, secret: long-enough}}]",
+        "auth[0].hmac.header: authorization carries another credential already",
+    ),
+    (
+        "auth: [{basic: {username: a, password: long-enough}, hmac: {header: Authorization, secret: long-enough}}]",
+        "auth[0].hmac.header: Authorization carries another credential already",
+    ),
+    (
+        "auth: [{header: {name: X-S, value: long-enough}, hmac: {header: x-s, secret: long-enough}}]",
+        "auth[0].hmac.header: x-s carries another credential already",
+    ),
+    (
+        "auth: [{header: {name: T, value: long-enough}, hmac: {header: X, secret: long-enough, timestamp_header: T}}]",
+        "auth[0].hmac.timestamp_header: T carries another credential already",
+    ),
+    (
+        'auth: [{hmac: {header: X, secret: long-enough, prefix: " a="}}]',
+        "auth[0].hmac.prefix: expected printable ASCII",
+    ),
+    ("auth: [{hmac: {header: X, secret: long-enough, prefix: é=}}]", "auth[0].hmac.prefix: expected printable ASCII"),
+    ('auth: [{hmac: {header: X, secret: long-enough, prefix: "a\\n"}}]', "auth[0].hmac.prefix: expected printable"),
     ("auth: [{path_secret: long/enough}]", "auth[0].path_secret: expected only"),
     (
         "auth: none, responses: {message.read: {user_session_keys: {a: b}}}",
@@ -174,3 +196,12 @@ def test_a_source_without_credentials_cannot_even_be_built() -> None:
     for auth in nothing:
         with pytest.raises(ValueError, match="auth"):
             Settings.model_validate({"kafka": {"bootstrap_servers": ["a:1"]}, "sources": {"t": {"auth": auth}}})
+
+
+def test_a_network_of_ipv4_inside_ipv6_is_the_ipv4_network() -> None:
+    text = f"{KAFKA}server: {{trusted_proxies: ['::ffff:10.0.0.0/104', '2001:db8::/32', '::/0']}}\n"
+    found = loaded(text + "sources: {t: {auth: [{client_ip: '::ffff:192.0.2.0/120, ::ffff:192.0.2.7'}]}}\n").settings
+    assert [str(each) for each in found.server.trusted_proxies] == ["10.0.0.0/8", "2001:db8::/32", "::/0"]
+    auth = found.sources["t"].auth
+    assert auth != "none"
+    assert [str(each) for each in auth[0].client_ip or ()] == ["192.0.2.0/24", "192.0.2.7/32"]

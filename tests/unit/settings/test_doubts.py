@@ -41,6 +41,39 @@ def test_doubts_about_a_source(source: str, expected: list[str]) -> None:
 
 
 @pytest.mark.parametrize(
+    ("secret", "expected"),
+    [
+        ("$TREBLE_TOKEN", "a name after $, word for word: a variable is written ${NAME}"),
+        ("<the value of TREBLE_TOKEN>", "text in < >, word for word: put the value in its place"),
+        ("{{ .Values.token }}", "holds {{ }}, word for word: nothing has filled that in"),
+        ("file:/run/secrets/token", "a path after file:, word for word: a file's content is written ${file:/path}"),
+    ],
+)
+def test_a_secret_that_was_meant_to_be_something_else_is_doubtful_and_not_shown(secret: str, expected: str) -> None:
+    (found,) = warnings(f"{KAFKA}sources:\n  t: {{auth: [{{header: {{name: X, value: '{secret}'}}}}]}}\n")
+    assert found == f"3: sources.t.auth[0].header.value: {expected}"
+    assert secret not in found
+    security = f"{{protocol: SASL_SSL, username: a, password: '{secret}'}}"
+    (found,) = warnings(f"{SOURCES}kafka:\n  bootstrap_servers: [a:1]\n  security: {security}\n")
+    assert found == f"4: kafka.security.password: {expected}"
+
+
+def test_a_bearer_token_that_says_bearer_is_doubtful_and_a_header_that_does_is_not() -> None:
+    source = f"{KAFKA}sources:\n  bearer: {{auth: [{{ALTERNATIVE}}]}}\n"
+    (found,) = warnings(source.replace("ALTERNATIVE", f"bearer: ['bearer {TOKEN}']"))
+    assert found.startswith("3: sources.bearer.auth[0].bearer[0]: begins with Bearer, which requests have")
+    header = f"header: {{name: Authorization, value: 'Bearer {TOKEN}'}}"
+    assert warnings(source.replace("ALTERNATIVE", header)) == []
+
+
+@pytest.mark.parametrize(
+    "token", ["a-long$TOKEN", "$1-long-enough", "a<long>token", "long:file:/token", "{long}-enough"]
+)
+def test_a_token_with_some_of_these_characters_is_not_doubtful(token: str) -> None:
+    assert warnings(f"{KAFKA}sources:\n  t: {{auth: [{{bearer: '{token}'}}]}}\n") == []
+
+
+@pytest.mark.parametrize(
     ("text", "expected"),
     [
         ("transaction_timeout: 16m", "kafka.transaction_timeout: above 15m"),

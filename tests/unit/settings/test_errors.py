@@ -34,7 +34,10 @@ SHAPES = [
     ("server: {max_connections: many}", 'server.max_connections: expected a whole number, found "many"'),
     ("server: {max_connections: 0}", 'server.max_connections: expected 1 or more, found "0"'),
     ("server: {max_connections: [1]}", "server.max_connections: expected a whole number, found a list"),
-    ("server: {listen: 8080}", 'server.listen: expected host:port, such as 0.0.0.0:8080 or [::]:8080, found "8080"'),
+    (
+        "server: {listen: 8080}",
+        'server.listen: expected host:port, such as 0.0.0.0:8080, or :8080 for IPv4 and IPv6, found "8080"',
+    ),
     ("server: here", 'server: expected a mapping (lines of `key: value`), found "here"'),
     (
         "server: {trusted_proxies: [10.0.0.1/8]}",

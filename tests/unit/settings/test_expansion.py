@@ -151,3 +151,24 @@ def test_keys_are_not_expanded() -> None:
     assert error(KAFKA + "sources: {'${NAME}': {auth: none}, b: {auth: none}}\n", {"NAME": "x"}).endswith(
         "sources: ${…} is expanded in values only, not in keys"
     )
+
+
+@pytest.mark.parametrize(
+    ("source", "path"),
+    [
+        ('auth: none, responses: {message.read: {a: "\\ud800"}}', "sources.t.responses.message.read.a"),
+        ('auth: none, responses: {message.read: {"\\ud800": a}}', "sources.t.responses.message.read"),
+        ('auth: none, responses: {message.read: {<<: {"\\ud800": a}}}', "sources.t.responses.message.read"),
+        ('auth: none, responses: {message.read: {a: "${CAFE}"}}', "sources.t.responses.message.read.a"),
+        ('auth: [{bearer: "${CAFE}"}]', "sources.t.auth[0].bearer"),
+        ('auth: [{bearer: "${NONE:-\\udce9}"}]', "sources.t.auth[0].bearer"),
+        ('auth: [{bearer: "${file:/\\udce9}"}]', "sources.t.auth[0].bearer"),
+        ('auth: [{header: {name: X, value: ["long-enough", "\\udce9"]}}]', "sources.t.auth[0].header.value[1]"),
+    ],
+)
+def test_what_can_not_be_encoded_is_refused_where_it_stands_and_not_shown(source: str, path: str) -> None:
+    found = error(f"{KAFKA}sources:\n  t: {{{source}}}\n", {"CAFE": "caf\udce9-secret-token"})
+    assert found.startswith(f"3: {path}: ")
+    assert "not UTF-8, or half a surrogate pair" in found
+    assert "caf" not in found
+    found.encode()

@@ -92,7 +92,9 @@ def test_anchors_and_merge_keys_work() -> None:
     [
         ("a: [", 1, "not YAML"),
         ("a: b\n c: d\n", 2, "not YAML: mapping values are not allowed here"),
-        ("a:\n\t- b\n", 2, "not YAML"),
+        ("a:\n\t- b\n", 2, "not YAML: a tab: indent with spaces"),
+        ("a:\n  b: c\n \td: e\n", 3, "not YAML: a tab: indent with spaces"),
+        ("a: \tb\n", 1, "not YAML: a tab: spaces must stand there"),
         ("a: @b\n", 1, "must be in quotes"),
         ("a: [b\n", 2, "not YAML: while parsing a flow sequence, expected ',' or ']', but got '<stream end>'"),
         ("a: {b: ${C}}\n", 1, "(inside { } and [ ], ${…} must be in quotes)"),

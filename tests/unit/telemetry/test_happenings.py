@@ -8,7 +8,7 @@ import pytest
 from structlog.testing import capture_logs
 
 import bridge
-from bridge.model import JournalUsage, Prepared
+from bridge.model import HeldEntries, JournalUsage, Prepared
 from bridge.telemetry import Telemetry
 from bridge.telemetry.events import EVENTS
 from bridge.telemetry.metrics import describe
@@ -95,12 +95,14 @@ def test_a_storm_of_wrong_tokens_is_counted_and_said_once() -> None:
 def test_the_age_of_the_oldest_pending_entry_is_that_of_the_scrape() -> None:
     telemetry = Telemetry()
     now_ms = 5_000
-    usage = JournalUsage(10, 3, 100, 1000, 1_000, {"t": 2})
+    usage = JournalUsage(10, 3, 100, 1000, 1_000, {"t": 2}, HeldEntries(4, 50))
     telemetry.metrics.watch_journal(lambda: usage, lambda: now_ms)
     assert value(telemetry, "treble_bridge_journal_oldest_pending_seconds") == 4
     now_ms = 9_000
     assert value(telemetry, "treble_bridge_journal_oldest_pending_seconds") == 8
     assert value(telemetry, "treble_bridge_lane_pending_entries", topic="t") == 2
+    assert value(telemetry, "treble_bridge_journal_held_entries") == 4
+    assert value(telemetry, "treble_bridge_journal_held_bytes") == 50
 
 
 def test_both_text_formats_can_be_made_from_all_metrics() -> None:

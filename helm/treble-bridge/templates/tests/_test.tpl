@@ -1,16 +1,12 @@
 {{/* What the Pods of `helm test` have in common. Call with (list $ "name"). One container each: so `--logs` shows it. */}}
 {{- define "treble-bridge.testPod" -}}
 {{- $root := index . 0 -}}
+{{- $hook := dict "helm.sh/hook" "test" "helm.sh/hook-delete-policy" "before-hook-creation" -}}
+{{- $about := dict "suffix" (printf "-test-%s" (index . 1)) "annotations" $hook -}}
 apiVersion: v1
 kind: Pod
 metadata:
-  name: {{ include "treble-bridge.fullname" $root }}-test-{{ index . 1 }}
-  namespace: {{ $root.Release.Namespace }}
-  labels:
-    {{- include "treble-bridge.labels" (list $root "test") | nindent 4 }}
-  annotations:
-    helm.sh/hook: test
-    helm.sh/hook-delete-policy: before-hook-creation
+  {{- include "treble-bridge.metadata" (merge (dict "root" $root "component" "test") $about) | nindent 2 }}
 spec:
   {{- include "treble-bridge.podSettings" $root | nindent 2 }}
   restartPolicy: Never

@@ -38,11 +38,11 @@ public class Contact {
     @JsonPropertyDescription("Digits, without a plus.")
     private String countryCode;
     /**
-     * The number as sent, digits only.
+     * cellphone as sent, digits only: with the country code in front where it came so.
      * 
      */
     @JsonProperty("national_number")
-    @JsonPropertyDescription("The number as sent, digits only.")
+    @JsonPropertyDescription("cellphone as sent, digits only: with the country code in front where it came so.")
     private String nationalNumber;
     /**
      * Other spellings of the same phone (Mexico's 1, Argentina's 9), to match with.
@@ -71,7 +71,7 @@ public class Contact {
     }
 
     /**
-     * The number as sent, digits only.
+     * cellphone as sent, digits only: with the country code in front where it came so.
      * 
      */
     @JsonProperty("national_number")

@@ -40,7 +40,6 @@ EXPECTED = {
     "TrebleBridgeCredentialExpires",
     "TrebleBridgeCertificateNotRenewed",
     "TrebleBridgeUnauthorized",
-    "TrebleBridgeOldCredentialInUse",
 }
 """Alerts that the troubles below lead to: most of them wait for some minutes first."""
 OF_A_SLOW_MACHINE = {"TrebleBridgeLoopLate", "TrebleBridgeCommitsSlow", "TrebleBridgeKafkaAway"}

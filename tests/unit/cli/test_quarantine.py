@@ -1,0 +1,103 @@
+"""`treble-bridge quarantine redrive`: which records its arguments mean, and its exit codes. Kafka is scripted."""
+
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from bridge.cli import cli
+from bridge.errors import ExitCode
+from bridge.model import Entry
+from bridge.quarantine import Returned
+from bridge.redrive import Held, Redriven
+
+IDS = ["aa11" * 16, "2bcd" * 16, "aa11" * 3 + "0" * 52]
+
+NO_NAMES = ["", " ", "2", "aa11", "2bcd2bc", "unclassified", "2@", "@17", "2@17@", "-1@2", "%%%%%%%%"]
+
+
+def held(partition: int, offset: int, record_id: str) -> Held:
+    """A record of the quarantine."""
+    entry = Entry(offset, 0, "treble", "", b"", b"")
+    returned = Returned(record_id, entry, "unclassified", (), None, "j1", 0, True, "")
+    return Held((partition, offset), b"", b"", returned, marked=False)
+
+
+RECORDS = [held(0, 1, IDS[0]), held(1, 2, IDS[1]), held(2, 17, IDS[2]), held(2, 18, IDS[1])]
+
+
+class Scripted:
+    """In place of a redrive: every record that is meant goes out."""
+
+    def __init__(self, _settings: object, _preparer: object, wanted: Callable[[Held], bool]) -> None:
+        self._wanted = wanted
+
+    async def run(self) -> AsyncIterator[Redriven]:
+        """Say what became of each."""
+        for one in RECORDS:
+            if self._wanted(one):
+                yield Redriven(one.place, one.returned.id, "redriven", "a-topic", "message.read")
+
+    rehearse = run
+
+
+@pytest.fixture
+def redrive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
+    """Runs `quarantine redrive` with arguments, on the records above."""
+
+    async def ends(*_: Any) -> dict[int, int]:
+        return {}
+
+    async def marks(*_: Any) -> None:
+        return None
+
+    async def records(*_: Any) -> AsyncIterator[Held]:
+        for one in RECORDS:
+            yield one
+
+    monkeypatch.setattr("bridge.redrive.Redrive", Scripted)
+    monkeypatch.setattr("bridge.redrive.read_marks", marks)
+    monkeypatch.setattr("bridge.redrive.held_records", records)
+    monkeypatch.setattr("bridge.kafka.history.ends_of", ends)
+    config = tmp_path / "bridge.yaml"
+    config.write_text("kafka: {bootstrap_servers: ['127.0.0.1:1']}\nsources: {treble: {auth: none}}\n")
+    return lambda *names: CliRunner().invoke(cli, ["quarantine", "redrive", "--config", str(config), *names])
+
+
+def places(result: Result) -> list[str]:
+    """Which records went out."""
+    return [line.partition(":")[0] for line in result.stdout.splitlines()]
+
+
+def test_a_place_means_one_record_and_an_id_all_that_have_it(redrive: Callable[..., Result]) -> None:
+    for names, meant in (
+        (["2@17"], ["2@17"]),
+        ([IDS[1]], ["1@2", "2@18"]),
+        ([IDS[1][:8].upper()], ["1@2", "2@18"]),
+        (["00@01", IDS[2][:14]], ["0@1", "2@17"]),
+    ):
+        result = redrive(*names)
+        assert (result.exit_code, places(result)) == (ExitCode.OK, meant), names
+
+
+@pytest.mark.parametrize("name", NO_NAMES)
+def test_what_names_no_record_is_refused_and_nothing_goes_out(redrive: Callable[..., Result], name: str) -> None:
+    for names in (["--", name], ["--", "2@17", name]):
+        result = redrive(*names)
+        assert (result.exit_code, result.stdout) == (ExitCode.USAGE, ""), names
+        assert "names no record" in result.stderr
+
+
+def test_the_beginning_of_several_ids_is_refused_and_nothing_goes_out(redrive: Callable[..., Result]) -> None:
+    result = redrive("2@17", IDS[0][:12])
+    assert (result.exit_code, result.stdout) == (ExitCode.USAGE, "")
+    assert "the beginning of 2 ids" in result.stderr
+
+
+def test_what_is_not_there_is_said_and_the_rest_goes_out(redrive: Callable[..., Result]) -> None:
+    result = redrive("2@17", "2@9999", "ffffffff")
+    assert (result.exit_code, places(result)) == (ExitCode.MISMATCH, ["2@17"])
+    assert "no record 2@9999" in result.stderr
+    assert "no record ffffffff" in result.stderr

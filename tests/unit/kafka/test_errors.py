@@ -1,0 +1,49 @@
+"""What an error of aiokafka's means to the forwarder."""
+
+import pytest
+from aiokafka import errors as kafka
+
+from bridge.errors import LaneBlockedError, ProducerLostError, SinkUnavailableError
+from bridge.kafka import sink as sinks
+from bridge.kafka.errors import translate
+from bridge.kafka.producer import Producer
+from bridge.kafka.sink import IdempotentSink
+from bridge.settings.models import Kafka
+
+INVALID_RECORD = 87
+
+
+@pytest.mark.parametrize(
+    "error",
+    [kafka.for_code(INVALID_RECORD), kafka.PolicyViolationError, kafka.UnsupportedForMessageFormatError],
+)
+def test_a_topic_that_refuses_records_by_a_rule_of_its_own_holds_up_its_lane_only(error: type[BaseException]) -> None:
+    found = translate(error(), "t", 0)
+    assert isinstance(found, LaneBlockedError)
+    assert (found.topic, found.state) == ("t", "refusing")
+    assert isinstance(translate(error()), ProducerLostError), "where it is about no topic"
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (kafka.TransactionalIdAuthorizationFailed(), "Write and Describe on its transactional id"),
+        (kafka.InvalidTransactionTimeout(), "transaction_timeout"),
+        (kafka.KafkaConnectionError("Unable to bootstrap"), "no connection to Kafka: a:1: nothing listens there"),
+    ],
+)
+async def test_what_a_broker_answered_is_not_replaced_by_another_one_that_is_down(
+    monkeypatch: pytest.MonkeyPatch, error: BaseException, told: str
+) -> None:
+    async def start(producer: Producer) -> None:
+        producer._inner._closed = True  # it was never started
+        raise translate(error) from error
+
+    async def one_is_down(*_: object) -> list[str]:
+        return ["a:1: nothing listens there"]
+
+    monkeypatch.setattr(Producer, "start", start)
+    monkeypatch.setattr(sinks, "diagnose", one_is_down)
+    sink = IdempotentSink(Kafka(bootstrap_servers=["a:1", "b:1"]), "journal")
+    with pytest.raises(SinkUnavailableError, match=told):
+        await sink.open(None)
