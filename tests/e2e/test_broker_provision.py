@@ -56,6 +56,19 @@ async def test_a_broker_keeps_committed_records_through_pause_and_kill(provided:
 
 
 @pytest.mark.kafka
+async def test_reading_all_records_waits_for_a_transaction_that_is_about_to_end(provided: Broker) -> None:
+    topic = unique("about-to-end")
+    await create_topics(provided.bootstrap, topic)
+    async with AIOKafkaProducer(bootstrap_servers=provided.bootstrap, transactional_id=topic) as producer:
+        await producer.begin_transaction()
+        await producer.send_and_wait(topic, b"sent")
+        reading = asyncio.ensure_future(read_records(provided.bootstrap, topic))
+        assert not (await asyncio.wait([reading], timeout=1))[0], "what isn't committed yet was left out"
+        await producer.commit_transaction()
+        assert [record.value for record in await reading] == [b"sent"]
+
+
+@pytest.mark.kafka
 def test_a_broker_process_dies_with_the_session_that_started_it(tmp_path: Path) -> None:
     if problem := artifacts.obtainable():
         pytest.skip(problem)

@@ -91,7 +91,9 @@ async def read_records(
     """All records of `topics` from the beginning, in order within each partition.
 
     With `count`, returns as soon as that many were read, or with fewer when `timeout_s` is over. Without it, reads to
-    the end as it was when the call began; not getting there within `timeout_s` raises TimeoutError.
+    the end as it was when the call began; not getting there within `timeout_s` raises TimeoutError. Records of a
+    transaction that is open are before that end, too: a commit is acknowledged before its records become visible, so
+    they are waited for.
     """
     names = [topics] if isinstance(topics, str) else list(topics)
     consumer = AIOKafkaConsumer(
@@ -102,7 +104,7 @@ async def read_records(
         async with asyncio.timeout(timeout_s):
             await consumer.start()
             partitions = await _assign(consumer, names)
-            ends = await consumer.end_offsets(partitions) if count is None else {}
+            ends = await _ends(bootstrap, partitions, options) if count is None else {}
             while not await _finished(consumer, ends, records, count):
                 for batch in (await consumer.getmany(timeout_ms=50)).values():
                     records += map(_record, batch)
@@ -124,6 +126,16 @@ async def _assign(consumer: Any, names: list[str]) -> list[TopicPartition]:
     consumer.assign(partitions)
     await consumer.seek_to_beginning(*partitions)
     return partitions
+
+
+async def _ends(bootstrap: str, partitions: list[TopicPartition], options: Mapping[str, Any]) -> dict[Any, int]:
+    """Where the partitions end, for one who reads everything."""
+    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, isolation_level="read_uncommitted", **options)
+    await consumer.start()
+    try:
+        return dict(await consumer.end_offsets(partitions))
+    finally:
+        await consumer.stop()
 
 
 async def _finished(consumer: Any, ends: Mapping[Any, int], records: list[ReadRecord], count: int | None) -> bool:
