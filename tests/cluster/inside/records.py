@@ -1,6 +1,7 @@
 """Print what a read_committed consumer sees of some sessions: `records.py BOOTSTRAP TOPIC PREFIX`.
 
-One line of JSON, a list of `[partition, offset, session, number, id, key]`, up to the topic's end when it was asked.
+One line of JSON, a list of `[partition, offset, session, number, id, key]`, up to the topic's end when it was asked,
+with the records of transactions that were about to end.
 """
 
 import asyncio
@@ -21,13 +22,23 @@ async def main(bootstrap: str, topic: str, prefix: str) -> None:
         await consumer.start()
         try:
             partitions = await _assigned(consumer, topic)
-            ends = await consumer.end_offsets(partitions)
+            ends = await _ends(bootstrap, partitions)
             while not all([await consumer.position(one) >= ends[one] for one in partitions]):
                 for batch in (await consumer.getmany(timeout_ms=100)).values():
                     found += [row for message in batch if (row := _row(message))[2].startswith(prefix)]
         finally:
             await consumer.stop()
     print(json.dumps(found))
+
+
+async def _ends(bootstrap: str, partitions: list[TopicPartition]) -> dict[TopicPartition, int]:
+    # A commit is acknowledged before it is visible: for a reader of committed records the topic may end before it.
+    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, isolation_level="read_uncommitted")
+    await consumer.start()
+    try:
+        return dict(await consumer.end_offsets(partitions))
+    finally:
+        await consumer.stop()
 
 
 async def _assigned(consumer: Any, topic: str) -> list[TopicPartition]:
