@@ -122,8 +122,8 @@ class FencedError(SinkError):
 class LaneBlockedError(SinkError):
     """One topic can't take records (missing, not authorized, without a leader). Only its lane waits.
 
-    `topic` is the topic; `state` a bounded label: missing, unauthorized, leaderless, invalid, clock, refusing;
-    queued behind older entries that are in the queue of another lane.
+    `topic` is the topic; `state` a bounded label: missing, unauthorized, leaderless, unended, invalid, clock,
+    refusing; queued behind older entries that are in the queue of another lane.
     """
 
     cause_label = "lane_blocked"

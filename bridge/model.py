@@ -158,6 +158,47 @@ class Positions:
         return self.behind.get(topic, self.next_id)
 
 
+class DoubtfulEnd(NamedTuple):
+    """Records of one transaction in one partition, which Kafka may have left without an end: see `kafka.ends`.
+
+    `first` is the offset of the first of them. `entry_ids` are their entries, while it depends on the end whether they
+    have to go again; else it is empty.
+    """
+
+    topic: str
+    partition: int
+    first: int
+    entry_ids: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Unclear:
+    """A transaction of which it isn't known whether it counts, with the positions that went with it.
+
+    `offset` is that of the positions' record. One that was `acknowledged` counts, whatever became of that record.
+    """
+
+    ends: tuple[DoubtfulEnd, ...]
+    positions: Positions
+    offset: int
+    acknowledged: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Doubts:
+    """What is unknown of the transactions so far: ends in single partitions, and the last transaction as a whole."""
+
+    ends: tuple[DoubtfulEnd, ...] = ()
+    unclear: Unclear | None = None
+
+    def all_ends(self) -> tuple[DoubtfulEnd, ...]:
+        """Those of the last transaction, too."""
+        return self.ends if self.unclear is None else (*self.ends, *self.unclear.ends)
+
+
+NO_DOUBTS: Final = Doubts()
+
+
 @dataclass(frozen=True, slots=True)
 class TopicSpec:
     """A topic as the configuration wants it. `retention_ms` None is the broker's default, -1 keeps records for ever.

@@ -36,7 +36,7 @@ from bridge.kafka.history import Kept, ends_of, history
 from bridge.kafka.producer import Producer
 from bridge.kafka.security import client_options
 from bridge.kafka.stamps import Stamps, Times
-from bridge.model import Entry, Event, Prepared, Record
+from bridge.model import DoubtfulEnd, Entry, Event, Prepared, Record
 from bridge.prepare import Preparer, identity
 from bridge.quarantine import Returned, read_back
 from bridge.settings.models import Settings
@@ -47,6 +47,7 @@ MARK: Final = "treble_redriven"
 IDENTITY: Final = "treble_redriven_event"
 REASON: Final = "redriven"
 
+_ANYWHERE: Final = -1
 _BATCH_RECORDS: Final = 100
 _BATCH_BYTES: Final = 4 << 20
 
@@ -287,13 +288,13 @@ class Redrive:
 
     async def _end_what_another_left(self) -> None:
         """A redrive whose commit was acknowledged by a broker on its way down may have left records without an end
-        (see `bridge.kafka.markers`). No other producer can end them, and nobody kept a note of where they are.
+        (see `bridge.kafka.ends`). No other producer can end them, and nobody kept a note of where they are.
         """
         assert self._producer is not None
         counts = await self._producer.partition_counts(sorted(self._preparer.topics()), 1)
         for topic, count in counts.items():
             if isinstance(count, int):
-                await self._producer.take_back(topic, range(count))
+                await self._producer.take_back(topic, [DoubtfulEnd(topic, n, _ANYWHERE) for n in range(count)])
             elif count.state == "leaderless":
                 raise count  # what is in it, and has no end, would go out a second time
 

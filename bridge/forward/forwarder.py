@@ -7,7 +7,7 @@ there. So no state outlives a failure but the journal's, Kafka's, and which lane
 import asyncio
 import random
 import time
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any, Final
 
 from bridge.backoff import delay_s
@@ -22,12 +22,14 @@ from bridge.errors import (
     SinkUnavailableError,
 )
 from bridge.forward.batch import Batch, parking, prepare, sort
+from bridge.forward.ends import DoubtfulEnds
 from bridge.forward.lanes import Lane, Lanes
 from bridge.forward.pace import Pace
 from bridge.forward.queues import count_of_those_that_may_go, destinations
 from bridge.forward.recovery import begin_anew, is_older, recover
 from bridge.forward.refusals import Refusals
 from bridge.journal import Journal
+from bridge.kafka.errors import blocked
 from bridge.kafka.sink import Sink, build_sink
 from bridge.model import Entry, Positions, Prepared
 from bridge.prepare import Preparer
@@ -65,6 +67,7 @@ class Forwarder:
         self._traces = traces
         self._sink = sink or self._build_sink()
         self._positions = journal.positions
+        self._ends = DoubtfulEnds(journal, exactly_once=self._kafka.delivery == "exactly_once")
         self._lanes = Lanes(self._kafka.lane_probe, self._kafka.backoff_max)
         self._refusals = Refusals()
         self._pace = Pace()
@@ -78,7 +81,7 @@ class Forwarder:
 
     def _build_sink(self) -> Sink:
         journal = self._journal
-        return build_sink(self._kafka, journal.id, lambda: sorted(self._preparer.topics()), journal.doubtful)
+        return build_sink(self._kafka, journal.id, lambda: sorted(self._preparer.topics()))
 
     # from outside
 
@@ -101,7 +104,7 @@ class Forwarder:
             "next_id": self._positions.next_id,
             "positions": {t: self._positions.of(t) for t in sorted(self._preparer.topics())},
             "lanes_behind": [lane.describe(now_s) for lane in self._lanes.all()],
-            "doubtful_ends": [f"{topic}/{partition}" for topic, partition in sorted(self._journal.doubtful)],
+            "doubtful_ends": sorted(f"{end.topic}/{end.partition}" for end in self._journal.doubts.all_ends()),
             "slice_entries": self._pace.limits(self._kafka)[0],
             "producer_rebuilds": self._rebuilds,
             "last_error": self._last_error,
@@ -137,8 +140,7 @@ class Forwarder:
                 self._lost(SinkError(f"unforeseen: {type(error).__name__}"))
             finally:
                 self._connected = False
-                await self._sink.close(healthy=healthy)
-                await self._journal.doubt(self._sink.doubtful)
+                await self._ends.add(await self._sink.close(healthy=healthy))
             if done:
                 return
             if failures and await self._gave_up(failures):
@@ -147,18 +149,17 @@ class Forwarder:
     async def _open(self) -> None:
         self._take_up_configuration()
         self._reconnect = False
-        found = await self._sink.open(self._journal.positions_offset)
-        await self._journal.doubt(self._sink.doubtful)
-        kafkas, offset = (found.positions, found.offset) if found is not None else (None, None)
+        found = await self._sink.open(self._journal.positions_offset, self._journal.doubts.all_ends())
         if found is not None:
-            if kafkas is not None and is_older(self._journal, kafkas):
-                await self._begin_anew(kafkas)
+            if found.positions is not None and is_older(self._journal, found.positions):
+                await self._begin_anew(found.positions)
             await self._journal.confirm()
-        self._positions = await recover(self._journal, self._preparer, kafkas, offset)
+        self._positions = await recover(self._journal, self._preparer, found)
         if self._journal.usage().parked:
             await self._journal.unpark_from(self._positions.next_id)
         self._lanes.restore(self._positions, time.monotonic())
         await self._find_heirs()
+        await self._ends.settle(self._sink, self._preparer)
         for topic in self._telemetry.lanes_blocked():  # caught up by a commit whose outcome was unclear until now
             if not self._lanes.is_behind(topic):
                 self._telemetry.lane_resumed(topic)
@@ -198,6 +199,8 @@ class Forwarder:
                 if self._reconnect:
                     return False
                 await self._find_heirs()
+            if await self._ends.settle(self._sink, self._preparer):
+                self._lanes.retry_all()
             # First: what a lane that was just blocked holds up is parked with it, so that it can be tried at all.
             count = await self._forward_next()
             moved = False
@@ -256,7 +259,7 @@ class Forwarder:
                 return False
         elif lane.waits and lane.topic in self._preparer.topics():
             # Nothing of it is parked yet: the batch that found it out was not committed.
-            count = (await self._sink.partition_counts([lane.topic], tries=1))[lane.topic]
+            count = (await self._counts([lane.topic], 1))[lane.topic]
             if not isinstance(count, int):
                 self._block(count)
                 return False
@@ -272,10 +275,14 @@ class Forwarder:
 
     async def _forward_parked(self, lane: Lane, entries: list[Entry]) -> bool:
         """Forward as many of a lane's next entries as can go. False when not even the first one can."""
+        entries = self._ends.before_undecided(entries)
+        if not entries:
+            self._block(blocked(lane.topic, "unended"))
+            return False
         prepared, flight = await self._prepared(entries)
         # By today's map they may go anywhere, and any of them may have to wait.
         topics = sorted({item.record.topic for item in prepared if item.record is not None})
-        found = await self._sink.partition_counts(topics, *((1,) if lane.waits else ()))
+        found = await self._counts(topics, *((1,) if lane.waits else ()))
         count, stopped = await count_of_those_that_may_go(prepared, lane, self._lanes, self._journal, found)
         if not count and stopped is not None:
             self._block(LaneBlockedError(lane.topic, stopped.state, str(stopped)))
@@ -313,13 +320,17 @@ class Forwarder:
     async def _partitions(self, batch: Batch) -> dict[str, int]:
         """Partition counts of the batch's topics. Lanes whose topic can't take records are blocked and held back."""
         counts: dict[str, int] = {}
-        for topic, count in (await self._sink.partition_counts(sorted(batch.topics()))).items():
+        for topic, count in (await self._counts(sorted(batch.topics()))).items():
             if isinstance(count, int):
                 counts[topic] = count
             else:
                 self._block(count)
         batch.hold_back({item.topic for item in batch.out if item.record and item.record.topic not in counts})
         return counts
+
+    async def _counts(self, topics: Sequence[str], *tries: int) -> dict[str, int | LaneBlockedError]:
+        """How many partitions each topic has, or why it can't take records."""
+        return self._ends.hold_up(await self._sink.partition_counts(topics, *tries))
 
     async def _park(self, batch: Batch) -> None:
         """Note durably what stays behind, before the positions move past it."""

@@ -3,7 +3,8 @@
 If the process died (or a commit's outcome was unclear) between Kafka's commit and the journal's own note, Kafka's
 positions are ahead. The ids of the entries in between are entered into the window of duplicates first: otherwise the
 second copy of a webhook that Kafka already has would go out again. And where the journal is a restored copy, what Kafka
-says is waiting for a lane may not be parked in it yet.
+says is waiting for a lane may not be parked in it yet. Entries of a transaction that counts, whose records Kafka may
+have left without an end, are parked until that is known (`ends`).
 """
 
 from collections.abc import AsyncIterator, Collection, Sequence
@@ -14,19 +15,41 @@ from bridge.forward.pages import pages
 from bridge.forward.repeats import find_repeats
 from bridge.journal import Journal
 from bridge.journal.queries import ID_MAX
-from bridge.model import Entry, Positions, Prepared
+from bridge.kafka.positions import Found
+from bridge.model import Doubts, Entry, Positions, Prepared
 from bridge.prepare import Preparer
 
 
-async def recover(
-    journal: Journal, preparer: Preparer, kafkas: Positions | None, positions_offset: int | None
-) -> Positions:
-    """Where to go on. `kafkas` is what the positions topic says, None when it says nothing of this journal."""
-    truth = merge(journal.positions, kafkas)
-    if truth != journal.positions:
-        await _catch_up_with(journal, preparer, truth, kafkas)
-        await journal.advance(truth, [], positions_offset=positions_offset)
+async def recover(journal: Journal, preparer: Preparer, found: Found | None) -> Positions:
+    """Where to go on. `found` is what the positions topic says, None where it isn't asked."""
+    kafkas, offset = (found.positions, found.offset) if found is not None else (None, None)
+    doubts, again = _decided(journal.doubts, found)
+    truth = merge(journal.positions, kafkas, noted=offset is not None and offset == journal.positions_offset)
+    if again and journal.doubts.unclear is not None:
+        truth = merge(truth, journal.doubts.unclear.positions)
+    if truth == journal.positions:
+        await journal.doubt(doubts)
+        return truth
+    await _catch_up_with(journal, preparer, truth, kafkas, again)
+    truth, gone = await _held_back(journal, preparer, truth, again)
+    await journal.advance(truth, [], positions_offset=offset, doubts=doubts, gone=gone)
     return truth
+
+
+def _decided(doubts: Doubts, found: Found | None) -> tuple[Doubts, frozenset[int]]:
+    """What is left of the doubts once the positions were read, and the entries of a transaction that counts, whose
+    records may have no end.
+
+    What was acknowledged counts. What was not does if its positions are there. Where it doesn't, its entries are sent
+    anyway, and what is there without an end has only to go.
+    """
+    unclear = doubts.unclear
+    ends, again = list(doubts.ends), frozenset[int]()
+    if unclear is not None:
+        counts = found is not None and (unclear.acknowledged or (found.offset or 0) >= unclear.offset)
+        ends += unclear.ends if counts else [end._replace(entry_ids=()) for end in unclear.ends]
+        again = frozenset(entry_id for end in unclear.ends for entry_id in end.entry_ids) if counts else again
+    return Doubts(tuple(end for end in ends if found is None or end.topic != found.topic)), again
 
 
 def is_older(journal: Journal, kafkas: Positions | None) -> bool:
@@ -45,13 +68,36 @@ async def begin_anew(journal: Journal, preparer: Preparer, kafkas: Positions) ->
     await journal.renew(truth)
 
 
-async def _catch_up_with(journal: Journal, preparer: Preparer, truth: Positions, kafkas: Positions | None) -> None:
+async def _catch_up_with(
+    journal: Journal, preparer: Preparer, truth: Positions, kafkas: Positions | None, again: Collection[int] = ()
+) -> None:
     """Park what waits by Kafka's word, and enter the ids of what Kafka has and the journal doesn't count."""
     parked = await _parked_ids(journal, truth)
     if lacking := [topic for topic, count in (kafkas or truth).parked.items() if len(parked.get(topic, ())) < count]:
         await _park_what_waits(journal, preparer, truth, lacking)
         parked = await _parked_ids(journal, truth)
-    await _remember_forwarded(journal, preparer, truth, set().union(*parked.values()))
+    await _remember_forwarded(journal, preparer, truth, set().union(*parked.values()), again)
+
+
+async def _held_back(
+    journal: Journal, preparer: Preparer, truth: Positions, again: Collection[int]
+) -> tuple[Positions, list[int]]:
+    """Let these entries wait in their lanes. Returns the positions then, and the ids of those parked that have gone."""
+    ours, behind, gone = journal.positions, dict(truth.behind), list[int]()
+    if not again:
+        return truth, gone
+    for topic in ours.behind:
+        async for entries in pages(journal, topic, ours.of(topic), truth.of(topic)):
+            gone += [entry.id for entry in entries if entry.id not in again]
+            for first in [entry.id for entry in entries if entry.id in again][:1]:
+                behind[topic] = min(first, behind.get(topic, first))
+    async for entries in pages(journal, None, ours.next_id, truth.next_id):
+        prepared = await prepare([entry for entry in entries if entry.id in again], preparer, lambda _, item: item)
+        waiting = [item for item in prepared if item.record is not None]
+        await journal.park([parking(item, item.topic) for item in waiting])
+        for item in waiting:
+            behind[item.topic] = min(item.entry_id, behind.get(item.topic, item.entry_id))
+    return Positions(truth.next_id, behind), gone
 
 
 async def _park_what_waits(journal: Journal, preparer: Preparer, truth: Positions, topics: Collection[str]) -> None:
@@ -70,13 +116,30 @@ async def _park_what_waits(journal: Journal, preparer: Preparer, truth: Position
             await journal.park([parking(item, item.topic) for item in waiting])
 
 
-async def _remember_forwarded(journal: Journal, preparer: Preparer, truth: Positions, still_parked: set[int]) -> None:
-    """Enter the ids of the entries that Kafka has and the journal doesn't count."""
+async def _remember_forwarded(
+    journal: Journal, preparer: Preparer, truth: Positions, still_parked: set[int], again: Collection[int]
+) -> None:
+    """Enter the ids of the entries that Kafka has and the journal doesn't count; not of those that may go again, nor by
+    way of their copies.
+    """
     ours = journal.positions
+    not_yet: set[bytes | None] = set()
     async for entries in _forwarded_since(journal, ours, truth):
         gone = [entry for entry in entries if entry.id not in still_parked]
         prepared = await prepare(gone, preparer, lambda _, item: item)
-        await journal.advance(ours, await _remembered(prepared, journal, preparer))
+        not_yet |= {name for p in prepared if p.entry_id in again for name in (p.identity, p.semantic)}
+        remembered = await _remembered(prepared, journal, preparer)
+        await journal.advance(ours, [(name, at_ms) for name, at_ms in remembered if name not in not_yet])
+
+
+async def remembered_of(entry_ids: Collection[int], journal: Journal, preparer: Preparer) -> list[tuple[bytes, int]]:
+    """What the windows remember of these entries, which have gone."""
+    found: list[tuple[bytes, int]] = []
+    async for entries in pages(journal, None, min(entry_ids, default=0), max(entry_ids, default=-1) + 1):
+        gone = [entry for entry in entries if entry.id in entry_ids]
+        prepared = await prepare(gone, preparer, lambda _, item: item)
+        found += await _remembered(prepared, journal, preparer)
+    return found
 
 
 async def _remembered(prepared: Sequence[Prepared], journal: Journal, preparer: Preparer) -> list[tuple[bytes, int]]:

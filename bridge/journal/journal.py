@@ -23,7 +23,7 @@ from bridge.journal.upkeep import Figures, Limits, Upkeep
 from bridge.journal.waiting import Waiting
 from bridge.journal.window import Window
 from bridge.journal.writer import Commit, Step, Writer
-from bridge.model import Entry, JournalUsage, Place, Positions, Submission
+from bridge.model import NO_DOUBTS, Doubts, Entry, JournalUsage, Positions, Submission
 from bridge.telemetry import Telemetry
 
 T = TypeVar("T")
@@ -55,8 +55,8 @@ class Journal:
         """The first id given since Kafka's positions were compared last, by any process; None once they are."""
         self.positions = self._promised = storage.positions
         self.positions_offset = storage.positions_offset
-        self.doubtful = storage.doubtful
-        """Where a commit may have left records without an end."""
+        self.doubts = storage.doubts
+        """What is unknown of the transactions so far."""
         self.failed: asyncio.Future[JournalFailedError] = loop.create_future()
         self._ownership, self._telemetry, self._loop = ownership, telemetry, loop
         self._error: JournalFailedError | None = None
@@ -206,10 +206,17 @@ class Journal:
     # positions and duplicates
 
     async def advance(
-        self, positions: Positions, remembered: Sequence[tuple[bytes, int]], *, positions_offset: int | None = None
+        self,
+        positions: Positions,
+        remembered: Sequence[tuple[bytes, int]],
+        *,
+        positions_offset: int | None = None,
+        doubts: Doubts | None = None,
+        gone: Iterable[int] = (),
     ) -> None:
         """Note positions, and the identities (16 bytes, received_at in ms) that the window remembers from now on.
 
+        `doubts` as in `doubt`, None for the present ones; the parked entries with ids in `gone` don't wait any more.
         One commit, durable when it returns. Raises ValueError for a position that goes back.
         """
         topics = {*positions.behind, *self._promised.behind}
@@ -220,8 +227,13 @@ class Journal:
 
         def step(storage: Storage) -> int | None:
             storage.advance(positions, positions_offset)
+            storage.unpark(gone)
+            if doubts is not None:
+                storage.doubt(doubts)
             return storage.identities.log(items) if items else None
 
+        if doubts is not None:
+            self.doubts = doubts
         future = self._queue(step)
         # Not after the await: what is committed counts, even when the caller is cancelled meanwhile.
         future.add_done_callback(partial(self._advanced, positions, remembered, positions_offset))
@@ -237,14 +249,14 @@ class Journal:
             await self._do(Storage.confirm)
             self.unconfirmed_from = None
 
-    async def doubt(self, places: frozenset[Place]) -> None:
-        """Note where a commit may have left records without an end, for the next process too.
+    async def doubt(self, doubts: Doubts) -> None:
+        """Note what is unknown of the transactions so far, for the next process too: this, and nothing else any more.
 
-        These places, and no others any more. Durable when it returns.
+        Durable when it returns.
         """
-        if self.doubtful != places:
-            await self._do(lambda storage: storage.doubt(places))
-            self.doubtful = places
+        if self.doubts != doubts:
+            self.doubts = doubts
+            await self._do(lambda storage: storage.doubt(doubts))
 
     async def renew(self, positions: Positions) -> None:
         """Go on under a new id from these positions: one commit, durable when it returns.
@@ -258,8 +270,10 @@ class Journal:
         def step(storage: Storage) -> None:
             storage.advance(positions, None)
             storage.rename(new_id)
+            storage.doubt(NO_DOUBTS)  # only the old id could settle them
             storage.confirm()
 
+        self.doubts = NO_DOUBTS
         future = self._queue(step)
         future.add_done_callback(partial(self._advanced, positions, [], None))
         await asyncio.shield(future)

@@ -29,8 +29,10 @@ Tables of version 3:
                       entry any more, so that entries are counted without a scan. unconfirmed_from (since version 2):
                       the first id given since Kafka's positions were compared last; null between that and the next
                       opening. Were this a restored copy, Kafka may count ids from there on that mean other entries.
-                      doubtful (since version 3): where a commit may have left records without an end, JSON,
-                      [[topic, partition], ...]; null when there is no such doubt
+                      doubts (since version 3): what is unknown of the transactions so far, JSON, null when nothing
+                      is. ends: [[topic, partition, first offset, [entry id, ...]], ...], records which Kafka may have
+                      left without an end, and their entries where those go again if it has. unclear: null, or the last
+                      transaction, where it isn't known whether it counts (`model.Unclear`)
     entries           one accepted request each. received_at: ms since the epoch. stream_end: bytes of all entries up to
                       and including this one (headers and body), so that the bytes between two ids are known without a
                       scan. headers: JSON object, empty when there are none. body: as it came
@@ -94,7 +96,7 @@ SCHEMA: tuple[str, ...] = (
     ALTER TABLE state ADD COLUMN unconfirmed_from INTEGER;
     """,
     """
-    ALTER TABLE state ADD COLUMN doubtful TEXT;
+    ALTER TABLE state ADD COLUMN doubts TEXT;
     """,
 )
 

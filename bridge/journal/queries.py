@@ -1,13 +1,13 @@
 """What is read from the tables, in short read transactions: a long one would keep the log from beginning anew."""
 
 import json
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 import apsw
 
-from bridge.model import Entry, HeldEntries, Place, Positions
+from bridge.model import DoubtfulEnd, Doubts, Entry, HeldEntries, Positions, Unclear
 
 State = Literal["pending", "parked", "forwarded"]
 PAGE_ROWS: Final = 500
@@ -104,15 +104,42 @@ def standing(connection: apsw.Connection) -> Standing:
     return Standing(journal_id, created_at, Positions(next_id, json.loads(behind)), offset, deleted)
 
 
-def doubtful(connection: apsw.Connection) -> frozenset[Place]:
-    """Where a commit may have left records without an end."""
-    (text,) = _row(connection.execute("SELECT doubtful FROM state"))
-    return frozenset((topic, partition) for topic, partition in json.loads(text or "[]"))
+def doubts(connection: apsw.Connection) -> Doubts:
+    """What is unknown of the transactions so far."""
+    (text,) = _row(connection.execute("SELECT doubts FROM state"))
+    if text is None:
+        return Doubts()
+    found = json.loads(text)
+    unclear = found["unclear"]
+    if unclear is not None:
+        positions = Positions(unclear["next_id"], unclear["behind"])
+        unclear = Unclear(_ends(unclear["ends"]), positions, unclear["offset"], unclear["acknowledged"])
+    return Doubts(_ends(found["ends"]), unclear)
 
 
-def doubtful_text(places: Collection[Place]) -> str | None:
-    """These places, as the column of that name holds them."""
-    return json.dumps(sorted(places)) if places else None
+def _ends(rows: Sequence[Any]) -> tuple[DoubtfulEnd, ...]:
+    return tuple(DoubtfulEnd(topic, partition, first, tuple(ids)) for topic, partition, first, ids in rows)
+
+
+def doubts_text(doubts: Doubts) -> str | None:
+    """The same, as the column of that name holds it."""
+    if doubts == Doubts():
+        return None
+    unclear = doubts.unclear
+    return json.dumps(
+        {
+            "ends": doubts.ends,
+            "unclear": None
+            if unclear is None
+            else {
+                "ends": unclear.ends,
+                "next_id": unclear.positions.next_id,
+                "behind": dict(unclear.positions.behind),
+                "offset": unclear.offset,
+                "acknowledged": unclear.acknowledged,
+            },
+        }
+    )
 
 
 def behind_text(positions: Positions) -> str:

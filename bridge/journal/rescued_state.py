@@ -65,7 +65,7 @@ def write_state(old: apsw.Connection, new: apsw.Connection, state: Standing) -> 
     with transaction(new):
         new.execute(
             "UPDATE state SET journal_id = ?, created_at = ?, next_id = ?, behind = ?, kafka_offset = ?, "
-            "unconfirmed_from = ?, doubtful = ?",
+            "unconfirmed_from = ?, doubts = ?",
             (
                 state.journal_id,
                 state.created_at_ms,
@@ -73,7 +73,7 @@ def write_state(old: apsw.Connection, new: apsw.Connection, state: Standing) -> 
                 queries.behind_text(state.positions),
                 state.positions_offset,
                 _later(old, "unconfirmed_from", int),
-                _later(old, "doubtful", str),
+                _later(old, "doubts", str),
             ),
         )
 

@@ -3,7 +3,7 @@
 Plain and synchronous: no threads, no queue, no clock. The writer thread calls it, the offline commands, and the tests.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 import apsw
@@ -11,7 +11,7 @@ import apsw
 from bridge.journal import queries
 from bridge.journal.identity_table import IdentityTable
 from bridge.journal.layout import PAGE_BYTES
-from bridge.model import HeldEntries, Place, Positions, Submission
+from bridge.model import Doubts, HeldEntries, Positions, Submission
 
 ROWS_PER_INSERT: Final = 64
 _COLUMNS: Final = 7
@@ -71,7 +71,7 @@ class Storage:
         rows = connection.execute("SELECT topic, count(*) FROM parked GROUP BY topic")
         self.parked = {str(topic): int(count) for topic, count in rows}
         self.held = queries.held(connection)
-        self.doubtful = queries.doubtful(connection)
+        self.doubts = queries.doubts(connection)
         self.unconfirmed_from = self._one("SELECT unconfirmed_from FROM state", ())
         if self.unconfirmed_from is None:
             self.unconfirmed_from = self.last_id + 1
@@ -120,6 +120,16 @@ class Storage:
             self._count_unparked(str(topic), int(str(count)))
         self.connection.execute(f"DELETE FROM parked {where}", bindings)  # noqa: S608
 
+    def unpark(self, entry_ids: Iterable[int]) -> None:
+        """Forget that these entries wait for a lane: they have gone."""
+        for entry_id in entry_ids:
+            for (topic,) in self.connection.execute(
+                "SELECT topic FROM parked WHERE entry_id = ?", (entry_id,)
+            ).fetchall():
+                self._count_unparked(str(topic), 1)
+            self.connection.execute("DELETE FROM parked WHERE entry_id = ?", (entry_id,))
+            self._retained_from = min(self._retained_from, entry_id)
+
     def hold(self, entry_ids: Iterable[int]) -> None:
         """Keep these entries whatever retention says."""
         for entry_id in entry_ids:
@@ -161,10 +171,10 @@ class Storage:
         self.connection.execute("UPDATE state SET unconfirmed_from = NULL")
         self.unconfirmed_from = None
 
-    def doubt(self, places: Collection[Place]) -> None:
-        """Where a commit may have left records without an end: these places, and no others any more."""
-        self.connection.execute("UPDATE state SET doubtful = ?", (queries.doubtful_text(places),))
-        self.doubtful = frozenset(places)
+    def doubt(self, doubts: Doubts) -> None:
+        """What is unknown of the transactions so far: this, and nothing else any more."""
+        self.connection.execute("UPDATE state SET doubts = ?", (queries.doubts_text(doubts),))
+        self.doubts = doubts
 
     def rename(self, journal_id: str) -> None:
         """Another id for the journal. What the positions topic holds under the old one is no longer its own."""

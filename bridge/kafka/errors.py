@@ -36,6 +36,8 @@ _LANE_ADVICE = {
     "missing": "it does not exist: create it (`treble-bridge topics create`)",
     "unauthorized": "the bridge's user may not write to it: it needs the ACLs Describe and Write",
     "leaderless": "a partition has no leader, or too few replicas in sync: see the brokers",
+    "unended": "Kafka may have left records of this bridge in it without an end, and it can't be told yet: see whether "
+    "all its partitions have leaders, and which other transactions are open in it",
     "clock": "it refuses even the present time as a record's: compare this host's clock with the brokers', and see the "
     "topic's message.timestamp.before.max.ms and message.timestamp.after.max.ms",
     "refusing": "the broker refuses its records, and not for their size: its log says why",

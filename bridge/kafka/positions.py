@@ -60,6 +60,7 @@ class Found:
     positions: Positions | None
     offset: int | None
     barrier_offset: int
+    topic: str = ""
 
 
 class PositionsTopic:
@@ -117,7 +118,7 @@ class PositionsTopic:
                 if record.key == self._key:
                     positions, offset = _positions(record.value), record.offset
                 elif record.key == self._barrier_key and _field(record.value, "token") == token:
-                    return Found(positions, offset, barrier_offset)
+                    return Found(positions, offset, barrier_offset, self._topic)
         raise SinkTimeoutError(f"topic {self._topic} did not show this process' own barrier in time")
 
     async def foreign_barrier(self, partition: int, own_offset: int) -> str | None:

@@ -6,6 +6,7 @@ after an abort, and a fatal state can't be left. A new one with the same transac
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
@@ -24,16 +25,22 @@ from bridge.errors import (
 from bridge.kafka.abandon import CLOSE_TIMEOUT_S, abandon
 from bridge.kafka.batches import Batch
 from bridge.kafka.compression import use_fast_lz4
+from bridge.kafka.ends import have_ended, join, stable_ends
 from bridge.kafka.errors import blocked, translate
-from bridge.kafka.markers import join, leaderless
 from bridge.kafka.replicas import give_back_what_lacks_replicas
-from bridge.model import Place
+from bridge.model import DoubtfulEnd
 from bridge.settings.models import Kafka
 
 BATCH_BYTES_MAX: Final = 512 << 10
 SUSPICIOUS_S: Final = 2.0
 METADATA_TRIES: Final = 3
 METADATA_PAUSE_S: Final = 0.1
+END_WAIT_S: Final = 2.0
+"""How long the end of a transaction may take after its acknowledged commit: some milliseconds are usual."""
+OTHERS_WAIT_S: Final = 0.1
+"""How long an end is waited for that another producer's open transaction hides: that may be open for minutes."""
+END_PAUSE_S: Final = 0.002
+END_PAUSE_S_MAX: Final = 0.05
 
 
 class Producer:
@@ -44,8 +51,10 @@ class Producer:
         self._start_timeout_s = kafka.call_timeout + 3 * kafka.request_timeout * len(kafka.bootstrap_servers)
         self._transactional = transactional_id is not None
         self._in_transaction = False
-        self.doubtful: set[Place] = set()
-        """Where a commit may have left records without an end: see `markers`."""
+        self.doubtful: tuple[DoubtfulEnd, ...] = ()
+        """Of the last transaction, when it failed: what may be there without an end. See `ends`."""
+        self.acknowledged = False
+        """Whether Kafka acknowledged the commit of the last transaction."""
         use_fast_lz4()
         give_back_what_lacks_replicas()
         self._inner = AIOKafkaProducer(
@@ -120,41 +129,62 @@ class Producer:
             await self._limited(self._inner.begin_transaction())
             self._in_transaction = True
             offsets = await self._send(batches)  # every future is awaited: a commit succeeds over failed records
-            places = {TopicPartition(batch.topic, batch.partition) for batch in batches}
-            self.doubtful |= places  # from here on: a commit without an answer may end as badly as one with it
+            # From here on: a commit without an answer may end as badly as one with it.
+            self.doubtful, self.acknowledged = _ends(batches, offsets), False
             await self._limited(self._inner.commit_transaction())
-            self._in_transaction = False
-            await self._assure_end(places)
+            self._in_transaction, self.acknowledged = False, True
+            await self._ended(self.doubtful)
+            self.doubtful = ()
         except SinkError:
             raise
         except Exception as error:
             raise translate(error) from error
         return offsets
 
-    async def _assure_end(self, places: set[TopicPartition]) -> None:
-        """Raise SinkTimeoutError where the end of a transaction may not come into effect: see `markers`."""
-        try:
-            place = await self._limited(leaderless(self._inner, places))
-        except SinkError as error:
-            raise SinkTimeoutError(f"whether a transaction has ended is unknown: {error}") from error
-        if place is not None:
-            raise SinkTimeoutError(f"whether a transaction has ended is unknown: {place.topic} lost a leader meanwhile")
-        self.doubtful -= places
+    async def _ended(self, ends: Collection[DoubtfulEnd]) -> None:
+        """Return once Kafka has ended the last transaction. Raises SinkTimeoutError where it may never do so.
 
-    async def take_back(self, topic: str, partitions: Collection[int]) -> None:
-        """Abort a transaction in these partitions: what another one of the same transactional id left in them without
-        an end goes with it, what has its end stays. Nothing is written but the end. Raises a SinkError.
+        What another producer's open transaction hides is taken for ended, where a leader is there.
         """
-        places = {TopicPartition(topic, partition) for partition in partitions}
-        if not places:
+        firsts = {TopicPartition(end.topic, end.partition): end.first for end in ends}
+        began_s, pause_s = time.monotonic(), END_PAUSE_S
+        while True:
+            stable = await self._limited(stable_ends(self._inner, firsts))
+            if lost := firsts.keys() - stable.keys():
+                raise SinkTimeoutError(f"whether a transaction has ended is unknown: {min(lost).topic} lost a leader")
+            waited_s = time.monotonic() - began_s
+            firsts = {
+                place: first
+                for place, first in firsts.items()
+                if stable[place] == first or (stable[place] < first and waited_s < OTHERS_WAIT_S)
+            }
+            if not firsts:
+                return
+            if waited_s > END_WAIT_S:
+                raise SinkTimeoutError(f"a transaction has no end in {min(firsts).topic}, {END_WAIT_S:g} s after it")
+            await asyncio.sleep(pause_s)
+            pause_s = min(2 * pause_s, END_PAUSE_S_MAX)
+
+    async def have_ended(self, ends: Collection[DoubtfulEnd]) -> dict[DoubtfulEnd, bool]:
+        """Whether these have an end. One that isn't in it can't be told now."""
+        places = {TopicPartition(end.topic, end.partition): end for end in ends}
+        found = await self._limited(have_ended(self._inner, {place: end.first for place, end in places.items()}))
+        return {places[place]: ended for place, ended in found.items()}
+
+    async def take_back(self, topic: str, ends: Collection[DoubtfulEnd]) -> None:
+        """Abort a transaction in these partitions of `topic`: what another one of the same transactional id left in
+        them without an end goes with it, what has its end stays. Nothing is written but the end. Raises a SinkError.
+        """
+        if not ends:
             return
         try:
             await self._limited(self._inner.begin_transaction())
             self._in_transaction = True
+            places = {TopicPartition(end.topic, end.partition) for end in ends}
             await self._limited(join(self._inner, places), topic=topic)
             await self._limited(self._inner.abort_transaction())
             self._in_transaction = False
-            await self._assure_end(places)
+            await self._ended(ends)
         except SinkError:
             raise
         except Exception as error:
@@ -236,6 +266,17 @@ class Producer:
                     await inner.stop()
                     return
         await abandon(inner)
+
+
+def _ends(batches: Sequence[Batch], offsets: Sequence[int]) -> tuple[DoubtfulEnd, ...]:
+    """Where the batches are, one a partition."""
+    found: dict[tuple[str, int], DoubtfulEnd] = {}
+    for batch, offset in zip(batches, offsets, strict=True):
+        known = found.get((batch.topic, batch.partition))
+        first, ids = (offset, ()) if known is None else (min(known.first, offset), known.entry_ids)
+        end = DoubtfulEnd(batch.topic, batch.partition, first, (*ids, *batch.entry_ids))
+        found[batch.topic, batch.partition] = end
+    return tuple(found.values())
 
 
 def _retrieve(future: "asyncio.Future[Any]") -> None:

@@ -2,7 +2,7 @@
 
 open   new producer, barrier, and what Kafka knows of this journal's positions
 send   exactly_once: the records and the positions in one transaction; at_least_once: an idempotent send
-close  drop the producer; it is always safe to open again
+close  drop the producer; it is always safe to open again. Says what is unknown of its last transaction
 """
 
 import os
@@ -26,13 +26,12 @@ from bridge.errors import (
 )
 from bridge.kafka.batches import Batch, Sizing, assemble
 from bridge.kafka.diagnosis import diagnose
-from bridge.kafka.doubts import Doubts
 from bridge.kafka.errors import blocked
 from bridge.kafka.positions import Found, Instance, PositionsTopic
 from bridge.kafka.producer import METADATA_TRIES, Producer
 from bridge.kafka.security import client_options
 from bridge.kafka.stamps import Stamps
-from bridge.model import Place, Positions, Prepared
+from bridge.model import NO_DOUBTS, DoubtfulEnd, Doubts, Positions, Prepared, Unclear
 from bridge.settings.models import Kafka
 
 Placed = Callable[[int, int, Sequence[int]], None]
@@ -42,8 +41,11 @@ Placed = Callable[[int, int, Sequence[int]], None]
 class Sink(Protocol):
     """What the forwarder needs of Kafka."""
 
-    async def open(self, known_offset: int | None) -> Found | None:
-        """Build a producer. Returns what Kafka knows of the positions, None where Kafka isn't asked."""
+    async def open(self, known_offset: int | None, doubtful: Collection[DoubtfulEnd] = ()) -> Found | None:
+        """Build a producer. Returns what Kafka knows of the positions, None where Kafka isn't asked.
+
+        Of what is `doubtful` in the positions' topic nothing is left then.
+        """
 
     async def partition_counts(self, topics: Sequence[str], tries: int = ...) -> dict[str, int | LaneBlockedError]:
         """How many partitions each topic has, or why it can't take records. What is unwell is asked for anew."""
@@ -61,12 +63,14 @@ class Sink(Protocol):
         `placed` is called once Kafka has them, where the caller wants to know.
         """
 
-    async def close(self, *, healthy: bool) -> None:
-        """Drop the producer."""
+    async def have_ended(self, ends: Collection[DoubtfulEnd]) -> dict[DoubtfulEnd, bool]:
+        """Whether these have an end. One that isn't in it can't be told now. Raises a SinkError."""
 
-    @property
-    def doubtful(self) -> frozenset[Place]:
-        """Where a commit may have left records without an end, by what `open` and `close` found. See `markers`."""
+    async def take_back(self, topic: str, ends: Collection[DoubtfulEnd]) -> None:
+        """Abort what has no end there. Raises a SinkError."""
+
+    async def close(self, *, healthy: bool) -> Doubts:
+        """Drop the producer. Returns what is unknown of its last transaction."""
 
     def connect_by(self, kafka: Kafka) -> None:
         """Use these servers, credentials and certificates from the next `open` on."""
@@ -76,14 +80,13 @@ _NO_CONNECTION: Final = (KafkaConnectionError, NodeNotReadyError)
 
 
 class _ProducerSink:
-    """What both deliveries share: the current producer. `doubtful` is what the journal knows of doubtful ends."""
+    """What both deliveries share: the current producer."""
 
-    def __init__(self, kafka: Kafka, journal_id: str, doubtful: Collection[Place] = ()) -> None:
+    def __init__(self, kafka: Kafka, journal_id: str) -> None:
         self._kafka = kafka
         self._journal_id = journal_id
         self._producer: Producer | None = None
         self._stamps = Stamps()
-        self._doubts = Doubts(doubtful)
 
     @property
     def producer(self) -> Producer:
@@ -91,11 +94,6 @@ class _ProducerSink:
         if self._producer is None:
             raise SinkUnavailableError("no producer is open")
         return self._producer
-
-    @property
-    def doubtful(self) -> frozenset[Place]:
-        """Where a commit may have left records without an end."""
-        return self._doubts.places
 
     @property
     def _transactional_id(self) -> str:
@@ -143,12 +141,16 @@ class _ProducerSink:
         except TimestampRefusedError as error:
             raise self._stamps.refused(error, times) from error
 
-    async def close(self, *, healthy: bool) -> None:
+    async def close(self, *, healthy: bool) -> Doubts:
         """Drop the producer."""
         producer, self._producer = self._producer, None
-        if producer is not None:
-            self._doubts.add(producer.doubtful)
-            await producer.close(healthy=healthy)
+        if producer is None:
+            return NO_DOUBTS
+        await producer.close(healthy=healthy)
+        return self._left_by(producer)
+
+    def _left_by(self, producer: Producer) -> Doubts:
+        return Doubts(producer.doubtful)
 
     def connect_by(self, kafka: Kafka) -> None:
         """Use these servers, credentials and certificates from the next `open` on."""
@@ -158,27 +160,27 @@ class _ProducerSink:
 class IdempotentSink(_ProducerSink):
     """`at_least_once`: an idempotent producer; the positions are only in the journal."""
 
-    async def open(self, known_offset: int | None) -> Found | None:
+    async def open(self, known_offset: int | None, doubtful: Collection[DoubtfulEnd] = ()) -> Found | None:
         """Build a producer."""
-        del known_offset
-        options = self.options()
-        await self._start(options, None)
-        if self._doubts.places:
-            await self._settle_doubts(options)
+        del known_offset, doubtful
+        await self._start(self.options(), None)
         return None
 
-    async def _settle_doubts(self, options: dict[str, Any]) -> None:
-        """Settle what `exactly_once` left before it was given up: records without an end hold up whoever reads what is
-        committed, for good. Forwarding doesn't need it, so what can't be settled waits for the next `open`.
+    async def have_ended(self, ends: Collection[DoubtfulEnd]) -> dict[DoubtfulEnd, bool]:
+        """None of them, for all that this delivery promises: their entries go again."""
+        return dict.fromkeys(ends, False)
+
+    async def take_back(self, topic: str, ends: Collection[DoubtfulEnd]) -> None:
+        """Abort what `exactly_once` left there without an end before it was given up: it holds up whoever reads what is
+        committed, for good. Takes a producer of its own.
         """
-        producer = Producer(self._kafka, options, self._transactional_id)
+        producer = Producer(self._kafka, self.options(), self._transactional_id)
         healthy = False
         try:
             await producer.start()
-            await self._doubts.settle_all(producer)
+            await producer.partition_counts([topic], 1)
+            await producer.take_back(topic, ends)
             healthy = True
-        except SinkError:
-            pass  # such as: no permission for transactions
         finally:
             await producer.close(healthy=healthy)
 
@@ -210,15 +212,15 @@ class TransactionalSink(_ProducerSink):
         journal_id: str,
         instance: Instance,
         topics: Callable[[], list[str]],
-        doubtful: Collection[Place] = (),
     ) -> None:
-        super().__init__(kafka, journal_id, doubtful)
+        super().__init__(kafka, journal_id)
         self._instance = instance
         self._topics = topics
         self._positions: PositionsTopic | None = None
         self._partition = 0
         self._barrier_offset: int | None = None
         self._superseded = False
+        self._sending: Positions | None = None
 
     def connect_by(self, kafka: Kafka) -> None:
         """Use these servers, credentials and certificates from the next `open` on."""
@@ -228,7 +230,7 @@ class TransactionalSink(_ProducerSink):
             self._superseded = False
         super().connect_by(kafka)
 
-    async def open(self, known_offset: int | None) -> Found | None:
+    async def open(self, known_offset: int | None, doubtful: Collection[DoubtfulEnd] = ()) -> Found | None:
         """Build a producer, write a barrier, read the positions up to it.
 
         Raises FencedError when the last producer was superseded by another live process.
@@ -236,11 +238,15 @@ class TransactionalSink(_ProducerSink):
         options = self.options()
         self._positions = PositionsTopic(self._kafka, options, self._journal_id, self._instance)
         await self._refuse_if_taken_over(self._positions)
+        self._sending = None
         producer = await self._start(options, self._transactional_id)
         try:
-            # Before the positions are read: they go, or stay, with the records that they count.
-            await self._doubts.settle_all(producer, self._kafka.positions_topic)
             self._partition = await self._positions.partition(producer)
+            # Before the barrier, whose commit would be taken for the missing end.
+            topic = self._kafka.positions_topic
+            await producer.take_back(
+                topic, [end for end in doubtful if (end.topic, end.partition) == (topic, self._partition)]
+            )
             found = await self._positions.recover(producer, self._partition, known_offset)
         except TimestampRefusedError as error:  # a barrier's time is always the present one
             raise self._positions_error(blocked(error.topic, "clock")) from error
@@ -249,11 +255,20 @@ class TransactionalSink(_ProducerSink):
         self._barrier_offset = found.barrier_offset
         return found
 
-    async def partition_counts(
-        self, topics: Sequence[str], tries: int = METADATA_TRIES
-    ) -> dict[str, int | LaneBlockedError]:
-        """How many partitions each topic has, or why it can't take records."""
-        return await self._doubts.settle(self.producer, await super().partition_counts(topics, tries))
+    async def have_ended(self, ends: Collection[DoubtfulEnd]) -> dict[DoubtfulEnd, bool]:
+        """Whether these have an end."""
+        return await self.producer.have_ended(ends)
+
+    async def take_back(self, topic: str, ends: Collection[DoubtfulEnd]) -> None:
+        """Abort what has no end there."""
+        await self.producer.take_back(topic, ends)
+
+    def _left_by(self, producer: Producer) -> Doubts:
+        ends = producer.doubtful
+        own = [end for end in ends if end.topic == self._kafka.positions_topic]
+        if self._sending is None or not own:
+            return Doubts(ends)
+        return Doubts((), Unclear(ends, self._sending, own[0].first, producer.acknowledged))
 
     def _positions_error(self, error: LaneBlockedError | RecordRefusedError) -> SinkError:
         """Without its positions topic nothing can be forwarded: not one lane's trouble, but everyone's."""
@@ -282,6 +297,7 @@ class TransactionalSink(_ProducerSink):
         """Send the records and the positions in one transaction, and commit it."""
         assert self._positions is not None
         own = self._positions.batch(self.producer, self._partition, positions, self._topics())
+        self._sending = positions
         try:
             batches, offsets = await self._deliver(items, partitions, sizing, own)
         except ProducerFencedError:
@@ -289,6 +305,7 @@ class TransactionalSink(_ProducerSink):
             raise
         except (LaneBlockedError, RecordRefusedError) as error:
             raise self._positions_error(error) from error
+        self._sending = None
         if placed is not None:
             _tell(placed, batches, offsets)
         return offsets[-1]
@@ -299,13 +316,9 @@ def _tell(placed: Placed, batches: Sequence[Batch], offsets: Sequence[int]) -> N
         placed(batch.partition, offset, batch.entry_ids)
 
 
-def build_sink(
-    kafka: Kafka, journal_id: str, topics: Callable[[], list[str]], doubtful: Collection[Place] = ()
-) -> Sink:
-    """The sink that the configuration asks for. `topics` gives the names that the positions' record lists, `doubtful`
-    is what `Sink.doubtful` was when the last one was closed.
-    """
+def build_sink(kafka: Kafka, journal_id: str, topics: Callable[[], list[str]]) -> Sink:
+    """The sink that the configuration asks for. `topics` gives the names that the positions' record lists."""
     if kafka.delivery == "at_least_once":
-        return IdempotentSink(kafka, journal_id, doubtful)
+        return IdempotentSink(kafka, journal_id)
     instance = Instance(uuid.uuid4().hex, socket.gethostname(), os.getpid())
-    return TransactionalSink(kafka, journal_id, instance, topics, doubtful)
+    return TransactionalSink(kafka, journal_id, instance, topics)

@@ -16,10 +16,10 @@ from tests.kafka_broker import create_topics, unique
 
 async def send_outside_of_any_transaction(
     producer: Any, topic: str, value: bytes, key: bytes | None = None, partition: int = 0
-) -> None:
-    """A record that looks like a transaction's, but the coordinator isn't told."""
+) -> int:
+    """A record that looks like a transaction's, but the coordinator isn't told. Returns its offset."""
     producer._txn_manager._txn_partitions.add(TopicPartition(topic, partition))
-    await producer.send_and_wait(topic, value, key, partition=partition)
+    return int((await producer.send_and_wait(topic, value, key, partition=partition)).offset)
 
 
 @contextlib.asynccontextmanager

@@ -1,12 +1,12 @@
 """The sink that forwards to Kafka, on its own: with a journal's id and a positions topic, but without a journal."""
 
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 
 from bridge.kafka.batches import Sizing
 from bridge.kafka.positions import Instance
 from bridge.kafka.sink import Sink, TransactionalSink
-from bridge.model import Place, Positions, Prepared, Record
+from bridge.model import Positions, Prepared, Record
 from bridge.settings.models import Kafka
 from tests.kafka_broker import Broker, read_records, unique
 
@@ -35,10 +35,10 @@ class Lab:
         self.kafka = Kafka.model_validate(self._settings)
         self.sinks: list[Sink] = []
 
-    def sink(self, instance: str = "a", doubtful: Collection[Place] = (), **settings: str) -> TransactionalSink:
+    def sink(self, instance: str = "a", **settings: str) -> TransactionalSink:
         """A new one, closed with the test. `settings` go before the lab's own."""
         kafka = Kafka.model_validate({**self._settings, **settings})
-        sink = TransactionalSink(kafka, self.journal_id, Instance(instance, f"host-{instance}", 1), list, doubtful)
+        sink = TransactionalSink(kafka, self.journal_id, Instance(instance, f"host-{instance}", 1), list)
         self.sinks.append(sink)
         return sink
 

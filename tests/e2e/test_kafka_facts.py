@@ -32,7 +32,8 @@ from bridge.kafka.batches import Sizing
 from bridge.kafka.errors import translate
 from bridge.kafka.sink import IdempotentSink, TransactionalSink
 from bridge.kafka.stamps import Stamps
-from bridge.model import Positions, Prepared
+from bridge.model import DoubtfulEnd, Positions, Prepared
+from tests.e2e.bridge_process import until
 from tests.e2e.endless import coordinator_not_asked, send_outside_of_any_transaction
 from tests.e2e.sinks import Lab, prepared, send
 from tests.kafka_broker import Broker, create_topics, delete_topics, read_records, unique
@@ -313,8 +314,10 @@ async def test_every_call_ends_within_its_own_limit_while_the_broker_stands_stil
     await sink.close(healthy=True)
 
 
-@pytest.mark.parametrize("by", ["the same process", "the next process", "one that does not know of it"])
-async def test_the_producer_after_a_doubtful_end_takes_back_what_has_none_and_goes_on(lab: Lab, by: str) -> None:
+@pytest.mark.parametrize("known", [True, False])
+async def test_what_has_no_end_gets_that_of_the_next_transaction_there_so_it_is_aborted_before(
+    lab: Lab, known: bool
+) -> None:
     topic = unique("data")
     await create_topics(lab.bootstrap, topic)
     sink = lab.sink()
@@ -324,23 +327,42 @@ async def test_the_producer_after_a_doubtful_end_takes_back_what_has_none_and_go
         inner = sink.producer._inner
         await inner.begin_transaction()
         positions = json.dumps({"version": 1, "next": 3, "topics": {}, "behind": {}}).encode()
-        await send_outside_of_any_transaction(inner, topic, b"has none")
-        await send_outside_of_any_transaction(inner, lab.kafka.positions_topic, positions, lab.journal_id.encode())
-    places = [(topic, 0), (lab.kafka.positions_topic, 0), (unique("gone"), 0)]
-    sink.producer.doubtful.update(places)
+        own = lab.kafka.positions_topic
+        at = await send_outside_of_any_transaction(inner, own, positions, lab.journal_id.encode())
+        first = await send_outside_of_any_transaction(inner, topic, b"has none")
     await sink.close(healthy=False)
-    if by != "the same process":
-        sink = lab.sink("b", sink.doubtful if by == "the next process" else ())
-    found = await sink.open(None)
+    found = await sink.open(None, [DoubtfulEnd(own, 0, at)] if known else [])
     assert found is not None
-    if by == "one that does not know of it":
-        assert found.positions == Positions(3), "its own barrier's commit is taken for the missing end"
-        return
-    assert found.positions == Positions(2)
-    assert not sink.doubtful
-    await send(sink, [prepared(2, topic, b"came later")], 3)
-    assert [r.value for r in await read_records(lab.bootstrap, topic)] == [b"has its end", b"came later"]
-    assert await lab.positions() == [2, 3]
+    assert found.positions == Positions(2 if known else 3), "its own barrier's commit is taken for the missing end"
+    await sink.partition_counts([topic])
+    end, before = DoubtfulEnd(topic, 0, first), DoubtfulEnd(topic, 0, 0)
+    assert await sink.have_ended([end]) == {end: False}
+    assert await sink.have_ended([before]) == {before: True}
+    if known:
+        await sink.take_back(topic, [end])
+        assert await sink.have_ended([end]) == {end: True}
+    await send(sink, [prepared(2, topic, b"came later")], 4)
+    values = [b"has its end", b"came later"] if known else [b"has its end", b"has none", b"came later"]
+    assert [r.value for r in await read_records(lab.bootstrap, topic)] == values
+
+
+async def test_an_open_transaction_of_another_producer_hides_whether_one_has_ended(lab: Lab) -> None:
+    topic = unique("data")
+    await create_topics(lab.bootstrap, topic)
+    sink = lab.sink()
+    await sink.open(None)
+    async with AIOKafkaProducer(bootstrap_servers=lab.bootstrap, transactional_id=unique("other")) as other:
+        await other.begin_transaction()
+        await other.send_and_wait(topic, b"another's")
+        await send(sink, [prepared(1, topic)], 2)
+        end = DoubtfulEnd(topic, 0, 1)
+        assert await sink.have_ended([end]) == {}
+        await other.abort_transaction()
+
+    async def is_told() -> bool:
+        return await sink.have_ended([end]) == {end: True}
+
+    await until(is_told, "the end of the other transaction", 5)
 
 
 async def test_at_least_once_frees_readers_from_what_exactly_once_left_without_an_end(lab: Lab) -> None:
@@ -351,12 +373,12 @@ async def test_at_least_once_frees_readers_from_what_exactly_once_left_without_a
     await send(before, [prepared(1, topic, b"has its end")], 2)
     async with coordinator_not_asked(lab.bootstrap):
         await before.producer._inner.begin_transaction()
-        await send_outside_of_any_transaction(before.producer._inner, topic, b"has none")
+        first = await send_outside_of_any_transaction(before.producer._inner, topic, b"has none")
     await before.close(healthy=False)
-    sink = IdempotentSink(lab.kafka, lab.journal_id, [(topic, 0), (unique("gone"), 0)])
+    sink = IdempotentSink(lab.kafka, lab.journal_id)
     lab.sinks.append(sink)
     await sink.open(None)
-    assert not sink.doubtful
+    await sink.take_back(topic, [DoubtfulEnd(topic, 0, first)])
     await send(sink, [prepared(2, topic, b"came later")], 3)
     await sink.close(healthy=True)
     assert [r.value for r in await read_records(lab.bootstrap, topic)] == [b"has its end", b"came later"]

@@ -16,7 +16,7 @@ from bridge.kafka.positions import Instance
 from bridge.kafka.security import client_options
 from bridge.kafka.sink import IdempotentSink, TransactionalSink
 from bridge.kafka.topics import Topics
-from bridge.model import TopicSpec
+from bridge.model import DoubtfulEnd, TopicSpec
 from bridge.settings.models import Kafka
 from tests.e2e.sinks import prepared, send
 from tests.kafka_broker import artifacts, create_topics, read_records, unique
@@ -196,10 +196,9 @@ async def _run_as_operator(secured: SecuredBroker, line: str) -> None:
     await asyncio.to_thread(secured.broker.tool, script, *arguments)
 
 
-async def test_a_topic_that_may_not_be_written_to_any_more_keeps_its_doubt_and_holds_up_no_other(
+async def test_what_may_have_no_end_in_a_topic_that_may_not_be_written_to_any_more_is_told_and_not_aborted(
     secured: SecuredBroker,
 ) -> None:
-    """What a commit may have left there without an end can't be ended; so nothing is sent there before it can."""
     positions, denied, other, journal_id = unique("positions"), unique("denied"), unique("other"), unique("journal")
     await create_topics(secured.broker.bootstrap, positions, denied, other)
     await _allow(
@@ -210,15 +209,18 @@ async def test_a_topic_that_may_not_be_written_to_any_more_keeps_its_doubt_and_h
     )
     kafka = kafka_settings(secured, "SASL_PLAINTEXT", mechanism="PLAIN", username=LIMITED_USER)
     kafka = kafka.model_copy(update={"positions_topic": positions})
-    sink = TransactionalSink(kafka, journal_id, Instance("a", "host", 1), list, {(denied, 0), (positions, 0)})
-    with pytest.raises(LaneBlockedError, match="may not write") as blocked:
-        await sink.open(None)
-    assert blocked.value.topic == denied
+    sink = TransactionalSink(kafka, journal_id, Instance("a", "host", 1), list)
+    ends = [DoubtfulEnd(denied, 0, 0), DoubtfulEnd(other, 0, 0)]
+    await sink.open(None, [DoubtfulEnd(positions, 0, 0)])
+    await sink.partition_counts([denied, other])
+    assert await sink.have_ended(ends) == dict.fromkeys(ends, False), "Describe is enough"
+    with pytest.raises(LaneBlockedError, match="may not write") as refused:
+        await sink.take_back(denied, ends[:1])
+    assert refused.value.topic == denied
     await sink.close(healthy=False)
     await sink.open(None)
-    counts = await sink.partition_counts([denied, other])
-    assert (str(counts[denied]), counts[other]) == (str(blocked.value), 1)
-    assert sink.doubtful == {(denied, 0)}
+    await sink.partition_counts([other])
+    await sink.take_back(other, ends[1:])
     await sink.close(healthy=True)
 
 
@@ -227,12 +229,13 @@ async def test_at_least_once_goes_on_where_a_doubt_from_before_may_not_be_settle
     await create_topics(secured.broker.bootstrap, topic)
     await _allow(secured, f"--operation Write --topic {topic}")  # and no transactional id
     kafka = kafka_settings(secured, "SASL_PLAINTEXT", mechanism="PLAIN", username=LIMITED_USER)
-    sink = IdempotentSink(kafka, unique("journal"), {(topic, 0)})
+    sink = IdempotentSink(kafka, unique("journal"))
     await sink.open(None)
+    with pytest.raises(SinkUnavailableError, match="transactional id"):
+        await sink.take_back(topic, [DoubtfulEnd(topic, 0, 0)])
     await send(sink, [prepared(1, topic)], 2)
     await sink.close(healthy=True)
     assert len(await read_records(secured.broker.bootstrap, topic)) == 1
-    assert sink.doubtful == {(topic, 0)}
 
 
 async def _allow(secured: SecuredBroker, *rules: str) -> None:

@@ -5,7 +5,7 @@ It fakes what a client answers, not Kafka: what was sent is a list, nothing is t
 
 import asyncio
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
@@ -17,6 +17,7 @@ from bridge.errors import SinkUnavailableError
 from bridge.kafka.positions import Found
 from bridge.kafka.producer import BATCH_BYTES_MAX, Producer
 from bridge.kafka.sink import IdempotentSink
+from bridge.model import NO_DOUBTS, DoubtfulEnd, Doubts
 from bridge.settings.models import Kafka
 
 PARTITIONS = 6
@@ -132,9 +133,9 @@ class ClientSink(IdempotentSink):
         self.sent: list[int] = []
         self.opened = 0
 
-    async def open(self, known_offset: int | None) -> Found | None:
+    async def open(self, known_offset: int | None, doubtful: Collection[DoubtfulEnd] = ()) -> Found | None:
         """A new producer."""
-        del known_offset
+        del known_offset, doubtful
         if not self.client.up:
             raise SinkUnavailableError("the client is down")
         self.opened += 1
@@ -147,7 +148,8 @@ class ClientSink(IdempotentSink):
         self.sent.append(len(items))
         return await super().send(items, *more, **options)
 
-    async def close(self, *, healthy: bool) -> None:
+    async def close(self, *, healthy: bool) -> Doubts:
         """Drop the producer."""
         del healthy
         self._producer = None
+        return NO_DOUBTS

@@ -4,14 +4,14 @@ It fakes Kafka's answers, not Kafka: transactions, fencing, read_committed and p
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from bridge.errors import FencedError, LaneBlockedError, SinkUnavailableError
 from bridge.kafka.batches import Sizing
 from bridge.kafka.positions import Found
 from bridge.kafka.sink import Placed
-from bridge.model import Place, Positions, Prepared, Record
+from bridge.model import NO_DOUBTS, DoubtfulEnd, Doubts, Positions, Prepared, Record
 from bridge.settings.models import Kafka
 
 
@@ -28,11 +28,10 @@ class ScriptedSink:
     blocked: set[str] = field(default_factory=set)
     taken: list[Record] = field(default_factory=list)
     connected_by: list[Kafka] = field(default_factory=list)
-    doubtful: frozenset[Place] = frozenset()
 
-    async def open(self, known_offset: int | None) -> Found | None:
+    async def open(self, known_offset: int | None, doubtful: Collection[DoubtfulEnd] = ()) -> Found | None:
         """Open, unless it is down."""
-        del known_offset
+        del known_offset, doubtful
         if self.fenced:
             raise FencedError("another live process forwards this journal: process 1 on elsewhere")
         self._refuse_when_down()
@@ -58,8 +57,16 @@ class ScriptedSink:
         self.taken.extend(item.record for item in items if item.record is not None)
         return None
 
-    async def close(self, *, healthy: bool) -> None:
-        """Nothing to close."""
+    async def close(self, *, healthy: bool) -> Doubts:
+        """Nothing to close, and nothing is unknown."""
+        return NO_DOUBTS
+
+    async def have_ended(self, ends: Collection[DoubtfulEnd]) -> dict[DoubtfulEnd, bool]:
+        """All have."""
+        return dict.fromkeys(ends, True)
+
+    async def take_back(self, topic: str, ends: Collection[DoubtfulEnd]) -> None:
+        """Nothing is without an end."""
 
     def connect_by(self, kafka: Kafka) -> None:
         """Nothing to connect to; it is noted."""

@@ -1,6 +1,6 @@
 """A restored copy of a journal goes on under a new id, and from then on is called by it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from bridge.catalogue import TABLE
 from bridge.forward import forwarder
 from bridge.journal.inspect import read_standing
 from bridge.kafka.positions import Found
-from bridge.model import Positions
+from bridge.model import DoubtfulEnd, Positions
 from bridge.service.drain import Drain
 from bridge.settings.load import load
 from bridge.telemetry import Telemetry
@@ -32,9 +32,9 @@ class KnowsMore(ScriptedSink):
     told: bool = False
     meanwhile: Callable[[], None] = lambda: None
 
-    async def open(self, known_offset: int | None) -> Found | None:
+    async def open(self, known_offset: int | None, doubtful: Collection[DoubtfulEnd] = ()) -> Found | None:
         """Say it."""
-        await super().open(known_offset)
+        await super().open(known_offset, doubtful)
         if self.told:
             return Found(None, None, 0)
         self.told = True

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from bridge.forward import Forwarder
 from bridge.kafka.batches import Sizing
 from bridge.kafka.positions import Found
 from bridge.kafka.sink import Placed
-from bridge.model import Positions, Prepared, Submission
+from bridge.model import DoubtfulEnd, Positions, Prepared, Submission
 from bridge.prepare import Preparer
 from bridge.settings.models import Settings
 from bridge.telemetry import Telemetry
@@ -57,9 +57,9 @@ class Remembering(ScriptedSink):
     positions: Positions | None = None
     loses_answer: bool = False
 
-    async def open(self, known_offset: int | None) -> Found | None:
+    async def open(self, known_offset: int | None, doubtful: Collection[DoubtfulEnd] = ()) -> Found | None:
         """Say where it stands."""
-        await super().open(known_offset)
+        await super().open(known_offset, doubtful)
         return Found(self.positions, None, 0)
 
     async def send(
@@ -87,9 +87,9 @@ class Remembering(ScriptedSink):
 
 
 class Running:
-    """Started when it is made."""
+    """Started when it is made, with its own sink where none is given."""
 
-    def __init__(self, folder: Path, sink: ScriptedSink, settings: Settings | None = None) -> None:
+    def __init__(self, folder: Path, sink: ScriptedSink | None, settings: Settings | None = None) -> None:
         settings = settings or configured()
         self.journal = open_journal(folder)
         self.telemetry = Telemetry()

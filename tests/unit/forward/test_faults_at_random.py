@@ -6,16 +6,22 @@ And where the map stays as it is, in the order of arrival for each key.
 import asyncio
 import random
 from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 import orjson
 import pytest
 
-from bridge.errors import SinkTimeoutError, SinkUnavailableError
+from bridge.errors import LaneBlockedError, SinkTimeoutError, SinkUnavailableError
+from bridge.kafka.batches import Sizing
 from bridge.kafka.positions import Found
-from bridge.model import Submission
+from bridge.kafka.sink import Placed
+from bridge.model import NO_DOUBTS, DoubtfulEnd, Doubts, Place, Positions, Prepared, Record, Submission, Unclear
+from tests.fakes.sink import ScriptedSink
+from tests.flow.running import until
 from tests.unit.forward.running import DELIVERED, QUARANTINE, READ, Remembering, Running, configured, delivered, read
 from tests.unit.journal.making import submission
 
@@ -28,29 +34,126 @@ MAPS: tuple[dict[str, str], ...] = (
 )
 
 
+POSITIONS = ("positions", 0)
+
+
+@dataclass
+class Kept:
+    """A record in its place; without an end it isn't visible."""
+
+    place: Place
+    record: Record
+    has_end: bool
+
+
 @dataclass
 class Unreliable(Remembering):
-    """Fails at `chance`, before or after it took effect, and kills the forwarder, until it is `calm`."""
+    """Until it is `calm`, it fails at `chance`, before or after it took effect, leaves a part without an end, and kills
+    the forwarder.
+    """
 
     chance: random.Random = field(default_factory=random.Random)
     calm: bool = False
+    kept: list[Kept] = field(default_factory=list)
+    offset: int = 0
+    positions_without_end: tuple[Positions, int] | None = None
+    left: Doubts = NO_DOUBTS
 
-    async def open(self, known_offset: int | None) -> Found | None:
-        """Sometimes not."""
-        if not self.calm and self.chance.random() < 0.15:
+    @property
+    def visible(self) -> list[Record]:
+        """What a reader of committed records sees."""
+        return [kept.record for kept in self.kept if kept.has_end]
+
+    async def open(self, known_offset: int | None, doubtful: Collection[DoubtfulEnd] = ()) -> Found | None:
+        """Sometimes not. What is without an end among the positions gets that of the barrier, or goes before."""
+        await ScriptedSink.open(self, known_offset, doubtful)
+        if self._does(0.15):
             raise SinkUnavailableError("not now")
-        return await super().open(known_offset)
+        without_end, self.positions_without_end = self.positions_without_end, None
+        if without_end is not None and POSITIONS not in {(end.topic, end.partition) for end in doubtful}:
+            self.positions, self.offset = without_end
+        if self._does(0.05):
+            raise SinkUnavailableError("not now")
+        return Found(self.positions, self.offset or None, 0, POSITIONS[0])
 
-    async def send(self, *batch: Any, **options: Any) -> int | None:
-        """Take all or none, and say so or not."""
+    async def send(
+        self,
+        items: Sequence[Prepared],
+        positions: Positions,
+        partitions: Mapping[str, int],
+        sizing: Sizing,
+        placed: Placed | None = None,
+    ) -> int | None:
+        """Take all or none, or parts, and say so or not."""
+        del partitions, sizing, placed
+        for item in items:
+            if item.topic in self.blocked:
+                raise LaneBlockedError(item.topic, "leaderless", f"{item.topic} has no leader")
+        await asyncio.sleep(0)
+        places: dict[Place, list[Prepared]] = {POSITIONS: []}
+        for item in items:
+            assert item.record is not None
+            places.setdefault((item.record.topic, crc32(item.record.key) % 2), []).append(item)
+        ends = tuple(DoubtfulEnd(*place, 0, tuple(item.entry_id for item in here)) for place, here in places.items())
+        offset = 1 + max(self.offset, self.positions_without_end[1] if self.positions_without_end else 0)
+        acknowledged = False
         fate = 1.0 if self.calm else self.chance.random()
-        if fate < 0.12:
+        if fate < 0.12:  # aborted
+            self.left = Doubts((), Unclear(ends, positions, offset, acknowledged))
             raise SinkTimeoutError("aborted")
-        self.loses_answer = fate < 0.3
-        await super().send(*batch, **options)
-        if fate < 0.38:
+        passed_over: set[Place] = set()
+        if fate < 0.24:
+            acknowledged = self._does(0.6)
+            passed_over = {place for place in places if self._does(0.5)}
+            if not acknowledged and POSITIONS in passed_over:
+                passed_over = set(places)
+        for place, here in places.items():
+            self._end(place, has_end=place not in passed_over)
+            self.kept += [Kept(place, item.record, place not in passed_over) for item in here if item.record]
+        if POSITIONS in passed_over:
+            self.positions_without_end = positions, offset
+        else:
+            self.positions, self.offset = positions, offset
+        if passed_over or fate < 0.32:
+            self.left = Doubts((), Unclear(ends, positions, offset, acknowledged))
+            raise SinkTimeoutError("no answer, or not from everywhere")
+        if fate < 0.4:
             raise asyncio.CancelledError  # the process is killed here
-        return None
+        return offset
+
+    async def close(self, *, healthy: bool) -> Doubts:
+        """Say what is unknown."""
+        del healthy
+        left, self.left = self.left, NO_DOUBTS
+        return left
+
+    async def partition_counts(self, topics: Sequence[str], tries: int = 1) -> dict[str, int | LaneBlockedError]:
+        """Two partitions each, some without a leader."""
+        await super().partition_counts(topics, tries)
+        return {t: LaneBlockedError(t, "leaderless", f"{t} has no leader") if t in self.blocked else 2 for t in topics}
+
+    async def have_ended(self, ends: Collection[DoubtfulEnd]) -> dict[DoubtfulEnd, bool]:
+        """Of some it can't be told."""
+        without = {kept.place for kept in self.kept if not kept.has_end}
+        return {end: (end.topic, end.partition) not in without for end in ends if not self._does(0.2)}
+
+    async def take_back(self, topic: str, ends: Collection[DoubtfulEnd]) -> None:
+        """Fails sometimes, before or after."""
+        if self._does(0.1):
+            raise SinkTimeoutError("not aborted")
+        places = {(topic, end.partition) for end in ends}
+        self.kept = [kept for kept in self.kept if kept.has_end or kept.place not in places]
+        await asyncio.sleep(0)
+        if self._does(0.1):
+            raise SinkTimeoutError("aborted, and no answer")
+
+    def _end(self, place: Place, *, has_end: bool) -> None:
+        """The commit of a later transaction is taken for the end that is missing."""
+        for kept in self.kept:
+            kept.has_end |= has_end and kept.place == place
+
+    def _does(self, share: float) -> bool:
+        return not self.calm and self.chance.random() < share
 
 
 def webhook(chance: random.Random, number: int) -> tuple[str, Submission]:
@@ -89,16 +192,18 @@ async def test_each_event_arrives_once(tmp_path: Path, seed: int, reloads: bool)
         await running.kill()
         running = Running(tmp_path / "journal", sink, settings)
     await running.all_forwarded()
+    await until(lambda: running.journal.doubts == NO_DOUBTS, "the end of all doubts", 10)
     await running.kill()
+    assert all(kept.has_end for kept in sink.kept)
 
     events = list(dict.fromkeys(name for name, _ in sent if name))
     arrived: list[str] = []
-    for record in sink.taken:
+    for record in sink.visible:
         if record.topic != QUARANTINE:
             value: dict[str, Any] = orjson.loads(record.value)
             arrived.append(f"{value['type'].rpartition('.')[2]} {record.key.decode()} {value['raw']['n']}")
     assert sorted(arrived) == sorted(events)
-    assert len(sink.taken) - len(arrived) == sum(not name for name, _ in sent)
+    assert len(sink.visible) - len(arrived) == sum(not name for name, _ in sent)
     if not reloads:
         assert by_key(arrived) == by_key(events)
 

@@ -1,7 +1,7 @@
 """The loop on a real journal, with a sink that answers by script."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,7 +13,7 @@ from bridge.journal import Journal
 from bridge.kafka.batches import Sizing
 from bridge.kafka.positions import Found
 from bridge.kafka.sink import Placed, Sink
-from bridge.model import Positions, Prepared
+from bridge.model import NO_DOUBTS, DoubtfulEnd, Doubts, Positions, Prepared
 from bridge.prepare import Preparer
 from bridge.settings.models import Kafka, Settings
 from bridge.telemetry import Telemetry
@@ -86,10 +86,10 @@ class NotesOrder(ScriptedSink):
 
     asked: list[str] = field(default_factory=list)
 
-    async def open(self, known_offset: int | None) -> Found | None:
+    async def open(self, known_offset: int | None, doubtful: Collection[DoubtfulEnd] = ()) -> Found | None:
         """Note it."""
         self.asked.append("open")
-        return await super().open(known_offset)
+        return await super().open(known_offset, doubtful)
 
     async def send(
         self,
@@ -105,9 +105,10 @@ class NotesOrder(ScriptedSink):
         self.asked.append("sent")
         return None
 
-    async def close(self, *, healthy: bool) -> None:
+    async def close(self, *, healthy: bool) -> Doubts:
         """Note it."""
         self.asked.append(f"close {'well' if healthy else 'ill'}")
+        return NO_DOUBTS
 
     def connect_by(self, kafka: Kafka) -> None:
         """Note the server."""
@@ -155,11 +156,11 @@ class Refusing(ScriptedSink):
 
     opened = 0
 
-    async def open(self, known_offset: int | None) -> Found | None:
+    async def open(self, known_offset: int | None, doubtful: Collection[DoubtfulEnd] = ()) -> Found | None:
         """Take one's time."""
         self.opened += 1
         await asyncio.sleep(0.1)
-        return await super().open(known_offset)
+        return await super().open(known_offset, doubtful)
 
     async def send(self, items: Sequence[Prepared], *more: Any, **options: Any) -> int | None:
         """Take all but those of that topic."""

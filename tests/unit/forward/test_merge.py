@@ -27,6 +27,12 @@ def test_the_larger_position_of_each_lane_counts(
     assert merge(ours, kafkas) == expected
 
 
+def test_a_lane_whose_entries_go_again_stays_behind_what_kafka_said_and_the_journal_has_noted() -> None:
+    ours, kafkas = Positions(9, {"a": 6, "b": 7}), Positions(9, {"b": 8, "c": 8})
+    assert merge(ours, kafkas, noted=True) == Positions(9, {"a": 6, "b": 7})
+    assert merge(ours, kafkas) == Positions(9, {"b": 8})
+
+
 positions = st.builds(
     lambda next_id, behind: Positions(next_id, {t: p for t, p in behind.items() if p < next_id}),
     st.integers(1, 20),

@@ -1,5 +1,6 @@
 """A journal that is older than what Kafka knows of it: what it took since then is told apart from what it forwarded."""
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from bridge.forward import forwarder
 from bridge.journal.inspect import reading
 from bridge.journal.replay import replay
 from bridge.kafka.positions import Found
-from bridge.model import Positions
+from bridge.model import DoubtfulEnd, Positions
 from bridge.telemetry import Telemetry
 from tests.fakes.sink import ScriptedSink
 from tests.flow.running import until
@@ -26,7 +27,7 @@ class Knowing(ScriptedSink):
     knows: Found | None = None
     marks: list[object] = field(default_factory=list)
 
-    async def open(self, known_offset: int | None) -> Found | None:
+    async def open(self, known_offset: int | None, doubtful: Collection[DoubtfulEnd] = ()) -> Found | None:
         """Say it; under a new id, nothing is known."""
         found = self.knows
         if found is not None:

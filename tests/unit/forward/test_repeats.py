@@ -13,6 +13,7 @@ from bridge.forward import pages
 from bridge.forward.batch import Batch, prepare, sort
 from bridge.forward.recovery import recover
 from bridge.journal import Journal
+from bridge.kafka.positions import Found
 from bridge.model import Entry, Positions, Prepared
 from bridge.prepare import Preparer
 from bridge.samples import sample
@@ -185,9 +186,9 @@ async def test_batches_crashes_and_recovery_change_nothing(
 
     monkeypatch.setattr(journal, "advance", dies)
     with pytest.raises(OSError, match="killed here"):
-        await recover(journal, by, Positions(sent + 1), None)
+        await recover(journal, by, Found(Positions(sent + 1), None, 0))
     monkeypatch.undo()
-    assert (await recover(journal, by, Positions(sent + 1), None)).next_id == sent + 1
+    assert (await recover(journal, by, Found(Positions(sent + 1), None, 0))).next_id == sent + 1
     await go(entries[sent:], noted=True)
     assert out == expected(arrivals)
 

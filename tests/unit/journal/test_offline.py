@@ -21,7 +21,7 @@ from bridge.journal.replay import RECEIVED_FIELD, REPLAY_FIELD, Replayed, rehear
 from bridge.journal.salvage import salvage
 from bridge.journal.storage import Storage
 from bridge.journal.verify import verify
-from bridge.model import Positions
+from bridge.model import DoubtfulEnd, Doubts, Positions, Unclear
 from bridge.prepare import RECEIVED_FIELD as PREPARERS_RECEIVED_FIELD
 from bridge.prepare import REPLAY_FIELD as PREPARERS_FIELD
 from tests.unit.journal.conftest import Opens
@@ -274,8 +274,10 @@ def test_a_released_entry_is_held_no_more(filled: Path) -> None:
 
 
 def test_a_whole_journal_is_salvaged_wholly(filled: Path, tmp_path: Path) -> None:
+    end = DoubtfulEnd("treble.message.read", 3, 17, (4, 5))
+    doubts = Doubts((end,), Unclear((end,), Positions(9, {"treble.message.read": 4}), 99, acknowledged=True))
     with storage_in(filled) as storage:
-        storage.doubt([("treble.message.read", 3)])
+        storage.doubt(doubts)
     new = tmp_path / "new"
     result = salvage(filled, new, Clock())
     assert (result.entries, result.lost, result.notes) == (20, [], [])
@@ -284,7 +286,7 @@ def test_a_whole_journal_is_salvaged_wholly(filled: Path, tmp_path: Path) -> Non
     with storage_in(new) as storage:
         assert set(look_up(storage.connection, [identity(2)], NOON_MS)) == {identity(2)}
         assert (storage.positions_offset, storage.unconfirmed_from) == (99, 1)
-        assert storage.doubtful == {("treble.message.read", 3)}
+        assert storage.doubts == doubts
 
 
 @pytest.mark.parametrize("seed", range(6))

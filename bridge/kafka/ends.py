@@ -1,0 +1,86 @@
+"""Whether Kafka has ended a transaction whose commit it has acknowledged, partition by partition.
+
+The coordinator acknowledges a commit, then has a marker written to each partition of the transaction. A partition that
+has no leader at that moment it takes for deleted: it passes it over and counts the transaction as complete (seen with
+Kafka 4.3.1, whose log then says "these partitions are likely deleted already and hence can be skipped"). This happens
+when a broker is shut down in order and no other replica can lead; some partitions may have got their marker before.
+Records without an end hold up whoever reads what is committed, until a later transaction of the same transactional id
+ends in their partition: with its abort they are gone, although their commit was acknowledged.
+
+The last stable offset of a partition, that up to which committed records are read, tells: it can't be beyond the first
+record of a transaction that has no end. Where it is below that, a transaction of somebody else is open.
+"""
+
+import asyncio
+from collections.abc import Collection, Mapping
+from typing import Any, Final
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
+from aiokafka.producer.transaction_manager import TransactionState
+from aiokafka.protocol.offset import OffsetRequest
+from aiokafka.structs import TopicPartition
+
+_PAUSE_S: Final = 0.005
+_LATEST: Final = -1
+_NO_REPLICA: Final = -1
+_EVERYTHING, _COMMITTED = 0, 1  # isolation levels
+
+
+async def stable_ends(producer: AIOKafkaProducer, places: Collection[TopicPartition]) -> dict[TopicPartition, int]:
+    """The last stable offset of these partitions; those of which no leader says it are not in it."""
+    return await _ends(producer, places, _COMMITTED)
+
+
+async def have_ended(producer: AIOKafkaProducer, firsts: Mapping[TopicPartition, int]) -> dict[TopicPartition, bool]:
+    """Whether the transactions whose first records are at these offsets have an end in these partitions.
+
+    One that isn't in it can't be told: it has no leader, or another producer's open transaction hides it. Records that
+    are gone with what was there before (the topic was made anew) count as without an end: they have to go again.
+    """
+    stable = await stable_ends(producer, firsts)
+    found = {place: at > firsts[place] for place, at in stable.items() if at >= firsts[place]}
+    below = stable.keys() - found.keys()
+    highest = await _ends(producer, below, _EVERYTHING) if below else {}
+    return found | {place: False for place, at in highest.items() if at <= firsts[place]}
+
+
+async def _ends(
+    producer: AIOKafkaProducer, places: Collection[TopicPartition], isolation: int
+) -> dict[TopicPartition, int]:
+    client: Any = producer.client
+    asked: dict[int, dict[str, list[tuple[int, int]]]] = {}
+    for place in places:
+        leader = client.cluster.leader_for_partition(place)
+        if leader is not None and leader != -1:
+            asked.setdefault(leader, {}).setdefault(place.topic, []).append((place.partition, _LATEST))
+    answers = await asyncio.gather(*(_ask(client, node, isolation, topics) for node, topics in asked.items()))
+    return {place: offset for answer in answers for place, offset in answer.items()}
+
+
+async def _ask(
+    client: Any, node_id: int, isolation: int, topics: Mapping[str, list[tuple[int, int]]]
+) -> dict[TopicPartition, int]:
+    try:
+        answer = await client.send(node_id, OffsetRequest(_NO_REPLICA, isolation, list(topics.items())))
+    except KafkaError:
+        return {}
+    return {
+        TopicPartition(topic, partition): offset
+        for topic, partitions in answer.topics
+        for partition, code, _, offset, *_ in partitions
+        if code == 0
+    }
+
+
+async def join(producer: AIOKafkaProducer, places: Collection[TopicPartition]) -> None:
+    """Add these partitions to the open transaction, without a record for them. Raises what aiokafka says."""
+    manager: Any = producer._txn_manager  # noqa: SLF001 - as abandon.py
+    for place in places:
+        manager.maybe_add_partition_to_txn(place)
+    while manager.partitions_to_add():
+        if manager.state is not TransactionState.IN_TRANSACTION:
+            break
+        await asyncio.sleep(_PAUSE_S)
+    if manager.state is not TransactionState.IN_TRANSACTION:
+        await manager.wait_for_transaction_end()  # raises the reason
