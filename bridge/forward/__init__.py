@@ -9,6 +9,7 @@ pages     entries page by page
 refusals  what Kafka refused, and how often
 repeats   what says the same, times apart
 recovery  after each new producer: what Kafka has and the journal doesn't count yet
+ends      records that Kafka may have left without an end
 forwarder the loop
 """
 

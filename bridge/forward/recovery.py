@@ -31,8 +31,8 @@ async def recover(journal: Journal, preparer: Preparer, found: Found | None) -> 
         await journal.doubt(doubts)
         return truth
     await _catch_up_with(journal, preparer, truth, kafkas, again)
-    truth, gone = await _held_back(journal, preparer, truth, again)
-    await journal.advance(truth, [], positions_offset=offset, doubts=doubts, gone=gone)
+    truth, waiting, gone = await _held_back(journal, preparer, truth, again)
+    await journal.advance(truth, [], positions_offset=offset, doubts=doubts, waiting=waiting, gone=gone)
     return truth
 
 
@@ -81,23 +81,25 @@ async def _catch_up_with(
 
 async def _held_back(
     journal: Journal, preparer: Preparer, truth: Positions, again: Collection[int]
-) -> tuple[Positions, list[int]]:
-    """Let these entries wait in their lanes. Returns the positions then, and the ids of those parked that have gone."""
-    ours, behind, gone = journal.positions, dict(truth.behind), list[int]()
+) -> tuple[Positions, list[tuple[int, str, str]], list[int]]:
+    """Let these entries wait. Returns the positions then, the rows to park, and the ids of those that leave a queue."""
+    ours, behind = journal.positions, dict(truth.behind)
+    rows: list[tuple[int, str, str]] = []
+    gone: list[int] = []
     if not again:
-        return truth, gone
+        return truth, rows, gone
     for topic in ours.behind:
         async for entries in pages(journal, topic, ours.of(topic), truth.of(topic)):
             gone += [entry.id for entry in entries if entry.id not in again]
-            for first in [entry.id for entry in entries if entry.id in again][:1]:
-                behind[topic] = min(first, behind.get(topic, first))
+            if waiting := [entry.id for entry in entries if entry.id in again]:
+                behind[topic] = min(waiting[0], behind.get(topic, waiting[0]))
     async for entries in pages(journal, None, ours.next_id, truth.next_id):
         prepared = await prepare([entry for entry in entries if entry.id in again], preparer, lambda _, item: item)
-        waiting = [item for item in prepared if item.record is not None]
-        await journal.park([parking(item, item.topic) for item in waiting])
-        for item in waiting:
-            behind[item.topic] = min(item.entry_id, behind.get(item.topic, item.entry_id))
-    return Positions(truth.next_id, behind), gone
+        for item in prepared:
+            if item.record is not None:
+                rows.append(parking(item, item.topic))
+                behind[item.topic] = min(item.entry_id, behind.get(item.topic, item.entry_id))
+    return Positions(truth.next_id, behind), rows, gone
 
 
 async def _park_what_waits(journal: Journal, preparer: Preparer, truth: Positions, topics: Collection[str]) -> None:

@@ -212,11 +212,13 @@ class Journal:
         *,
         positions_offset: int | None = None,
         doubts: Doubts | None = None,
+        waiting: Iterable[tuple[int, str, str]] = (),
         gone: Iterable[int] = (),
     ) -> None:
         """Note positions, and the identities (16 bytes, received_at in ms) that the window remembers from now on.
 
-        `doubts` as in `doubt`, None for the present ones; the parked entries with ids in `gone` don't wait any more.
+        `doubts` as in `doubt`, None for the present ones; `waiting` as in `park`; entries whose ids are in `gone` don't
+        wait any more.
         One commit, durable when it returns. Raises ValueError for a position that goes back.
         """
         topics = {*positions.behind, *self._promised.behind}
@@ -227,6 +229,7 @@ class Journal:
 
         def step(storage: Storage) -> int | None:
             storage.advance(positions, positions_offset)
+            storage.park(waiting)
             storage.unpark(gone)
             if doubts is not None:
                 storage.doubt(doubts)

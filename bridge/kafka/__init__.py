@@ -2,7 +2,7 @@
 
 sink         a batch of the forwarder → one transaction (or an idempotent send)
 positions    the compacted topic that holds how far each journal was forwarded
-doubts       where a commit may have left records without an end, until that is settled
+ends         whether Kafka has ended a transaction in each of its partitions
 producer     one producer's life: send and commit with our own time limits
 batches      records → one batch per partition
 stamps       the time that a record carries, where its topic refuses old ones
@@ -14,5 +14,5 @@ security     settings → options of every client: with oauth
 errors       aiokafka's exceptions → bridge.errors, once
 diagnosis    why no connection comes about
 
-What aiokafka does not offer by itself, and so by its private names: markers, replicas, abandon, compression.
+What aiokafka does not offer by itself, and so by its private names: ends, replicas, abandon, compression.
 """

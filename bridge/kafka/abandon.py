@@ -1,6 +1,6 @@
 """Drop an aiokafka producer without its `stop()`, which hangs until the broker is back when records are unsent.
 
-With replicas.py and markers.py, what touches aiokafka's private names; `tests/e2e/test_kafka_facts.py` fails when they
+With replicas.py and ends.py, what touches aiokafka's private names; `tests/e2e/test_kafka_facts.py` fails when they
 change.
 """
 
