@@ -93,6 +93,8 @@ class Producer:
         Raises SinkTimeoutError when nobody answers: then it isn't known that they are missing.
         """
         client = self._inner.client
+        for topic in topics:
+            client.add_topic(topic)  # also those that are known: an update forgets what isn't tracked
         counts = {topic: self._partition_count(topic) for topic in topics}
         for attempt in range(tries):
             unwell = [topic for topic, count in counts.items() if not isinstance(count, int)]
@@ -100,8 +102,6 @@ class Producer:
                 break
             if attempt:
                 await asyncio.sleep(METADATA_PAUSE_S)
-            for topic in unwell:
-                client.add_topic(topic)
             if await self._limited(client.force_metadata_update()) is False:
                 raise SinkTimeoutError("no broker said how the topics are")
             counts |= {topic: self._partition_count(topic) for topic in unwell}
@@ -142,7 +142,7 @@ class Producer:
         return offsets
 
     async def _ended(self, ends: Collection[DoubtfulEnd]) -> None:
-        """Return once Kafka has ended the last transaction. Raises SinkTimeoutError where it may never do so.
+        """Return once Kafka has ended the last transaction. Raises SinkTimeoutError where it doesn't.
 
         What another producer's open transaction hides is taken for ended, where a leader is there.
         """
@@ -150,18 +150,20 @@ class Producer:
         began_s, pause_s = time.monotonic(), END_PAUSE_S
         while True:
             stable = await self._limited(stable_ends(self._inner, firsts))
-            if lost := firsts.keys() - stable.keys():
-                raise SinkTimeoutError(f"whether a transaction has ended is unknown: {min(lost).topic} lost a leader")
             waited_s = time.monotonic() - began_s
+            lost = min(firsts.keys() - stable.keys(), default=None)
             firsts = {
                 place: first
                 for place, first in firsts.items()
-                if stable[place] == first or (stable[place] < first and waited_s < OTHERS_WAIT_S)
+                if stable.get(place, first) == first or (stable[place] < first and waited_s < OTHERS_WAIT_S)
             }
             if not firsts:
                 return
             if waited_s > END_WAIT_S:
-                raise SinkTimeoutError(f"a transaction has no end in {min(firsts).topic}, {END_WAIT_S:g} s after it")
+                why = f"{lost.topic} has no leader" if lost else f"it has no end in {min(firsts).topic}"
+                raise SinkTimeoutError(f"whether a transaction has ended is unknown: {why}, {END_WAIT_S:g} s after it")
+            if lost:
+                await self._limited(self._inner.client.force_metadata_update())
             await asyncio.sleep(pause_s)
             pause_s = min(2 * pause_s, END_PAUSE_S_MAX)
 

@@ -32,12 +32,18 @@ class Answering:
         self._stable = list(stable) or [{}]
         self.highest = FIRST + 2
         self.leaders = {"read": 1, "sent": 1}
-        self.client = SimpleNamespace(send=self._send, cluster=SimpleNamespace(leader_for_partition=self._leader))
+        self.leaders_known = dict[str, int]()
+        cluster = SimpleNamespace(leader_for_partition=self._leader)
+        self.client = SimpleNamespace(send=self._send, cluster=cluster, force_metadata_update=self._update)
         self.asked = 0
         self.away = self.loses_answer = False
 
     def _leader(self, place: TopicPartition) -> int | None:
         return self.leaders.get(place.topic)
+
+    async def _update(self) -> bool:
+        self.leaders |= self.leaders_known
+        return True
 
     async def _send(self, node_id: int, request: OffsetRequest) -> Any:
         self.asked += 1
@@ -98,7 +104,7 @@ async def test_an_end_that_comes_late_is_waited_for() -> None:
 
 async def test_where_a_partition_has_no_end_the_outcome_is_unknown_and_its_entries_are_named() -> None:
     made = producer_on(Answering({PLACE: FIRST}))
-    with pytest.raises(SinkTimeoutError, match="no end in read"):
+    with pytest.raises(SinkTimeoutError, match="it has no end in read"):
         await made.deliver([READ_0, READ_1, SENT_0])
     ends = (
         DoubtfulEnd("read", 0, FIRST, (1,)),
@@ -116,8 +122,15 @@ async def test_what_another_producer_s_open_transaction_hides_is_not_waited_for_
 async def test_where_a_leader_is_gone_or_not_the_leader_any_more_the_outcome_is_unknown(leader: int | None) -> None:
     inner = Answering()
     inner.leaders["read"] = leader  # type: ignore[assignment]
-    with pytest.raises(SinkTimeoutError, match="read lost a leader"):
+    with pytest.raises(SinkTimeoutError, match="read has no leader"):
         await producer_on(inner).deliver([READ_0, SENT_0])
+
+
+async def test_a_leader_that_is_known_to_kafka_alone_is_asked_for() -> None:
+    inner = Answering()
+    del inner.leaders["read"]
+    inner.leaders_known["read"] = 1
+    assert await producer_on(inner).deliver([READ_0, SENT_0]) == [FIRST, FIRST]
 
 
 async def test_when_nobody_answers_the_outcome_is_unknown() -> None:
