@@ -18,6 +18,7 @@ from bridge.kafka.errors import blocked
 from bridge.kafka.sink import Sink
 from bridge.model import DoubtfulEnd, Doubts, Entry
 from bridge.prepare import Preparer
+from bridge.telemetry import Telemetry
 
 RETRY_S: Final = 0.25
 REFUSED_RETRY_S: Final = 15.0
@@ -29,8 +30,16 @@ Counts = dict[str, int | LaneBlockedError]
 class DoubtfulEnds:
     """Those of one journal. With `at_least_once` they are readers' trouble, and hold up no topic."""
 
-    def __init__(self, journal: Journal, *, exactly_once: bool, clock_s: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        journal: Journal,
+        telemetry: Telemetry,
+        *,
+        exactly_once: bool,
+        clock_s: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._journal = journal
+        self._telemetry = telemetry
         self._exactly_once = exactly_once
         self._clock_s = clock_s
         self._again_s: dict[str, float] = {}
@@ -73,6 +82,8 @@ class DoubtfulEnds:
                 if not isinstance(error, LaneBlockedError):
                     del self._again_s[topic]
                 raise
+            if not self._of(topic):
+                del self._again_s[topic]
         return self._journal.doubts != before
 
     async def _settle(self, sink: Sink, preparer: Preparer, topic: str, count: int | LaneBlockedError) -> None:
@@ -92,6 +103,9 @@ class DoubtfulEnds:
     async def _decide(self, found: Mapping[DoubtfulEnd, bool], preparer: Preparer) -> None:
         """Note whose records have an end: those have gone. The others go again."""
         gone = {entry_id for end, ended in found.items() if ended for entry_id in end.entry_ids}
+        for end, ended in found.items():
+            if not ended:
+                self._telemetry.records_unended(end.topic, len(end.entry_ids))
         left = (
             end._replace(entry_ids=()) if end in found else end
             for end in self._journal.doubts.ends

@@ -67,7 +67,7 @@ class Forwarder:
         self._traces = traces
         self._sink = sink or self._build_sink()
         self._positions = journal.positions
-        self._ends = DoubtfulEnds(journal, exactly_once=self._kafka.delivery == "exactly_once")
+        self._ends = DoubtfulEnds(journal, telemetry, exactly_once=self._kafka.delivery == "exactly_once")
         self._lanes = Lanes(self._kafka.lane_probe, self._kafka.backoff_max)
         self._refusals = Refusals()
         self._pace = Pace()

@@ -20,6 +20,7 @@ EVENTS: dict[str, str] = {
     "hint.conflicts": "A body is not what its URL says; the body's own evidence counts, said once",
     "lane.blocked": "A topic can't take records; its lane waits, the others go on",
     "lane.resumed": "A topic takes records again",
+    "records.unended": "Kafka left records of an acknowledged transaction without an end; their entries go again",
     "kafka.connected": "The producer works and the positions are known",
     "kafka.lost": "The producer can't go on; a new one is tried until it works",
     "forwarding.failed": "The forwarder met an unforeseen error and starts anew",

@@ -168,6 +168,10 @@ class Telemetry(Voice):
         if self._forget_lane(topic):
             self.log.info("lane.resumed", topic=topic)
 
+    def records_unended(self, topic: str, entries: int) -> None:
+        """Records of so many entries have no end in a topic, though their transaction counts."""
+        self.log.warning("records.unended", topic=topic, entries=entries)
+
     def lanes_blocked(self) -> Mapping[str, str]:
         """The topics whose lanes wait, with their state."""
         return dict(self._blocked)

@@ -14,6 +14,7 @@ from bridge.kafka.errors import blocked
 from bridge.kafka.positions import Found
 from bridge.model import NO_DOUBTS, DoubtfulEnd, Doubts, Positions, Unclear
 from bridge.prepare import Preparer
+from bridge.telemetry import Telemetry
 from tests.fakes.sink import ScriptedSink
 from tests.flow.running import until
 from tests.unit.forward.running import DELIVERED, READ, Running, configured, read
@@ -53,6 +54,18 @@ class Ends(ScriptedSink):
             raise SinkTimeoutError("no answer")
 
 
+class Said(Telemetry):
+    """What was said of records without an end."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.unended: list[tuple[str, int]] = []
+
+    def records_unended(self, topic: str, entries: int) -> None:
+        """Note it."""
+        self.unended.append((topic, entries))
+
+
 class Settling:
     """The doubts of a journal whose entries 1, 2 and 3 are parked for READ, on a clock that is set by hand."""
 
@@ -60,7 +73,8 @@ class Settling:
         self.journal, self.given = journal, Doubts(ends)
         self.preparer = Preparer(SETTINGS, journal.id)
         self.now_s = 0.0
-        self.ends = DoubtfulEnds(journal, exactly_once=exactly_once, clock_s=lambda: self.now_s)
+        self.said = Said()
+        self.ends = DoubtfulEnds(journal, self.said, exactly_once=exactly_once, clock_s=lambda: self.now_s)
 
     async def prepare(self) -> "Settling":
         """Fill the journal."""
@@ -95,7 +109,7 @@ async def test_what_has_an_end_has_gone_and_what_has_none_is_aborted_and_goes_ag
     assert at.held_up() == {READ}
     assert await at.settle(sink)
     assert (await at.parked(), sink.aborted, at.journal.doubts) == ([2, 3], [OPEN._replace(entry_ids=())], NO_DOUBTS)
-    assert not at.held_up()
+    assert (at.held_up(), at.said.unended) == (set(), [(READ, 1)])
     assert not await at.settle(sink)
     ids = [at.preparer.prepare(entry).identity for entry in await at.journal.read(1, 3, 1 << 20)]
     assert set(await at.journal.seen([i for i in ids if i], NOON_MS)) == {ids[0]}, "a copy of the first is one"
