@@ -1,5 +1,6 @@
 """Kafka acknowledged a commit and did not end it everywhere: what has no end goes again, and nothing else does."""
 
+import asyncio
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -69,6 +70,11 @@ def pass_over(running: Running, which: PassedOver, *, answered: bool) -> None:
         inner.commit_transaction = commit_without_an_answer
 
 
+async def never(*_: Any) -> None:
+    """Wait until the process is killed."""
+    await asyncio.Event().wait()
+
+
 CASES: dict[str, tuple[Callable[[Place], PassedOver], bool]] = {
     "one partition": (lambda at: lambda place: place == (at.reads, 0), True),
     "one partition, and no answer": (lambda at: lambda place: place == (at.reads, 0), False),
@@ -95,6 +101,10 @@ async def test_each_event_is_there_once_whatever_kafka_passed_over(
         async with coordinator_not_asked(kafka.bootstrap):
             await until(lambda: running.forwarder.status()["connected"], "the connection", 10)
             pass_over(running, which(place), answered=answered)
+            if restarted:
+                monkeypatch.setattr(
+                    running.forwarder._sink, "open", never
+                )  # the next process is the one that settles it
             for number in range(NUMBERS):
                 for session in range(SESSIONS):
                     running.journal.append((read if session % 2 else delivered)(f"s{session}", number))
