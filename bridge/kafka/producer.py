@@ -149,6 +149,8 @@ class Producer:
         firsts = {TopicPartition(end.topic, end.partition): end.first for end in ends}
         began_s, pause_s = time.monotonic(), END_PAUSE_S
         while True:
+            await asyncio.sleep(pause_s)  # first of all: it is never there at once
+            pause_s = min(2 * pause_s, END_PAUSE_S_MAX)
             stable = await self._limited(stable_ends(self._inner, firsts))
             waited_s = time.monotonic() - began_s
             lost = min(firsts.keys() - stable.keys(), default=None)
@@ -164,8 +166,6 @@ class Producer:
                 raise SinkTimeoutError(f"whether a transaction has ended is unknown: {why}, {END_WAIT_S:g} s after it")
             if lost:
                 await self._limited(self._inner.client.force_metadata_update())
-            await asyncio.sleep(pause_s)
-            pause_s = min(2 * pause_s, END_PAUSE_S_MAX)
 
     async def have_ended(self, ends: Collection[DoubtfulEnd]) -> dict[DoubtfulEnd, bool]:
         """Whether these have an end. One that isn't in it can't be told now."""
