@@ -3,7 +3,8 @@
 The coordinator acknowledges a commit, then has a marker written to each partition of the transaction. A partition that
 has no leader at that moment it takes for deleted: it passes it over and counts the transaction as complete (seen with
 Kafka 4.3.1, whose log then says "these partitions are likely deleted already and hence can be skipped"). This happens
-when a broker is shut down in order and no other replica can lead; some partitions may have got their marker before.
+where no other replica can lead: when a broker is shut down in order, and when one that was killed starts again with
+transactions to end. Some partitions may have got their marker before.
 Records without an end hold up whoever reads what is committed, until a later transaction of the same transactional id
 ends in their partition: with its abort they are gone, although their commit was acknowledged.
 
