@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   ?= .venv
 JOBS   ?= 3
 # What measures time while Kafka is away has the machine for itself. The rest shares it.
-ALONE := tests/e2e/test_kafka_away.py
+ALONE := tests/e2e/test_kafka_away.py tests/e2e/test_demo.py
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.stamp-dev
 

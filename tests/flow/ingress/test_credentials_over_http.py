@@ -235,6 +235,7 @@ async def test_a_secret_that_is_encoded_or_misspelt_or_where_none_belongs_is_in_
         with capture_logs() as lines:
             for path in shown:
                 await d.post(path)
-        assert "Secret" not in str(lines)
-        assert "317" not in str(lines)
+        said = str([{name: value for name, value in line.items() if name != "seconds"} for line in lines])
+        assert "Secret" not in said
+        assert "317" not in said  # in a duration it may well be
         assert [line["path"] for line in lines if line["event"] == "request.answered"] == list(shown.values())
