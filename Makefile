@@ -49,9 +49,9 @@ check: $(STAMP) ## format, lint, types, layers, staleness of generated schemas
 
 schemas: $(STAMP) ## make the generated files again: schemas, AsyncAPI, OpenAPI, the chart's, dashboard, tables in docs/
 	$(BIN)/python -m bridge.schemas.generate
-	$(BIN)/python -m bridge.ingress.openapi
-	$(BIN)/python -m bridge.settings.schema
-	$(BIN)/python -m bridge.settings.tables
+	$(BIN)/python -m bridge.schemas.openapi
+	$(BIN)/python -m bridge.settings.reference
+	$(BIN)/python -m bridge.settings.reference
 	$(BIN)/python -m helm.generate
 	$(BIN)/python -m observability.dashboard
 	$(BIN)/python -m tests.doc_pages

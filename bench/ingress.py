@@ -21,7 +21,7 @@ from bench.bridge_under_test import BridgeUnderTest
 from bench.load import PLACEHOLDER, Load, Outcome
 from bench.processes import Pinned, cores, free_port
 from bench.report import as_table
-from bridge.samples import sample
+from bridge.catalogue.samples import sample
 
 PATH = "/webhooks/treble/read"
 WARM_UP_REQUESTS = 2000

@@ -21,9 +21,9 @@ import orjson
 import uvloop
 
 from bench.processes import cores
+from bridge.catalogue.samples import sample
 from bridge.journal import Journal
 from bridge.model import Positions, Submission
-from bridge.samples import sample
 from bridge.telemetry import Telemetry
 
 APPENDERS = 64

@@ -16,12 +16,12 @@ from typing import Any
 
 import orjson
 
-from bridge.envelope import Encoder
+from bridge.catalogue.samples import hint_for, sample
 from bridge.model import Entry, Event
-from bridge.normalize import examine
-from bridge.prepare import Preparer
-from bridge.samples import hint_for, sample
 from bridge.settings.models import Settings
+from bridge.transform.cloudevents import Encoder
+from bridge.transform.normalize import examine
+from bridge.transform.prepare import Preparer
 
 RATIO_MAX = 15.0
 ROUNDS, CALLS = 200, 200

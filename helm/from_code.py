@@ -6,7 +6,7 @@ import yaml
 
 from bridge.catalogue import HINTS
 from bridge.settings.changes import RELOADABLE
-from bridge.settings.options import options
+from bridge.settings.reference import options
 
 DEFAULTS: Final = (
     "server.listen",

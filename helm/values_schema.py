@@ -15,7 +15,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
-from bridge.settings.options import options
+from bridge.settings.reference import options
 
 Schema = dict[str, Any]
 

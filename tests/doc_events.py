@@ -8,11 +8,11 @@ from typing import Any, Final
 from bridge.catalogue import TABLE
 from bridge.catalogue.definition import EventType, Evidence, KeyKind
 from bridge.catalogue.schema import data_schema
-from bridge.envelope import schema_uri
-from bridge.prepare import Preparer
 from bridge.schemas.asyncapi import DEFAULTS, key_meaning
 from bridge.schemas.examples import JOURNAL_ID, Example, examples
 from bridge.settings.models import Settings
+from bridge.transform.cloudevents import schema_uri
+from bridge.transform.prepare import Preparer
 
 _PREPARER: Final = Preparer(Settings.model_validate(DEFAULTS), JOURNAL_ID)
 

@@ -14,11 +14,10 @@ from typing import Final
 import click
 
 from bridge.catalogue import TABLE
-from bridge.catalogue.notes import ENDINGS, MEANINGS
+from bridge.catalogue.reading import ENDINGS, MEANINGS
 from bridge.cli import COMMANDS, EXIT_CODES, cli
 from bridge.errors import ExitCode
-from bridge.telemetry.events import EVENTS
-from bridge.telemetry.fields import FIELDS
+from bridge.telemetry.log_events import EVENTS, FIELDS
 from observability import metrics_page, rules
 from tests.doc_events import event_types, required, told_by
 

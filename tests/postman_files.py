@@ -13,9 +13,9 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from bridge.catalogue import TABLE
+from bridge.catalogue.samples import hint_for, sample
 from bridge.cli.scenarios import Wish, conversation
-from bridge.ingress.answers import PROBLEM_PREFIX
-from bridge.samples import hint_for, sample
+from bridge.ingress.responses import PROBLEM_PREFIX
 
 FOLDER: Final = Path(__file__).parent.parent / "postman"
 COLLECTION: Final = "treble-bridge.postman_collection.json"

@@ -4,7 +4,7 @@
 default topics, schemas and documentation derive from the table. `shapes`, `times`, `phones` and `session_keys` read
 values; `reading` holds what a reader has to say about them; `identity` makes event ids.
 
-Pure: no clock, no chance, no I/O. What becomes of an entry as a whole is `bridge.normalize`.
+Pure: no clock, no chance, no I/O. What becomes of an entry as a whole is `bridge.transform.normalize`.
 """
 
 from bridge.catalogue.classify import Classification, classify

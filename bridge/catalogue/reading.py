@@ -2,11 +2,13 @@
 
 A note is a bounded word, or `word:detail`. Words come from this package, with the names of documented fields in them;
 details may come from the body, so they are cleaned and cut. `note_kind` is the word: the only part fit for a metric.
+
+What the notes of an event mean, in a sentence each. `note_kind` of any note is a key here, or ends in one.
 """
 
 import datetime as dt
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from bridge.model import Problem
 
@@ -66,3 +68,50 @@ def sent_as(value: object) -> str:
 
 
 _WORDS: dict[type, str] = {dict: "object", list: "array", str: "string", bool: "boolean", type(None): "null"}
+
+
+MEANINGS: Mapping[str, str] = {
+    "byte_order_mark": "the body began with a byte order mark, which `raw` leaves out",
+    "lone_surrogate": "an escape was half a surrogate pair; `raw` has U+FFFD in its place",
+    "number_out_of_range": "a number is larger than a double holds; `raw` has the largest double in its place",
+    "unknown_field": "a field that Treble's documentation does not have; it is in `raw`",
+    "unreadable": "a field's value is of a kind that can't be read; it is left out, and in `raw`",
+    "empty": "a field was there without a value; it is left out",
+    "occurred_at_is_received_at": "the body has no time of its own, so the time of arrival stands in",
+    "time_twice": "the clocks were put back then, so this time happened twice; the first is taken",
+    "time_skipped": "the clocks were put forward then, so this time never was; the old offset is taken",
+    "event_id_was_hashed": "event_id is too long, or has control characters; the id is its SHA-256",
+    "cellphone_may_have_country_code": "the number is long and begins with the country code; nothing was changed",
+    "cellphone_was_international": "the number had a plus of its own, so it is complete without country_code",
+    "country_code_had_00": "the country code began with 00 in place of a plus",
+    "phone_not_e164": "the parts make no E.164 number, so `phone` is left out",
+    "phone_not_in_plan": "the numbering plan of the phone's country has no such number; nothing was changed",
+    "user_session_keys_was_object": "session keys came as an object, not as a list of pairs",
+    "session_key_without_name": "a session key had no name; it is left out",
+    "session_key_without_value": "a session key had no value; it is left out",
+    "session_key_repeated": "a session key came more than once; the last one counts",
+    "session_key_location_unreadable": "a session key of type location holds no JSON object; its text is kept",
+    "session_key_value_unreadable": "a session key's value is nested too deep; it is left out",
+    "more_notes": f"there was more to note than {NOTES_MAX} things",
+}
+"""By the note's kind."""
+
+ENDINGS: Mapping[str, str] = {
+    "_had_separators": "spaces or punctuation were taken out of the digits",
+    "_was_epoch": "the time came as UNIX time",
+    "_was_number": "a number came where text is documented; it was made text",
+    "_was_boolean": "true or false came where text is documented; it was made text",
+    "_was_string": "text came where an object is documented; it was taken as the value",
+    "_was_object": "an object came where text is documented",
+    "_was_array": "a list came where text is documented",
+    "_was_null": "null came where an object is documented",
+}
+"""By the end of the note's kind; before it stands the name of a documented field."""
+
+
+def meaning(note: str) -> str:
+    """What a note means."""
+    kind = note_kind(note)
+    if kind in MEANINGS:
+        return MEANINGS[kind]
+    return next((text for ending, text in ENDINGS.items() if kind.endswith(ending)), "")

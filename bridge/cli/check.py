@@ -10,7 +10,7 @@ from bridge.cli.options import config_option, json_option
 from bridge.errors import ConfigError, ExitCode
 
 if TYPE_CHECKING:
-    from bridge.settings.findings import Finding
+    from bridge.settings.problems import Finding
 
 _DEFAULT_URL = "https://<your host>"
 _COLOURS: Final = {"error": "red", "warning": "yellow", "note": None}
@@ -38,8 +38,8 @@ def check(file: Path | None, config: Path | None, live: bool, url: str, as_json:
         raise click.UsageError("Name the configuration: treble-bridge check FILE")
     from bridge.catalogue import TABLE  # noqa: PLC0415 - not for --help
     from bridge.cli.check_summary import summary  # noqa: PLC0415
-    from bridge.settings.findings import Finding, InvalidSettingsError  # noqa: PLC0415
     from bridge.settings.load import load  # noqa: PLC0415
+    from bridge.settings.problems import Finding, InvalidSettingsError  # noqa: PLC0415
 
     try:
         loaded = load(path, TABLE.keys())

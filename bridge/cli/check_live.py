@@ -7,13 +7,13 @@ from typing import Final
 from bridge.cli.console import run
 from bridge.cli.topics import wanted_topics
 from bridge.errors import ExitCode, SinkError
+from bridge.kafka.client import client_options
 from bridge.kafka.diagnosis import diagnose
 from bridge.kafka.producer import Producer
-from bridge.kafka.security import client_options
 from bridge.kafka.topics import Difference, Topics, with_reason
 from bridge.model import TopicSpec
-from bridge.settings.findings import Finding
 from bridge.settings.models import Kafka, Settings
+from bridge.settings.problems import Finding
 
 _CONNECTION, _TOPICS = "kafka", "topics"
 _WILL_BE_MADE: Final = "is missing, and will be made at the start"

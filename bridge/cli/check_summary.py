@@ -5,10 +5,10 @@ from typing import Any
 
 from bridge.catalogue import HINTS
 from bridge.cli.topics import wanted_topics
-from bridge.prepare import Preparer, key_kind_name
-from bridge.settings.digest import config_hash
+from bridge.settings.changes import config_hash
 from bridge.settings.models import Alternative, SecretValues, Settings, Source, each_value
 from bridge.settings.units import format_duration, format_rate
+from bridge.transform.prepare import Preparer, key_kind_name
 
 
 def summary(settings: Settings, base_url: str) -> dict[str, Any]:

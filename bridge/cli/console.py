@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
-from bridge.telemetry.masking import mask_phone, mask_phones
+from bridge.telemetry.redact import mask_phone, mask_phones
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -14,7 +14,7 @@ from rich.text import Text
 from bridge.cli.console import console, masked, print_json
 from bridge.demo.ledger import Sent, Verdict
 from bridge.demo.plan import PATH, Plan
-from bridge.kafka.reading import Incoming
+from bridge.kafka.consumer import Incoming
 
 _TEXT_CHARACTERS_MAX: Final = 36
 _KEY_CHARACTERS_MAX: Final = 20

@@ -12,7 +12,7 @@ from bridge.cli.options import COUNT, config_option, json_option, load_configura
 from bridge.errors import ExitCode
 
 if TYPE_CHECKING:
-    from bridge.explain import Explanation
+    from bridge.diagnose.explain import Explanation
     from bridge.settings.models import Settings
 
 
@@ -65,8 +65,8 @@ def explain(
     """
     from multidict import CIMultiDict  # noqa: PLC0415 - not for --help
 
-    from bridge.explain import Request  # noqa: PLC0415
-    from bridge.explain import explain as follow  # noqa: PLC0415
+    from bridge.diagnose.explain import Request  # noqa: PLC0415
+    from bridge.diagnose.explain import explain as follow  # noqa: PLC0415
 
     if [body is not None, record is not None, folder is not None].count(True) != 1:
         raise click.UsageError("expected PATH_OR_HINT and BODYFILE, or --record, or --check")
@@ -99,8 +99,8 @@ def _without_host(target: str) -> str:
 
 
 def _explain_record(settings: "Settings", record: Path, partitions: int | None) -> "Explanation":
-    from bridge.explain import explain_record  # noqa: PLC0415 - not for --help
-    from bridge.quarantine import read_back  # noqa: PLC0415
+    from bridge.diagnose.explain import explain_record  # noqa: PLC0415 - not for --help
+    from bridge.transform.dead_letter import read_back  # noqa: PLC0415
 
     try:
         returned = read_back(_read(record))
@@ -179,7 +179,7 @@ def _lines(found: "Explanation") -> list[tuple[str, str]]:
 def _id_from(found: "Explanation") -> str:
     if found.id_from is None or found.id_from.rule == "event_id":
         return "event_id in the body"
-    from bridge.privacy import HASH_PREFIX  # noqa: PLC0415 - not for --help
+    from bridge.transform.redaction import HASH_PREFIX  # noqa: PLC0415 - not for --help
 
     fields = ", ".join(["source", "type", *(name for name, part in found.id_from.fields.items() if part is not None)])
     whole = " and the whole body, since these don't tell it from others" if found.id_from.rule == "body" else ""

@@ -19,8 +19,8 @@ import orjson
 from multidict import CIMultiDict
 
 from bridge.cli.console import note, print_json
+from bridge.diagnose.explain import Explanation, Request, explain
 from bridge.errors import ExitCode
-from bridge.explain import Explanation, Request, explain
 from bridge.settings.models import Settings
 
 BODY, EVENT = ".body.json", ".event.json"

@@ -13,8 +13,8 @@ from bridge.cli.options import ENTRY_ID, ID_MAX, LIMIT, SizeType, json_option
 from bridge.errors import ExitCode
 
 if TYPE_CHECKING:
+    from bridge.journal.offline.replay import Replayed
     from bridge.journal.queries import Listed
-    from bridge.journal.replay import Replayed
 
 
 class JournalPath(click.ParamType):  # type: ignore[type-arg]  # generic in newer versions of click only
@@ -26,7 +26,7 @@ class JournalPath(click.ParamType):  # type: ignore[type-arg]  # generic in newe
         """The folder. Raises JournalUnusableError where this user may not look."""
         path = Path(value)
         folder = path.parent if path.name == DATABASE else path
-        from bridge.journal.access import find_journal  # noqa: PLC0415 - not for --help
+        from bridge.journal.lock import find_journal  # noqa: PLC0415 - not for --help
 
         if not find_journal(folder):
             self.fail(f"there is no journal in {folder}: it has no file {DATABASE}", param, ctx)
@@ -105,7 +105,7 @@ def list_entries(  # noqa: PLR0917 - click hands over an argument an option
       treble-bridge journal ls /var/lib/treble-bridge --state pending --since 2h
     """
     from bridge.cli.journal_text import entry_table, listed_as_json  # noqa: PLC0415 - not for --help
-    from bridge.journal.inspect import Filter, list_entries, read_standing  # noqa: PLC0415
+    from bridge.journal.offline.inspect import Filter, list_entries, read_standing  # noqa: PLC0415
 
     entries = list_entries(path, Filter(state, source, hint, since), limit or None)
     if as_json:
@@ -133,7 +133,7 @@ def show(path: Path, entry_id: int, raw: bool, as_json: bool) -> ExitCode:
       treble-bridge journal show /var/lib/treble-bridge 17
     """
     from bridge.cli.journal_text import entry_as_json, entry_text  # noqa: PLC0415 - not for --help
-    from bridge.journal.inspect import get_entry  # noqa: PLC0415
+    from bridge.journal.offline.inspect import get_entry  # noqa: PLC0415
 
     found = get_entry(path, entry_id)
     if found is None:
@@ -166,7 +166,7 @@ def verify_journal(path: Path, as_json: bool) -> ExitCode:
     from dataclasses import asdict  # noqa: PLC0415 - not for --help
 
     from bridge.cli.journal_text import report_text  # noqa: PLC0415
-    from bridge.journal.verify import verify  # noqa: PLC0415
+    from bridge.journal.offline.verify import verify  # noqa: PLC0415
 
     report = verify(path)
     if as_json:
@@ -221,7 +221,7 @@ def replay_entries(  # noqa: PLR0917 - as above
       treble-bridge journal replay /var/lib/treble-bridge --from 2026-06-22T15:00:00Z --hint read --dry-run
     """
     from bridge.cli.journal_text import now_ms  # noqa: PLC0415 - not for --help
-    from bridge.journal import replay as replaying  # noqa: PLC0415
+    from bridge.journal.offline import replay as replaying  # noqa: PLC0415
 
     if bool(ids) == bool(from_bound or to_bound):
         raise click.UsageError("name entries by their ids, or a range by --from and --to")
@@ -247,8 +247,8 @@ def _in_range(
     hint: str | None,
 ) -> list[int]:
     """The forwarded entries of a range. Fixed before anything is copied: the copies are not part of it."""
-    from bridge.journal.inspect import Filter  # noqa: PLC0415 - not for --help
-    from bridge.journal.replay import select  # noqa: PLC0415
+    from bridge.journal.offline.inspect import Filter  # noqa: PLC0415 - not for --help
+    from bridge.journal.offline.replay import select  # noqa: PLC0415
 
     from_id, from_ms = _bounds(from_bound, 1, 0)
     to_id, to_ms = _bounds(to_bound, ID_MAX, ID_MAX)
@@ -301,7 +301,7 @@ def release_entries(path: Path, ids: tuple[int, ...]) -> None:
       treble-bridge journal release /var/lib/treble-bridge 17
     """
     from bridge.cli.journal_text import now_ms  # noqa: PLC0415 - not for --help
-    from bridge.journal.replay import release  # noqa: PLC0415
+    from bridge.journal.offline.replay import release  # noqa: PLC0415
 
     release(path, ids, now_ms)
 
@@ -325,7 +325,7 @@ def salvage_journal(path: Path, new: Path, as_json: bool) -> ExitCode:
 
     from bridge.cli.journal_text import now_ms, salvaged_text  # noqa: PLC0415
     from bridge.journal.database import translated  # noqa: PLC0415
-    from bridge.journal.salvage import salvage  # noqa: PLC0415
+    from bridge.journal.offline.salvage import salvage  # noqa: PLC0415
 
     with translated(new, "be written"):
         result = salvage(path, new, now_ms)

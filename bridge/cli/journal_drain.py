@@ -22,7 +22,7 @@ class AbandonedPath(click.ParamType):  # type: ignore[type-arg]  # generic in ne
         """The folder. Raises JournalUnusableError where this user may not look."""
         path = Path(value)
         folder = path.parent if path.name == DATABASE else path
-        from bridge.journal.access import find_journal  # noqa: PLC0415 - not for --help
+        from bridge.journal.lock import find_journal  # noqa: PLC0415 - not for --help
 
         # Whoever may not look into it must not hear that nothing is in it.
         if not find_journal(folder) and not folder.is_dir():
@@ -65,9 +65,8 @@ def drain_journal(path: Path, config: Path, wait: float, deadline: float, as_jso
     """
     settings = load_configuration(config).settings
     from bridge.cli.journal_text import drained_as_json, drained_text  # noqa: PLC0415 - not for --help
-    from bridge.journal.inspect import has_journal  # noqa: PLC0415
-    from bridge.service.drain import drain  # noqa: PLC0415
-    from bridge.service.drained import NO_JOURNAL  # noqa: PLC0415
+    from bridge.journal.offline.inspect import has_journal  # noqa: PLC0415
+    from bridge.service.drain import NO_JOURNAL, drain  # noqa: PLC0415
 
     drained = NO_JOURNAL
     if has_journal(path):

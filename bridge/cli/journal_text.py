@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any, Final
 import orjson
 from rich.table import Table
 
+from bridge.journal.offline.salvage import Salvaged
+from bridge.journal.offline.verify import Report
 from bridge.journal.queries import Listed
-from bridge.journal.salvage import Salvaged
-from bridge.journal.verify import Report
 from bridge.model import Entry
 from bridge.settings.units import parse_duration
 
 if TYPE_CHECKING:
-    from bridge.service.drained import Drained
+    from bridge.service.drain import Drained
 
 OUTCOMES: Final = {
     "copied": "copied",

@@ -1,4 +1,4 @@
-"""What a request must show so that a source takes it: the other side of `bridge.credentials`."""
+"""What a request must show so that a source takes it: the other side of `bridge.auth`."""
 
 import base64
 import datetime as dt

@@ -15,7 +15,7 @@ from bridge.cli.quarantine_names import RecordName, choose, place_text
 from bridge.errors import ExitCode
 
 if TYPE_CHECKING:
-    from bridge.redrive import Held, Redriven
+    from bridge.forward.redrive import Held, Redriven
     from bridge.settings.models import Settings
 
 ID_CHARS_SHOWN: Final = 12
@@ -154,8 +154,8 @@ def redrive(  # noqa: PLR0917 - as above
 async def _redrive(
     settings: "Settings", wanted: "Callable[[Held], bool]", named: tuple[str, ...], *, dry_run: bool, as_json: bool
 ) -> ExitCode:
-    from bridge.prepare import Preparer  # noqa: PLC0415 - not for --help
-    from bridge.redrive import Redrive  # noqa: PLC0415
+    from bridge.forward.redrive import Redrive  # noqa: PLC0415
+    from bridge.transform.prepare import Preparer  # noqa: PLC0415 - not for --help
 
     absent: tuple[str, ...] = ()
     if named:
@@ -206,8 +206,8 @@ async def _last(settings: "Settings", wanted: "Callable[[Held], bool]") -> "Held
 
 
 async def _held(settings: "Settings") -> Any:
-    from bridge.kafka.history import ends_of  # noqa: PLC0415 - not for --help
-    from bridge.redrive import held_records, read_marks  # noqa: PLC0415
+    from bridge.forward.redrive import held_records, read_marks  # noqa: PLC0415
+    from bridge.kafka.consumer import ends_of  # noqa: PLC0415 - not for --help
 
     ends = await ends_of(settings.kafka, settings.topics.quarantine)
     async for held in held_records(settings, ends, await read_marks(settings, ends)):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 if TYPE_CHECKING:
-    from bridge.redrive import Held
+    from bridge.forward.redrive import Held
 
 PREFIX_CHARS_MIN: Final = 8
 _NAME: Final = re.compile(rf"[0-9]{{1,10}}@[0-9]{{1,19}}|[0-9a-f]{{{PREFIX_CHARS_MIN},}}")

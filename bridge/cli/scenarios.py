@@ -13,8 +13,8 @@ from typing import Any, Final
 import orjson
 
 from bridge.catalogue import TABLE
+from bridge.catalogue.samples import hint_for, sample, scene
 from bridge.cli.posting import Posting
-from bridge.samples import hint_for, sample, scene
 
 STEP: Final = dt.timedelta(seconds=20)
 _CONVERSATION: Final = (

@@ -147,7 +147,7 @@ def _asyncapi(config: Path | None) -> str:
 
 
 def _openapi(config: Path | None) -> str:
-    from bridge.ingress import openapi  # noqa: PLC0415 - not for --help
+    from bridge.schemas import openapi  # noqa: PLC0415 - not for --help
 
     if config is None:
         return openapi.FILE.read_text(encoding="utf-8")

@@ -12,7 +12,7 @@ from bridge.cli.options import COUNT, DurationType, config_option, json_option, 
 from bridge.errors import ExitCode
 
 if TYPE_CHECKING:
-    from bridge.kafka.reading import Incoming
+    from bridge.kafka.consumer import Incoming
     from bridge.settings.models import Kafka, Settings
 
 QUIET_S: Final = 0.5
@@ -64,7 +64,7 @@ def _kafka(settings: "Settings | None", address: str | None) -> "Kafka":
 
 
 def _topics(settings: "Settings") -> list[str]:
-    from bridge.prepare import Preparer  # noqa: PLC0415 - not for --help
+    from bridge.transform.prepare import Preparer  # noqa: PLC0415 - not for --help
 
     return sorted(Preparer(settings, "").topics())
 
@@ -81,7 +81,7 @@ async def _tail(
     raw: bool,
     as_json: bool,
 ) -> ExitCode:
-    from bridge.kafka.reading import Reader  # noqa: PLC0415 - not for --help
+    from bridge.kafka.consumer import Reader  # noqa: PLC0415 - not for --help
 
     deadline_s = None if timeout is None else time.monotonic() + timeout
     seen = 0

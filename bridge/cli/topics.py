@@ -59,7 +59,7 @@ def create_topics(config: Path, only_print: bool, as_json: bool) -> None:
     Example:
       treble-bridge topics create --config bridge.yaml --print
     """
-    from bridge.kafka.topic_commands import TopicCommands  # noqa: PLC0415 - not for --help
+    from bridge.kafka.admin import TopicCommands  # noqa: PLC0415 - not for --help
 
     settings = load_configuration(config).settings
     specs, _ = wanted_topics(settings)
@@ -105,7 +105,7 @@ def verify_topics(config: Path, only_print: bool, as_json: bool) -> ExitCode:
 def wanted_topics(settings: "Settings") -> tuple[list[TopicSpec], dict[str, list[str]]]:
     """Every topic that the configuration needs, and for each what goes there: event types, or what the bridge keeps."""
     from bridge.kafka.topics import merged, system_topics  # noqa: PLC0415 - not for --help
-    from bridge.prepare import Preparer  # noqa: PLC0415
+    from bridge.transform.prepare import Preparer  # noqa: PLC0415
 
     preparer = Preparer(settings, "")
     specs = merged([*preparer.topics().values(), *system_topics(settings)])

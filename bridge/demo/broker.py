@@ -10,8 +10,8 @@ from bridge.demo.errors import NoEmbeddedKafkaError, StageError
 from bridge.demo.plan import Plan
 from bridge.demo.processes import Child
 from bridge.errors import SinkError
-from bridge.kafka.cluster import Cluster
-from bridge.kafka.reading import FETCH_WAIT_S
+from bridge.kafka.admin import Cluster
+from bridge.kafka.consumer import FETCH_WAIT_S
 from bridge.settings.models import Kafka
 
 EMBEDDED_TIMEOUT_S: Final = 60.0

@@ -12,7 +12,7 @@ import orjson
 
 from bridge.demo.plan import Plan
 from bridge.demo.traffic import STATUS, Webhook
-from bridge.kafka.reading import Incoming
+from bridge.kafka.consumer import Incoming
 
 _FATES_ON_KAFKA: Final = {"forwarded", "quarantined"}
 

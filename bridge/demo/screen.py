@@ -4,7 +4,7 @@ from typing import Protocol
 
 from bridge.demo.ledger import Sent, Verdict
 from bridge.demo.plan import Plan
-from bridge.kafka.reading import Incoming
+from bridge.kafka.consumer import Incoming
 
 
 class Screen(Protocol):

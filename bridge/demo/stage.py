@@ -21,7 +21,7 @@ from bridge.demo.errors import StageError
 from bridge.demo.plan import Plan
 from bridge.demo.processes import Child, Guard
 from bridge.demo.screen import Screen
-from bridge.kafka.reading import Reader
+from bridge.kafka.consumer import Reader
 from bridge.settings.models import Kafka
 
 START_S: Final = 20.0

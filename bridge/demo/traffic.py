@@ -11,7 +11,7 @@ from typing import Final, Literal
 
 import orjson
 
-from bridge.samples import hint_for, sample, scene
+from bridge.catalogue.samples import hint_for, sample, scene
 
 Fate = Literal["forwarded", "duplicate", "quarantined", "refused"]
 """On its topic; known already; kept although it is no JSON; turned away."""

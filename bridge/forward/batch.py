@@ -1,16 +1,46 @@
-"""A slice of the journal, sorted: what goes out, what is a duplicate, what waits for its lane."""
+"""A slice of the journal, sorted: what goes out, what is a duplicate, what waits for its lane.
+
+Events that say what another said shortly before, times apart: which of a slice they are.
+
+Decided by the times of arrival alone, entry after entry, so the answer is the same in whatever batches the entries
+come, and when recovery asks again for entries that Kafka has already. What counts is the first: a repeat doesn't make
+the window longer.
+
+A stretch of the journal, page by page: a backlog may be larger than the memory.
+"""
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from bridge.duplicates import split
-from bridge.forward.repeats import find_repeats
 from bridge.journal import Journal
 from bridge.model import Entry, Prepared
-from bridge.prepare import Preparer
-from bridge.tracing.forwarding import Flight
+from bridge.telemetry.tracing.forwarding import Flight
+from bridge.transform.dedupe import split
+from bridge.transform.prepare import Preparer
+
+_NEVER = float("-inf")
+
+
+async def find_repeats(items: Sequence[Prepared], journal: Journal, semantic_ms: Mapping[str, int]) -> set[int]:
+    """The ids of the entries among `items` (in order, without duplicates) that are repeats.
+
+    `semantic_ms` is the window by event type.
+    """
+    told = [(item, item.semantic) for item in items if item.semantic is not None]
+    if not told:
+        return set()
+    earliest_ms = min(item.received_at_ms - semantic_ms[item.event_type] for item, _ in told)
+    last_ms = dict(await journal.seen([semantic for _, semantic in told], earliest_ms))
+    repeats: set[int] = set()
+    for item, semantic in told:
+        if last_ms.get(semantic, _NEVER) >= item.received_at_ms - semantic_ms[item.event_type]:
+            repeats.add(item.entry_id)
+        else:
+            last_ms[semantic] = item.received_at_ms
+    return repeats
+
 
 SLICE_ENTRIES: Final = 50
 """Entries prepared before the event loop gets a turn: about a millisecond, so that no request waits longer."""
@@ -120,3 +150,22 @@ async def sort(
         batch.out = sorted(merged, key=lambda item: item.entry_id)
         batch.duplicates, batch.repeats = [], []
     return batch
+
+
+READ_ENTRIES: Final = 500
+READ_BYTES: Final = 4 << 20
+
+
+async def pages(journal: Journal, topic: str | None, from_id: int, end_id: int) -> AsyncIterator[list[Entry]]:
+    """The entries from `from_id` on and below `end_id`: all of them, or those that are parked for a topic."""
+    while from_id < end_id:
+        if topic is None:
+            entries = await journal.read(from_id, READ_ENTRIES, READ_BYTES)
+        else:
+            entries = await journal.read_parked(topic, from_id, READ_ENTRIES, READ_BYTES)
+        page = [entry for entry in entries if entry.id < end_id]
+        if page:
+            yield page
+        if len(page) < len(entries) or not entries:
+            return
+        from_id = entries[-1].id + 1

@@ -10,7 +10,6 @@ import time
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any, Final
 
-from bridge.backoff import delay_s
 from bridge.errors import (
     FencedError,
     JournalError,
@@ -22,20 +21,20 @@ from bridge.errors import (
     SinkUnavailableError,
 )
 from bridge.forward.batch import Batch, parking, prepare, sort
-from bridge.forward.ends import DoubtfulEnds
-from bridge.forward.lanes import Lane, Lanes
-from bridge.forward.pace import Pace
-from bridge.forward.queues import count_of_those_that_may_go, destinations
+from bridge.forward.batch_size import Pace
+from bridge.forward.in_doubt import DoubtfulEnds
 from bridge.forward.recovery import begin_anew, is_older, recover
-from bridge.forward.refusals import Refusals
+from bridge.forward.rejected import Refusals
+from bridge.forward.topic_queues import Lane, Lanes, count_of_those_that_may_go, destinations
 from bridge.journal import Journal
+from bridge.kafka.backoff import delay_s
 from bridge.kafka.errors import blocked
 from bridge.kafka.sink import Sink, build_sink
 from bridge.model import Entry, Positions, Prepared
-from bridge.prepare import Preparer
 from bridge.settings.models import Settings
 from bridge.telemetry import Telemetry
-from bridge.tracing.forwarding import Flight, ForwardingTraces, Outcome
+from bridge.telemetry.tracing.forwarding import Flight, ForwardingTraces, Outcome
+from bridge.transform.prepare import Preparer
 
 IDLE_WAIT_S: Final = 5.0
 LINGER_BUSY_S_MAX: Final = 0.05

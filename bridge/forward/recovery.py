@@ -5,19 +5,40 @@ positions are ahead. The ids of the entries in between are entered into the wind
 second copy of a webhook that Kafka already has would go out again. And where the journal is a restored copy, what Kafka
 says is waiting for a lane may not be parked in it yet. Entries of a transaction that counts, whose records Kafka may
 have left without an end, are parked until that is known (`ends`).
+
+The journal's positions and Kafka's → where to go on. Pure.
+
+Each lane's position only ever grows, in both places; so the larger one is the truth, lane by lane. Kafka's is larger
+when the process died between the commit and the journal's own note of it; the journal's is larger when the positions
+topic was lost, or after a stretch of at_least_once, which writes none. One exception: entries that Kafka counts, and
+whose records it left without an end, go again, so the journal has their lane behind what Kafka last said of it.
 """
 
 from collections.abc import AsyncIterator, Collection, Sequence
 
-from bridge.forward.batch import parking, part, prepare
-from bridge.forward.merge import merge
-from bridge.forward.pages import pages
-from bridge.forward.repeats import find_repeats
+from bridge.forward.batch import find_repeats, pages, parking, part, prepare
 from bridge.journal import Journal
 from bridge.journal.queries import ID_MAX
 from bridge.kafka.positions import Found
 from bridge.model import Doubts, Entry, Positions, Prepared
-from bridge.prepare import Preparer
+from bridge.transform.prepare import Preparer
+
+
+def merge(ours: Positions, kafkas: Positions | None, *, noted: bool = False) -> Positions:
+    """The larger position of each lane. With `noted`, the journal has taken note of what Kafka says, and its lanes that
+    are behind are so nevertheless.
+    """
+    if kafkas is None:
+        return ours
+    next_id = max(ours.next_id, kafkas.next_id)
+    behind = {}
+    for topic in {*ours.behind, *kafkas.behind}:
+        position = ours.of(topic)
+        if not (noted and topic in ours.behind):
+            position = max(position, kafkas.of(topic))
+        if position < next_id:
+            behind[topic] = position
+    return Positions(next_id, behind)
 
 
 async def recover(journal: Journal, preparer: Preparer, found: Found | None) -> Positions:

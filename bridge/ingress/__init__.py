@@ -10,10 +10,10 @@ The way of a request, a file a step:
     confirming   waits for the journal, with the deadline for the answer
     answers      what a client sees
 
-The decisions on credentials are `bridge.credentials`; nothing here compares a secret.
+The decisions on credentials are `bridge.auth`; nothing here compares a secret.
 """
 
-from bridge.ingress.confirming import AppendsEntries
+from bridge.ingress.acknowledge import AppendsEntries
 from bridge.ingress.server import Ingress
 
 __all__ = ["AppendsEntries", "Ingress"]

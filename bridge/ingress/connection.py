@@ -2,21 +2,24 @@
 
 A connection is at every moment idle (nothing of a request is here), in a head (some bytes of one), or busy. Each phase
 has its own bound, and a sweep of the server looks at them some times a second: no timer per request.
+
+All connections of the ingress port: how many there may be, and what they share.
 """
 
 import asyncio
-from typing import TYPE_CHECKING, cast
+from collections.abc import Awaitable, Callable
+from email.utils import formatdate
+from typing import cast
 
 from aiohttp import StreamReader, web
 from aiohttp.http import RawRequestMessage
 
-from bridge.ingress import answers
-from bridge.ingress.answers import Answer
-from bridge.ingress.intake import NO_SOURCE, Exchange
-from bridge.ingress.wire import Wire, body_of, is_last
-
-if TYPE_CHECKING:
-    from bridge.ingress.connections import Connections
+from bridge.ingress import responses
+from bridge.ingress.checks import NO_SOURCE, Exchange, Intake, Rules
+from bridge.ingress.fast_path import Wire, body_of, is_last
+from bridge.ingress.listener import connections_that_fit
+from bridge.ingress.responses import Answer
+from bridge.telemetry import Telemetry
 
 UNREAD_S_MAX = 10.0  # a client that takes no answer, or does not let itself be closed, is cut off after this
 GOODBYE_S = 1.0  # how long one that is not listened to any more may take to read why
@@ -59,7 +62,7 @@ class Connection(Wire):
         self._link = link = cast("asyncio.Transport", transport)
         if not self._server.admit(self):
             self.refused = True
-            self._leave(answers.CROWDED)
+            self._leave(responses.CROWDED)
             return
         peer = link.get_extra_info("peername")
         self.remote = peer[0] if isinstance(peer, tuple) else ""
@@ -169,7 +172,7 @@ class Connection(Wire):
     def _failed(self, exchange: Exchange, error: Exception) -> None:
         self._server.telemetry.request_failed(exchange.source, error)
         if self._exchange is not None:
-            self.answer(answers.UNFORESEEN)
+            self.answer(responses.UNFORESEEN)
         else:  # it was being answered: what the client has got is not known
             self.cut_off()
 
@@ -181,8 +184,8 @@ class Connection(Wire):
             self.since_s = self._loop.time()
         self.head_bytes += count
         if self.head_bytes > self.head_bytes_max and not self.leaving:
-            self._server.telemetry.request_answered(NO_SOURCE, answers.MALFORMED.outcome)
-            self._leave(answers.MALFORMED)
+            self._server.telemetry.request_answered(NO_SOURCE, responses.MALFORMED.outcome)
+            self._leave(responses.MALFORMED)
 
     def handle_error(
         self,
@@ -197,7 +200,7 @@ class Connection(Wire):
         """
         if request.writer.output_size > 0:
             raise ConnectionError("the answer has begun already")
-        answer = answers.MALFORMED if status == 400 else answers.UNFORESEEN
+        answer = responses.MALFORMED if status == 400 else responses.UNFORESEEN
         if status != 400:
             self._server.telemetry.request_failed(NO_SOURCE, exc or RuntimeError(f"status {status}"))
         self._server.telemetry.request_answered(NO_SOURCE, answer.outcome)
@@ -217,3 +220,119 @@ class Connection(Wire):
             link.close()
         else:
             link.write_eof()
+
+
+HEAD_LINES_MAX = 100
+BUFFER_BYTES = 32 << 10  # of an unread body; twice that, and the socket is no longer read
+_REFUSED_MAX = 100  # connections that are being told why they are refused; above it they are just closed
+_NEVER_S = 30 * 86400.0
+
+Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
+
+
+class Connections(web.Server):
+    """Makes a `Connection` for each client. `open` are those that were not refused."""
+
+    def __init__(self, handler: Handler, intake: Intake, telemetry: Telemetry) -> None:
+        super().__init__(handler)
+        self._event_loop = asyncio.get_running_loop()
+        self.intake = intake
+        self.telemetry = telemetry
+        self.date = b""
+        """The value of the Date header (RFC 9110, 5.6.7), as of the last sweep."""
+        self._tell_date()
+        self.open: set[Connection] = set()
+        self.saying_goodbye: set[Connection] = set()
+        self._wanted = self._fit = 0
+        self.last_answers = False
+        """Whether each answer is its connection's last: the bridge stops, or keeps no idle connections."""
+
+    @property
+    def rules(self) -> Rules:
+        """The rules in force."""
+        return self.intake.rules
+
+    @property
+    def head_bytes_max(self) -> int:
+        """Bound of a request's head as a whole."""
+        return 4 * self.rules.server.max_header
+
+    @property
+    def refuses_quietly(self) -> bool:
+        """Whether there are so many to refuse that there is no time to let them read the answer."""
+        return len(self.saying_goodbye) > _REFUSED_MAX
+
+    def __call__(self) -> Connection:
+        """The protocol of a new connection."""
+        line_max = self.rules.server.max_header
+        return Connection(
+            self,
+            loop=self._event_loop,
+            keepalive_timeout=_NEVER_S,  # Connection.sweep closes idle ones
+            max_line_size=line_max,
+            max_field_size=line_max,
+            max_headers=HEAD_LINES_MAX,
+            read_bufsize=BUFFER_BYTES,
+            auto_decompress=False,  # `reading` undoes codings, within a bound
+            lingering_time=0,  # `streamed` does, within a bound
+        )
+
+    def admit(self, connection: Connection) -> bool:
+        """Whether one more connection may stay."""
+        if len(self.open) >= self._connections_max():
+            self.saying_goodbye.add(connection)
+            self._count_refusal()
+            return False
+        self.open.add(connection)
+        self.telemetry.connections_open(len(self.open))
+        return True
+
+    def may_shake_hands(self, under_way: int) -> bool:
+        """Whether one more TLS handshake may begin, beside the `under_way` and the connections that are open."""
+        if len(self.open) + under_way < self._connections_max():
+            return True
+        self._count_refusal()
+        return False
+
+    def _count_refusal(self) -> None:
+        self.telemetry.request_answered(NO_SOURCE, "too_many_connections")
+        self.telemetry.not_accepted(NO_SOURCE, "too_many_connections")
+
+    def _connections_max(self) -> int:
+        wanted = self.rules.server.max_connections
+        if wanted != self._wanted:  # at the first connection, and when a reload has changed it
+            self._wanted, self._fit = wanted, connections_that_fit(wanted)
+            if self._fit < wanted:
+                self.telemetry.once("ingress.fewer_connections", str(wanted), wanted=wanted, possible=self._fit)
+        return self._fit
+
+    def forget(self, connection: Connection) -> None:
+        """A connection is gone."""
+        self.open.discard(connection)
+        self.saying_goodbye.discard(connection)
+        self.telemetry.connections_open(len(self.open))
+
+    def sweep(self) -> None:
+        """Close connections whose time is up."""
+        self._tell_date()
+        now_s = self._event_loop.time()
+        for connection in (*self.open, *self.saying_goodbye):
+            connection.sweep(now_s)
+
+    def _tell_date(self) -> None:
+        self.date = formatdate(self.intake.clock_ms() // 1000, usegmt=True).encode()
+
+    @property
+    def in_flight(self) -> int:
+        """Connections on which a request, or the beginning of one, is here."""
+        return sum(connection.in_flight for connection in self.open)
+
+    def close_idle(self) -> None:
+        """Close the connections on which nothing is under way."""
+        for connection in tuple(self.open):
+            connection.close_idle()
+
+    def cut_off(self) -> None:
+        """Close all connections at once."""
+        for connection in (*self.open, *self.saying_goodbye):
+            connection.cut_off()

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 
 import orjson
 
-from bridge.prepare import TIMEZONE_FIELD
+from bridge.transform.prepare import TIMEZONE_FIELD
 
 TRACE = ("traceparent", "tracestate")
 KEPT = (*TRACE, "content-type", "user-agent", "x-request-id")

@@ -14,13 +14,13 @@ from collections.abc import Mapping
 from typing import NamedTuple
 from urllib.parse import unquote_to_bytes
 
+from bridge.auth import Credentials
+from bridge.auth.conditions import Networks
 from bridge.catalogue import HINTS
-from bridge.credentials import Credentials
-from bridge.credentials.addresses import Networks
-from bridge.ingress import answers
-from bridge.ingress.answers import Answer
+from bridge.ingress import responses
 from bridge.ingress.headers import HeaderKeeper
 from bridge.ingress.limits import TokenBucket
+from bridge.ingress.responses import Answer
 from bridge.settings.models import RateLimit, Settings, Source
 
 HINT_CHARS_MAX = 64
@@ -48,10 +48,10 @@ class Route:
         self.source = name
         self.path = path_of(name, source).rstrip("/")
         self.credentials = Credentials(source.auth, trusted_proxies)
-        self.unauthorized = answers.unauthorized(self.credentials.challenge)
+        self.unauthorized = responses.unauthorized(self.credentials.challenge)
         self.keeper = HeaderKeeper(self.credentials.header_names, source.timezone)
-        self.accepted = answers.accepted()
-        self.responses: Mapping[str, Answer] = answers.accepted_by_type(source.responses)
+        self.accepted = responses.accepted()
+        self.responses: Mapping[str, Answer] = responses.accepted_by_type(source.responses)
         self.rate_limit: RateLimit | None = source.rate_limit
         self.bucket = None if source.rate_limit is None else TokenBucket(source.rate_limit, now_s)
 

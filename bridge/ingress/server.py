@@ -6,19 +6,19 @@ import time
 from collections.abc import Callable
 
 from bridge.errors import ConfigError
-from bridge.ingress import answers, wire
-from bridge.ingress.confirming import AppendsEntries, Confirming
-from bridge.ingress.connections import Connections
-from bridge.ingress.intake import Intake, Rules
+from bridge.ingress import fast_path, responses
+from bridge.ingress.acknowledge import AppendsEntries, Confirming
+from bridge.ingress.checks import Intake, Rules
+from bridge.ingress.connection import Connections
 from bridge.ingress.limits import ByteBudget, body_bytes_held_max, unproven_bytes_held_max
-from bridge.ingress.listening import Listener
+from bridge.ingress.listener import Listener
 from bridge.ingress.routes import Routes
-from bridge.ingress.streamed import Streamed
+from bridge.ingress.slow_path import Streamed
 from bridge.ingress.tls import Certificates
 from bridge.settings.models import Settings
 from bridge.settings.units import Address
 from bridge.telemetry import Telemetry
-from bridge.tracing.requests import RequestTraces
+from bridge.telemetry.tracing.requests import RequestTraces
 
 SWEEP_EVERY_S = 0.1
 TLS_LOOKED_AT_EVERY_S = 1.0
@@ -70,7 +70,7 @@ class Ingress:
             self._listener.serve_tls(context, server.header_timeout)
         self._show_certificate_end()
         self._sweeper = asyncio.create_task(self._sweep(), name="ingress sweep")
-        if not wire.SHORT_WAY:
+        if not fast_path.SHORT_WAY:
             self._telemetry.once("ingress.long_way_only")
 
     @property
@@ -85,7 +85,7 @@ class Ingress:
 
     def pause(self, reason: str) -> None:
         """Answer 503 from now on. `reason` is a bounded word for the log."""
-        self._intake.paused = answers.unavailable(reason)
+        self._intake.paused = responses.unavailable(reason)
 
     def resume(self) -> None:
         """Take webhooks again."""

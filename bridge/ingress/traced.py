@@ -3,7 +3,7 @@
 from typing import Any
 
 from bridge.catalogue import HINTS
-from bridge.ingress.answers import Answer
+from bridge.ingress.responses import Answer
 from bridge.ingress.routes import Target
 
 _OTHER_HINT = "other"

@@ -10,16 +10,8 @@ from typing import Final
 import apsw
 
 from bridge.errors import JournalCorruptError, JournalError, JournalFailedError
-from bridge.journal.access import denied, find_journal, unusable
-from bridge.journal.layout import (
-    DATABASE,
-    FILE_MODE,
-    FOLDER_MODE,
-    FORMAT_APPLICATION_ID,
-    PAGE_BYTES,
-    SCHEMA,
-    VERSION,
-)
+from bridge.journal.lock import denied, find_journal, unusable
+from bridge.journal.schema import DATABASE, FILE_MODE, FOLDER_MODE, FORMAT_APPLICATION_ID, PAGE_BYTES, SCHEMA, VERSION
 
 WRITER_CACHE_KIB: Final = 4096
 READER_CACHE_KIB: Final = 8192

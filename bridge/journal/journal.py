@@ -1,6 +1,10 @@
-"""The journal as the event loop sees it: entries in, entries out, positions."""
+"""The journal as the event loop sees it: entries in, entries out, positions.
+
+Who waits for an entry that is not there yet: the forwarder, at the front.
+"""
 
 import asyncio
+import contextlib
 import threading
 import uuid
 from collections.abc import Callable, Iterable, Sequence
@@ -11,20 +15,64 @@ from typing import Any, Self, TypeVar
 import apsw
 
 from bridge.errors import JournalError, JournalFailedError, JournalFullError
-from bridge.journal import identities, queries
+from bridge.journal import dedupe_window, queries
 from bridge.journal.capacity import Capacity
 from bridge.journal.database import open_reader, open_writer, prepare_folder, translated
-from bridge.journal.ownership import Ownership
+from bridge.journal.dedupe_window import Window
+from bridge.journal.lock import Ownership
+from bridge.journal.maintenance import Figures, Limits, Upkeep
 from bridge.journal.queries import Listed
 from bridge.journal.reader import Reader
-from bridge.journal.recent import RecentEntries
 from bridge.journal.storage import Storage
-from bridge.journal.upkeep import Figures, Limits, Upkeep
-from bridge.journal.waiting import Waiting
-from bridge.journal.window import Window
+from bridge.journal.tail_cache import RecentEntries
 from bridge.journal.writer import Commit, Step, Writer
 from bridge.model import NO_DOUBTS, Doubts, Entry, JournalUsage, Positions, Submission
 from bridge.telemetry import Telemetry
+
+
+class Waiting:
+    """Futures by the id that each of them waits for. On the event loop."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._waiting: list[tuple[int, asyncio.Future[None]]] = []
+
+    def __len__(self) -> int:
+        """How many wait."""
+        return len(self._waiting)
+
+    async def for_entry(self, entry_id: int) -> None:
+        """Return at the first `wake` with this id, or a higher one. Raises what `fail` says."""
+        future: asyncio.Future[None] = self._loop.create_future()
+        waiting = (entry_id, future)
+        self._waiting.append(waiting)
+        try:
+            await future
+        except asyncio.CancelledError:
+            with contextlib.suppress(ValueError):  # it may just have been woken
+                self._waiting.remove(waiting)
+            raise
+
+    def wake(self, last_id: int) -> None:
+        """Entries up to `last_id` are there."""
+        if not self._waiting:
+            return
+        waiting, self._waiting = self._waiting, []
+        for entry_id, future in waiting:
+            if future.done():
+                continue
+            if entry_id <= last_id:
+                future.set_result(None)
+            else:
+                self._waiting.append((entry_id, future))
+
+    def fail(self, error: JournalFailedError) -> None:
+        """Nothing comes any more."""
+        for _, future in self._waiting:
+            if not future.done():
+                future.set_exception(error)
+        self._waiting.clear()
+
 
 T = TypeVar("T")
 
@@ -225,7 +273,7 @@ class Journal:
         if positions.next_id < self._promised.next_id or any(positions.of(t) < self._promised.of(t) for t in topics):
             raise ValueError(f"a position goes back: from {self._promised} to {positions}")
         self._promised = positions
-        items = identities.pack(remembered)
+        items = dedupe_window.pack(remembered)
 
         def step(storage: Storage) -> int | None:
             storage.advance(positions, positions_offset)

@@ -9,8 +9,8 @@ from typing import Final
 import apsw
 
 from bridge.journal import queries
-from bridge.journal.identity_table import IdentityTable
-from bridge.journal.layout import PAGE_BYTES
+from bridge.journal.dedupe_table import IdentityTable
+from bridge.journal.schema import PAGE_BYTES
 from bridge.model import Doubts, HeldEntries, Positions, Submission
 
 ROWS_PER_INSERT: Final = 64

@@ -15,8 +15,8 @@ from typing import Any, Final
 import apsw
 
 from bridge.journal.database import transaction
+from bridge.journal.maintenance import Figures, Upkeep
 from bridge.journal.storage import ROWS_PER_INSERT, Storage
-from bridge.journal.upkeep import Figures, Upkeep
 from bridge.model import HeldEntries, Submission
 
 MANY_ENTRIES: Final = 16

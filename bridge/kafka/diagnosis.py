@@ -14,8 +14,7 @@ from aiokafka.conn import collect_hosts, create_conn
 from aiokafka.protocol.metadata import MetadataRequest
 
 from bridge.errors import ConfigError
-from bridge.kafka.oauth import TokenUnavailableError
-from bridge.kafka.security import client_options
+from bridge.kafka.client import TokenUnavailableError, client_options
 from bridge.settings.models import Kafka, Security
 
 SERVERS_MAX: Final = 3

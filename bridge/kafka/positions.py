@@ -29,9 +29,8 @@ from aiokafka import AIOKafkaConsumer
 from aiokafka.structs import ConsumerRecord, TopicPartition
 
 from bridge.errors import SinkError, SinkTimeoutError
-from bridge.kafka.batches import Batch
+from bridge.kafka.batches import Batch, partition_of
 from bridge.kafka.errors import translate
-from bridge.kafka.partitioner import partition_of
 from bridge.kafka.producer import Producer
 from bridge.model import Positions
 from bridge.settings.models import Kafka

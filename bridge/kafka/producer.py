@@ -22,12 +22,10 @@ from bridge.errors import (
     SinkUnavailableError,
     TimestampRefusedError,
 )
-from bridge.kafka.abandon import CLOSE_TIMEOUT_S, abandon
+from bridge.kafka.aiokafka_patches import CLOSE_TIMEOUT_S, abandon, give_back_what_lacks_replicas, use_fast_lz4
 from bridge.kafka.batches import Batch
-from bridge.kafka.compression import use_fast_lz4
-from bridge.kafka.ends import have_ended, join, stable_ends
 from bridge.kafka.errors import blocked, translate
-from bridge.kafka.replicas import give_back_what_lacks_replicas
+from bridge.kafka.transaction_markers import have_ended, join, stable_ends
 from bridge.model import DoubtfulEnd
 from bridge.settings.models import Kafka
 

@@ -24,13 +24,12 @@ from bridge.errors import (
     SinkUnavailableError,
     TimestampRefusedError,
 )
-from bridge.kafka.batches import Batch, Sizing, assemble
+from bridge.kafka.batches import Batch, Sizing, Stamps, assemble
+from bridge.kafka.client import client_options
 from bridge.kafka.diagnosis import diagnose
 from bridge.kafka.errors import blocked
 from bridge.kafka.positions import Found, Instance, PositionsTopic
 from bridge.kafka.producer import METADATA_TRIES, Producer
-from bridge.kafka.security import client_options
-from bridge.kafka.stamps import Stamps
 from bridge.model import NO_DOUBTS, DoubtfulEnd, Doubts, Positions, Prepared, Unclear
 from bridge.settings.models import Kafka
 

@@ -8,15 +8,15 @@ from dataclasses import replace
 from typing import Any
 
 from bridge.catalogue import TABLE, UNKNOWN, EventType
-from bridge.envelope import Format
 from bridge.model import TopicSpec
-from bridge.prepare import Destination, Preparer
 from bridge.schemas.event import title
 from bridge.schemas.examples import JOURNAL_ID, Example, examples, quarantine_example
 from bridge.schemas.headers import CONTENT_TYPES, headers_schema, payload_schema, quarantine_headers_schema
 from bridge.schemas.quarantined import NAME as QUARANTINE
 from bridge.schemas.quarantined import quarantine_schema
 from bridge.settings.models import Settings
+from bridge.transform.cloudevents import Format
+from bridge.transform.prepare import Destination, Preparer
 from bridge.version import VERSION
 
 ASYNCAPI_VERSION = "3.0.0"

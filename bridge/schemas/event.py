@@ -9,11 +9,11 @@ import re
 from typing import Any
 
 from bridge.catalogue import EventType
-from bridge.catalogue.notes import MEANINGS
+from bridge.catalogue.reading import MEANINGS
 from bridge.catalogue.schema import data_schema
 from bridge.catalogue.session_keys import SCHEMA as SESSION_KEYS
 from bridge.catalogue.shapes import TIME_PATTERN, Schema
-from bridge.envelope import schema_uri
+from bridge.transform.cloudevents import schema_uri
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 

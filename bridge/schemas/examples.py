@@ -8,9 +8,9 @@ from typing import Any
 import orjson
 
 from bridge.catalogue import EventType
+from bridge.catalogue.samples import hint_for, sample
 from bridge.model import Entry, Record
-from bridge.prepare import Preparer
-from bridge.samples import hint_for, sample
+from bridge.transform.prepare import Preparer
 
 RECEIVED_AT_MS = 1_782_141_549_104  # 2026-06-22T15:19:09.104Z, soon after what most samples tell
 _ON_ITS_WAY_MS = 1_104  # of a sample that tells of something later

@@ -2,8 +2,8 @@
 
 from bridge.catalogue import TABLE, EventType
 from bridge.catalogue.shapes import Schema
-from bridge.envelope import CLOUDEVENT_JSON, JSON, Format, ce_type, schema_uri
 from bridge.schemas.event import DIALECT, event_schema, time
+from bridge.transform.cloudevents import CLOUDEVENT_JSON, JSON, Format, ce_type, schema_uri
 
 CONTENT_TYPES: dict[Format, str] = {
     "cloudevents-binary": JSON,

@@ -2,15 +2,15 @@
 
 from bridge.catalogue.definition import SCHEMA_VERSION
 from bridge.catalogue.shapes import Schema
-from bridge.envelope import schema_uri
-from bridge.quarantine import REASONS
 from bridge.schemas.event import DIALECT, time
+from bridge.transform.cloudevents import schema_uri
+from bridge.transform.dead_letter import REASONS
 
 NAME = "quarantine"
 
 
 def quarantine_schema() -> Schema:
-    """The schema of what `bridge.quarantine.record` makes."""
+    """The schema of what `bridge.transform.dead_letter.record` makes."""
     problem: Schema = {
         "type": "object",
         "properties": {

@@ -5,7 +5,7 @@ topics' fitness, `entry` the process around it (logs, loop, exit code); `drain` 
 without the taking of webhooks. No rule about an event or a request is here.
 """
 
-from bridge.service.entry import run
+from bridge.service.main import run
 from bridge.service.service import Service
 
 __all__ = ["Service", "run"]

@@ -3,34 +3,123 @@
 The stages are those of a running bridge: the journal with its lock, the forwarder with its recovery, lanes, duplicates
 and quarantine, the look at the topics. So what Kafka has already is not sent again, and a drain that is killed, or
 ended by its deadline, leaves the journal as a killed bridge would: the next drain, or the next bridge, goes on.
+
+What became of a journal that was drained, and why entries are left. Pure: figures in, an account out.
 """
 
 import asyncio
 import contextlib
 import signal
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AsyncExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import uvloop
 
-from bridge.errors import JournalLockedError
+from bridge.errors import ExitCode, JournalLockedError
 from bridge.forward import Forwarder
 from bridge.journal import Journal
 from bridge.kafka.sink import Sink
-from bridge.prepare import Preparer
-from bridge.service.drained import Drained, account, why_left
-from bridge.service.ending import Ending
-from bridge.service.opening import keep_running, open_journal
-from bridge.service.service import wall_clock_ms
+from bridge.model import JournalUsage
+from bridge.service.service import keep_running, open_journal, wall_clock_ms
+from bridge.service.stages import Ending
 from bridge.service.topic_watch import TopicWatch
 from bridge.settings.models import Settings
 from bridge.settings.secrets import secrets_of
 from bridge.telemetry import Telemetry
+from bridge.telemetry.log_writer import descriptor_sink
 from bridge.telemetry.logs import Logs
-from bridge.telemetry.outlet import descriptor_sink
+from bridge.transform.prepare import Preparer
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """Entries that were not forwarded. `topic` is the lane they are parked for, None for those that no lane holds.
+
+    `state` says why in a word: the lane's state, `kafka` (nothing goes to Kafka at all), or `time` (it ran out).
+    """
+
+    topic: str | None
+    entries: int
+    state: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Drained:
+    """What became of a journal's entries, in numbers of them.
+
+    `pending` is how many there were to forward; `known` those that Kafka turned out to have. `kept` are still in the
+    journal, forwarded or not; `held` those of them whose quarantine record carries only a part: the journal has the
+    only whole copy. `cause` of the end: "nothing left", "deadline", or a signal's name.
+    """
+
+    journal_id: str
+    pending: int
+    forwarded: int
+    quarantined: int
+    dropped: int
+    duplicates: int
+    known: int
+    left: tuple[Left, ...]
+    kept: int
+    held: int
+    seconds: float
+    cause: str
+
+    @property
+    def entries_left(self) -> int:
+        """How many entries were not forwarded."""
+        return sum(left.entries for left in self.left)
+
+    @property
+    def removable(self) -> bool:
+        """Whether nothing is lost with the folder but copies kept for replay."""
+        return not self.left and not self.held
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """OK when nothing is left to forward."""
+        return ExitCode.UNREACHABLE if self.left else ExitCode.OK
+
+
+NO_JOURNAL: Final = Drained("", 0, 0, 0, 0, 0, 0, (), 0, 0, 0.0, "no journal")
+"""The account of a folder in which there is none."""
+
+
+def why_left(usage: JournalUsage, forwarder: Mapping[str, Any]) -> Iterator[Left]:
+    """What is left by `usage`, with the reason that the forwarder's status gives."""
+    lanes = {lane["topic"]: lane for lane in forwarder["lanes_behind"]}
+    connected, error = forwarder["connected"], forwarder["last_error"]
+    general = ("time", "it was still being forwarded") if connected else ("kafka", error or "no connection yet")
+    for topic, entries in sorted(usage.parked.items()):
+        lane = lanes.get(topic, {})
+        waits = connected and lane.get("cause")
+        yield Left(topic, entries, *((lane["state"], lane["cause"]) if waits else general))
+    if others := usage.pending - sum(usage.parked.values()):
+        yield Left(None, others, *general)
+
+
+def account(
+    before: JournalUsage, after: JournalUsage, outcomes: Mapping[str, int], left: tuple[Left, ...], **rest: Any
+) -> Drained:
+    """The account. `outcomes` counts the entries that left the journal: forwarded, quarantined, dropped, duplicate."""
+    done = before.pending - sum(one.entries for one in left)
+    return Drained(
+        pending=before.pending,
+        forwarded=outcomes.get("forwarded", 0),
+        quarantined=outcomes.get("quarantined", 0),
+        dropped=outcomes.get("dropped", 0),
+        duplicates=outcomes.get("duplicate", 0),
+        known=max(0, done - sum(outcomes.values())),
+        left=left,
+        kept=after.entries,
+        **rest,
+    )
+
 
 LOOK_S: Final = 0.05
 OWNER_LOOK_S: Final = 0.2

@@ -9,9 +9,8 @@ from functools import cache
 from importlib.metadata import version as version_of
 from typing import Any
 
-from bridge.admin import Check, State
-from bridge.service.ending import Ending
-from bridge.service.stages import Stages
+from bridge.service.admin import Check, State
+from bridge.service.stages import Ending, Stages
 from bridge.telemetry import Telemetry
 from bridge.version import VERSION
 

@@ -6,6 +6,8 @@ topics, reload → ingress last, when whatever comes in can be kept. Kafka is no
 End, on SIGTERM or SIGINT: unready → `drain_delay`, while a load balancer notices → no new connections → requests in
 flight get their answer → forward until nothing can be moved or `drain_deadline` has passed → close. A second signal
 ends the waiting, not the order. A journal that fails, or a stage that does, goes the same way without the waiting.
+
+What running a bridge and draining a journal have in common: the journal as configured, work beside the way.
 """
 
 import asyncio
@@ -16,24 +18,51 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
-from bridge.admin import AdminServer
 from bridge.errors import BridgeError, ConfigError, ExitCode, JournalLockedError, JournalUnusableError
 from bridge.forward import Forwarder
 from bridge.ingress import Ingress
 from bridge.journal import Journal
 from bridge.kafka.sink import Sink
-from bridge.prepare import Preparer
-from bridge.reload import Reloader
-from bridge.service.ending import Ending
-from bridge.service.exposed import expose
+from bridge.service.admin import AdminServer
 from bridge.service.health import ServiceHealth
-from bridge.service.opening import keep_running, open_journal
-from bridge.service.stages import Stages
+from bridge.service.reload import Reloader
+from bridge.service.stages import Ending, Stages, expose
 from bridge.service.topic_watch import TopicWatch
 from bridge.settings.models import Settings
 from bridge.telemetry import Telemetry
 from bridge.telemetry.logs import Logs
-from bridge.tracing.start import Tracing, start_tracing
+from bridge.telemetry.tracing.start import Tracing, start_tracing
+from bridge.transform.prepare import Preparer
+
+RESTART_PAUSE_S = 5.0
+
+
+async def open_journal(settings: Settings, path: Path, telemetry: Telemetry, clock_ms: Callable[[], int]) -> Journal:
+    """Own and open the journal in `path`, with the bounds of the configuration. Raises what `Journal.open` does."""
+    journal = await asyncio.to_thread(
+        Journal.open,
+        path,
+        max_bytes=settings.journal.max_bytes,
+        retain_s=settings.journal.retain,
+        retain_bytes=settings.journal.retain_bytes,
+        window_s=settings.duplicates.window,
+        telemetry=telemetry,
+        clock_ms=clock_ms,
+        loop=asyncio.get_running_loop(),
+    )
+    telemetry.journal_opened(str(journal.path), journal.id, journal.usage())
+    return journal
+
+
+async def keep_running(stage: str, work: Callable[[], Coroutine[Any, Any, None]], telemetry: Telemetry) -> None:
+    """`work`, started again after a failure: a mistake beside the way of an event must not stop events."""
+    while True:
+        try:
+            await work()
+        except Exception as error:  # noqa: BLE001 - a mistake of ours
+            telemetry.stage_restarted(stage, error)
+            await asyncio.sleep(RESTART_PAUSE_S)
+
 
 FINISH_MARGIN_S = 1.0  # beyond ack_deadline, for an answer to be written
 

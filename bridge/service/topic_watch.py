@@ -9,8 +9,8 @@ import random
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bridge.backoff import delay_s
 from bridge.errors import SinkError, TopicsError
+from bridge.kafka.backoff import delay_s
 from bridge.kafka.topics import Topics, merged, system_topics
 from bridge.model import TopicSpec
 from bridge.settings.models import Settings

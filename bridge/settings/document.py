@@ -2,18 +2,133 @@
 
 PyYAML reads the syntax; what it would make of scalars is left alone (see `scalars`). Duplicate keys are problems, since
 the last would win in silence; so are tags, which could only mean something that is not meant here.
+
+`${VAR}`, `${VAR:-default}` and `${file:/path}` inside a scalar of the configuration. Pure.
+
+Expansion comes after parsing and is done once: what a variable or a file holds is text, whatever it looks like. It
+can't add a key, a list or a second `${…}`.
+
+Scalars of the configuration file: text until their place says what they are.
+
+YAML 1.1 makes numbers, booleans, dates and nulls of plain scalars before anyone knows what their place expects, so that
+a token `0123` becomes 83 and a country `no` becomes false. Here every scalar stays the text that was written; a place
+for a number or a boolean reads that text, and only free-form places (the bodies under `responses`) ask what a plain
+scalar looks like.
 """
 
+import json
+import math
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import yaml
 
-from bridge.settings.expand import Expanded
-from bridge.settings.scalars import Plain, is_null
 from bridge.settings.section import Loc
+
+_REFERENCE = re.compile(r"\$\$|\$\{([^}]*)(\}?)")
+_VARIABLE = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(?::-(.*))?", re.DOTALL)
+_FORMS = "expected ${NAME}, ${NAME:-default} or ${file:/path}; a $ that stands for itself before { is written $$"
+
+
+@dataclass(frozen=True, slots=True)
+class Expanded:
+    """`text` with everything in its place, unless there are `problems`. `changed` says whether anything stood there."""
+
+    text: str
+    changed: bool = False
+    problems: tuple[str, ...] = ()
+
+
+def expand(text: str, variables: Mapping[str, str], read: Callable[[str], str]) -> Expanded:
+    """Put variables and files in their place; `$$` is one `$`, any other `$` is itself.
+
+    A variable that is not set and has no default is a problem; a default also stands in for an empty one. `read` gets
+    an absolute path and returns the content, or raises ValueError with the reason. Problems name variables and paths,
+    and never show what they hold, nor text of the scalar itself: it may be a secret.
+    """
+    problems: list[str] = []
+
+    def replace(match: re.Match[str]) -> str:
+        if match[0] == "$$":
+            return "$"
+        try:
+            return _value(match[1], match[2] == "}", variables, read)
+        except ValueError as error:
+            problems.append(str(error))
+            return ""
+
+    result, count = _REFERENCE.subn(replace, text)
+    return Expanded(result, count > 0, tuple(problems))
+
+
+def _value(reference: str, closed: bool, variables: Mapping[str, str], read: Callable[[str], str]) -> str:
+    if not closed:
+        raise ValueError(f"${{ without a closing }}: {_FORMS}")
+    if reference.startswith("file:"):
+        path = reference.removeprefix("file:")
+        if not path.startswith("/"):
+            raise ValueError("${file:…} needs an absolute path, such as ${file:/run/secrets/token}")
+        return _without_last_newline(read(path))
+    match = _VARIABLE.fullmatch(reference)
+    if match is None:
+        raise ValueError(f"${{…}} is not understood: {_FORMS}")
+    name, default = match[1], match[2]
+    if default is not None and "${" in default:
+        raise ValueError(f"the default of ${{{name}:-…}} can't hold another ${{…}}")
+    if default is not None:
+        return variables.get(name) or default
+    if name not in variables:
+        raise ValueError(f"the environment variable {name} is not set")
+    return variables[name]
+
+
+def _without_last_newline(content: str) -> str:
+    return content.removesuffix("\n").removesuffix("\r") if content.endswith("\n") else content
+
+
+_NULL = {"", "~", "null", "Null", "NULL"}
+_TRUTH = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
+_NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?")
+_INTEGER_MAX = 1 << 63
+
+
+class Plain(str):
+    """A scalar that the file writes without quotes, and without anything expanded in it."""
+
+    __slots__ = ()
+
+
+def is_null(text: str) -> bool:
+    """Whether a plain scalar says that there is nothing."""
+    return text in _NULL
+
+
+def typed(value: Any) -> Any:
+    """Free-form content → JSON values: plain scalars that are JSON numbers, booleans or null become those.
+
+    Text in quotes and text that came out of `${…}` stays text, as do numbers that JSON can't carry exactly and
+    everything else that looks like something only to YAML: `0123`, `+57`, `yes`, `2026-12-31`.
+    """
+    if isinstance(value, Plain):
+        return _scalar(value)
+    if isinstance(value, Mapping):
+        return {str(key): typed(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [typed(item) for item in value]
+    return value
+
+
+def _scalar(text: Plain) -> Any:
+    if text in _TRUTH:
+        return _TRUTH[text]
+    if len(text) <= 32 and (match := _NUMBER.fullmatch(text)):
+        number = json.loads(text)
+        exact = math.isfinite(number) if match[2] or match[3] else -_INTEGER_MAX <= number < _INTEGER_MAX
+        return number if exact else str(text)
+    return str(text)
+
 
 _NODES_MAX = 50_000  # aliases can multiply: a small file must not become a large tree
 _TAGS = {f"tag:yaml.org,2002:{name}" for name in ("str", "seq", "map")}

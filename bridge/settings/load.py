@@ -19,13 +19,12 @@ from typing import Any
 from pydantic import ValidationError
 
 from bridge.errors import ConfigError
-from bridge.settings.document import Document, parse
-from bridge.settings.doubts import doubts
-from bridge.settings.expand import expand
-from bridge.settings.explain import explain, without_strangers
-from bridge.settings.findings import Finding, InvalidSettingsError, path_text
+from bridge.settings.document import Document, expand, parse
+from bridge.settings.error_messages import explain, without_strangers
+from bridge.settings.lint import doubts
 from bridge.settings.models import Settings, misrouted
-from bridge.settings.options import section_at
+from bridge.settings.problems import Finding, InvalidSettingsError, path_text
+from bridge.settings.reference import section_at
 from bridge.settings.section import Loc
 from bridge.settings.tracing import without_its_library
 

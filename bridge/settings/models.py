@@ -16,9 +16,9 @@ from bridge.settings.carried import guessable_keys
 from bridge.settings.events import MappedEvent, event_type_name, known_already
 from bridge.settings.kafka import Kafka, Security
 from bridge.settings.privacy import Privacy, TopicPrivacy, privacy_strangers
-from bridge.settings.process import Admin, Journal, Log, Server, Tls
 from bridge.settings.secrets import SecretValue, SecretValues, each_value
 from bridge.settings.section import Contradictions, Network, Section
+from bridge.settings.server import Admin, Journal, Log, Server, Tls
 from bridge.settings.sources import (
     Alternative,
     BasicUser,

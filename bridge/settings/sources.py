@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import BeforeValidator, Discriminator, Field, Tag
 
-from bridge.settings.scalars import typed
+from bridge.settings.document import typed
 from bridge.settings.secrets import SecretValues, secrets_of
 from bridge.settings.section import LIST, TABLE, TEXT, Contradictions, Networks, Section, Text, kind_of
 from bridge.settings.units import Duration, Kind, Rate

@@ -1,5 +1,5 @@
 """All that is counted and logged. `happenings` has a method per event, `metrics` the metrics."""
 
-from bridge.telemetry.happenings import Telemetry
+from bridge.telemetry.telemetry import Telemetry
 
 __all__ = ["Telemetry"]

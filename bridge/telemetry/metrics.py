@@ -2,9 +2,16 @@
 
 No label is unbounded: sources and topics come from the configuration, event types from the catalogue, the rest are
 words of this code. What every request or event touches is a `Tally` or a `Spread`; the rest are prometheus_client's.
+
+Counters and histograms for the way of an event: a dictionary entry, a list cell.
+
+prometheus_client's own take 0.6 to 2.3 µs a call (a lock, the label look-up, a linear search of buckets), and an event
+would pay that four times. These take a quarter of a microsecond and hand their sums to the library when it asks.
+They know no lock: one thread writes (the loop's), and reads happen on the same thread.
 """
 
-from collections.abc import Callable, Iterator
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from prometheus_client import (
     CollectorRegistry,
@@ -15,12 +22,75 @@ from prometheus_client import (
     ProcessCollector,
     disable_created_metrics,
 )
-from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
+from prometheus_client.utils import floatToGoString
 
 from bridge.model import JournalUsage
-from bridge.telemetry.tallies import Spread, Tally
+
+
+class Tally(Collector):
+    """A counter with labels. `counts` maps the labels' values to the sum."""
+
+    def __init__(self, name: str, meaning: str, labels: Sequence[str], registry: CollectorRegistry) -> None:
+        self.counts: dict[tuple[str | int, ...], int] = {}
+        self._name, self._meaning, self._labels = name, meaning, tuple(labels)
+        registry.register(self)
+
+    def inc(self, *labels: str | int) -> None:
+        """One more."""
+        self.counts[labels] = self.counts.get(labels, 0) + 1
+
+    def begin(self, *labels: str | int) -> None:
+        """Show these labels from now on, with 0 if they were never counted."""
+        self.counts.setdefault(labels, 0)
+
+    def describe(self) -> Iterable[CounterMetricFamily]:
+        """The name, for the registry."""
+        return [CounterMetricFamily(self._name, self._meaning, labels=self._labels)]
+
+    def collect(self) -> Iterator[CounterMetricFamily]:
+        """The sums, for a scrape."""
+        family = CounterMetricFamily(self._name, self._meaning, labels=self._labels)
+        for labels, count in self.counts.items():
+            family.add_metric([str(label) for label in labels], count)
+        yield family
+
+
+class Spread(Collector):
+    """A histogram without labels. `bounds` are the buckets' upper ends, growing, without infinity."""
+
+    def __init__(self, name: str, meaning: str, bounds: Sequence[float], registry: CollectorRegistry) -> None:
+        self.bounds = tuple(map(float, bounds))
+        self.cells = [0] * (len(self.bounds) + 1)
+        self.sum = 0.0
+        self._name, self._meaning = name, meaning
+        registry.register(self)
+
+    def observe(self, value: float) -> None:
+        """One more value."""
+        self.cells[bisect_left(self.bounds, value)] += 1
+        self.sum += value
+
+    def describe(self) -> Iterable[HistogramMetricFamily]:
+        """The name, for the registry."""
+        return [HistogramMetricFamily(self._name, self._meaning)]
+
+    def collect(self) -> Iterator[HistogramMetricFamily]:
+        """The buckets, for a scrape."""
+        below, buckets = 0, []
+        for bound, count in zip((*self.bounds, float("inf")), self.cells, strict=True):
+            below += count
+            buckets.append((_bound_text(bound), below))
+        family = HistogramMetricFamily(self._name, self._meaning)
+        family.add_metric([], buckets, self.sum)
+        yield family
+
+
+def _bound_text(bound: float) -> str:
+    return str(floatToGoString(bound))  # type: ignore[no-untyped-call]
+
 
 _PREFIX = "treble_bridge_"
 _FAST = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 3, 5)

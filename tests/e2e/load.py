@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import orjson
 
-from bridge.samples import hint_for, sample
+from bridge.catalogue.samples import hint_for, sample
 from tests.flow.running import TOKEN
 
 ANSWER_WAIT_S = 30.0

@@ -47,7 +47,8 @@ async def test_a_broker_keeps_committed_records_through_pause_and_kill(provided:
         provided.resume()
         await sending
         await producer.abort_transaction()
-    # With their ends: a broker that has to end a transaction when it starts may pass it over (see `bridge.kafka.ends`).
+    # With their ends: a broker that has to end a transaction when it starts may pass it over
+    # (see `bridge.kafka.transaction_markers`).
     assert [record.value for record in await read_records(provided.bootstrap, topic)] == [b"first"]
     provided.kill()
     provided.start()

@@ -12,7 +12,7 @@ import orjson
 import pytest
 
 from bridge.errors import ExitCode
-from bridge.journal.inspect import read_standing
+from bridge.journal.offline.inspect import read_standing
 from tests.e2e.bridge_process import Bridge, until
 from tests.e2e.conftest import MakeBridge
 from tests.e2e.delivered import assert_exactly_once, delivered

@@ -9,8 +9,8 @@ from pathlib import Path
 import apsw
 import pytest
 
-from bridge.journal.inspect import read_standing
-from bridge.journal.layout import DATABASE
+from bridge.journal.offline.inspect import read_standing
+from bridge.journal.schema import DATABASE
 from tests.e2e.bridge_process import Bridge, until
 from tests.e2e.conftest import MakeBridge
 from tests.e2e.delivered import delivered

@@ -28,10 +28,9 @@ from bridge.errors import (
     SinkTimeoutError,
     TimestampRefusedError,
 )
-from bridge.kafka.batches import Sizing
+from bridge.kafka.batches import Sizing, Stamps
 from bridge.kafka.errors import translate
 from bridge.kafka.sink import IdempotentSink, TransactionalSink
-from bridge.kafka.stamps import Stamps
 from bridge.model import DoubtfulEnd, Positions, Prepared
 from tests.e2e.bridge_process import until
 from tests.e2e.endless import coordinator_not_asked, send_outside_of_any_transaction

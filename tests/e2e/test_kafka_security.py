@@ -11,9 +11,9 @@ import pytest
 from aiokafka import AIOKafkaProducer
 
 from bridge.errors import LaneBlockedError, SinkUnavailableError
+from bridge.kafka.client import client_options
 from bridge.kafka.diagnosis import diagnose
 from bridge.kafka.positions import Instance
-from bridge.kafka.security import client_options
 from bridge.kafka.sink import IdempotentSink, TransactionalSink
 from bridge.kafka.topics import Topics
 from bridge.model import DoubtfulEnd, TopicSpec

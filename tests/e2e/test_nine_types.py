@@ -9,7 +9,7 @@ import pytest
 from aiokafka.partitioner import murmur2
 
 from bridge.catalogue import TABLE, UNKNOWN
-from bridge.samples import hint_for, sample
+from bridge.catalogue.samples import hint_for, sample
 from tests.e2e.bridge_process import Bridge
 from tests.e2e.conftest import MakeBridge
 from tests.e2e.delivered import value_of

@@ -16,10 +16,10 @@ from click.testing import CliRunner, Result
 
 from bridge.cli import cli
 from bridge.errors import ExitCode, SinkTimeoutError
+from bridge.forward.redrive import Held, Redrive, RedriveFencedError
 from bridge.kafka.producer import Producer
-from bridge.prepare import Preparer
-from bridge.redrive import Held, Redrive, RedriveFencedError
 from bridge.settings.models import Settings
+from bridge.transform.prepare import Preparer
 from tests.e2e.bridge_process import Bridge
 from tests.e2e.conftest import MakeBridge
 from tests.e2e.endless import coordinator_not_asked, send_outside_of_any_transaction

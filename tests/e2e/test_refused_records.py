@@ -9,8 +9,8 @@ import orjson
 import pytest
 from click.testing import CliRunner
 
+from bridge.catalogue.samples import sample
 from bridge.cli import cli
-from bridge.samples import sample
 from tests.e2e.bridge_process import Bridge
 from tests.e2e.conftest import MakeBridge
 from tests.e2e.delivered import assert_exactly_once, delivered, value_of

@@ -5,7 +5,7 @@ from typing import Any
 import orjson
 import pytest
 
-from bridge.samples import sample
+from bridge.catalogue.samples import sample
 from tests.e2e.conftest import MakeBridge
 from tests.flow.running import TOKEN
 from tests.kafka_broker import read_records

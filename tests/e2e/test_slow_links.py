@@ -7,11 +7,11 @@ from pathlib import Path
 import orjson
 import pytest
 
+from bridge.catalogue.samples import sample
 from bridge.forward import Forwarder
-from bridge.prepare import Preparer
-from bridge.samples import sample
 from bridge.settings.models import Settings
 from bridge.telemetry import Telemetry
+from bridge.transform.prepare import Preparer
 from tests.e2e.slow_link import slow_link
 from tests.flow.running import until
 from tests.kafka_broker import Broker, create_topics, read_records, unique

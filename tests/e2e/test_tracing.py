@@ -8,7 +8,7 @@ import orjson
 import pytest
 from opentelemetry import propagate, trace
 
-from bridge.samples import sample
+from bridge.catalogue.samples import sample
 from tests.e2e.bridge_process import Bridge
 from tests.e2e.conftest import MakeBridge
 from tests.flow.collector import Collector, Taken

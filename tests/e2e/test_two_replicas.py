@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import orjson
 import pytest
 
-from bridge.journal.inspect import reading
+from bridge.journal.offline.inspect import reading
 from tests.e2e.bridge_process import Bridge
 from tests.e2e.conftest import MakeBridge
 from tests.e2e.delivered import name_of

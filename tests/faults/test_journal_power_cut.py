@@ -10,9 +10,9 @@ import pytest
 
 from bridge.errors import JournalError
 from bridge.journal.database import transaction
-from bridge.journal.identities import pack
+from bridge.journal.dedupe_window import pack
+from bridge.journal.offline.verify import verify
 from bridge.journal.storage import Storage
-from bridge.journal.verify import verify
 from bridge.model import Positions
 from tests.fakes.disk import Disk
 from tests.unit.journal.making import NOON_MS, storage_in, submission

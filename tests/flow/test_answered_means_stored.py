@@ -4,7 +4,7 @@ import asyncio
 
 import aiohttp
 
-from bridge.journal.inspect import Filter, list_entries
+from bridge.journal.offline.inspect import Filter, list_entries
 from tests.fakes.sink import ScriptedSink
 from tests.flow.conftest import StartInside, StartProcess
 from tests.flow.running import until, webhook

@@ -7,9 +7,8 @@ import pytest
 
 from bridge.catalogue import TABLE
 from bridge.errors import ExitCode, FencedError
-from bridge.journal.inspect import read_standing
-from bridge.service.drain import Drain
-from bridge.service.drained import Left
+from bridge.journal.offline.inspect import read_standing
+from bridge.service.drain import Drain, Left
 from bridge.settings.load import load
 from bridge.telemetry import Telemetry
 from tests.fakes.sink import ScriptedSink

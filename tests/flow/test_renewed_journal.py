@@ -10,7 +10,7 @@ import pytest
 
 from bridge.catalogue import TABLE
 from bridge.forward import forwarder
-from bridge.journal.inspect import read_standing
+from bridge.journal.offline.inspect import read_standing
 from bridge.kafka.positions import Found
 from bridge.model import DoubtfulEnd, Positions
 from bridge.service.drain import Drain

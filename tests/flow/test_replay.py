@@ -7,7 +7,7 @@ from pathlib import Path
 import aiohttp
 import orjson
 
-from bridge.journal.replay import replay
+from bridge.journal.offline.replay import replay
 from tests.fakes.sink import ScriptedSink
 from tests.flow.conftest import StartInside
 

@@ -10,7 +10,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from bridge.trace_context import parse
+from bridge.telemetry.tracing.context import parse
 from tests.fakes.sink import ScriptedSink
 from tests.flow.collector import Collector
 from tests.flow.conftest import Configure, StartInside
@@ -156,7 +156,7 @@ async def test_spans_for_which_there_is_no_room_are_counted(
     start_inside: StartInside, http: aiohttp.ClientSession, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for bound in ("WAITING_SPANS_MAX", "EXPORT_SPANS_MAX"):
-        monkeypatch.setattr(f"bridge.tracing.exporting.{bound}", 2)
+        monkeypatch.setattr(f"bridge.telemetry.tracing.exporting.{bound}", 2)
     sink = ScriptedSink()
     async with Collector() as collector:
         bridge = await start_inside(sink=sink, tracing={"enabled": True, "endpoint": collector.endpoint})

@@ -11,10 +11,10 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from bridge.catalogue import HINTS, TABLE
-from bridge.journal import inspect
+from bridge.journal.offline import inspect
 from bridge.model import Event
-from bridge.normalize import normalize
 from bridge.settings.load import load
+from bridge.transform.normalize import normalize
 from tests.flow.conftest import Configure, StartProcess
 from tests.flow.running import TOKEN, BridgeProcess
 

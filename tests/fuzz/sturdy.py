@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
-from bridge.journal import inspect
+from bridge.journal.offline import inspect
 from tests.flow.running import BridgeProcess
 from tests.fuzz.talking import Reply, ask, request
 

@@ -12,15 +12,20 @@ from typing import Self
 
 import orjson
 
-from bridge.ingress import answers
-from bridge.ingress.answers import Answer
+from bridge.ingress import responses
+from bridge.ingress.responses import Answer
 from tests.flow.running import PATH, TOKEN, webhook
 
 LIMIT_S = 10.0
 BODY = orjson.dumps(webhook("fuzz"))
 
-_NAMED = [each for each in vars(answers).values() if isinstance(each, Answer)]
-_MADE = [answers.accepted(), answers.unauthorized("Bearer"), answers.rate_limited(1), answers.unavailable("any")]
+_NAMED = [each for each in vars(responses).values() if isinstance(each, Answer)]
+_MADE = [
+    responses.accepted(),
+    responses.unauthorized("Bearer"),
+    responses.rate_limited(1),
+    responses.unavailable("any"),
+]
 _BODIES = {(answer.status, answer.body) for answer in [*_NAMED, *_MADE]}
 _HEADERS = {
     "allow", "connection", "content-length", "content-type", "date", "retry-after", "server", "www-authenticate"

@@ -12,7 +12,7 @@ import pytest
 import schemathesis
 
 from bridge.catalogue import HINTS
-from bridge.ingress import openapi
+from bridge.schemas import openapi
 from bridge.settings.models import Settings
 from tests.flow.running import TOKEN
 from tests.fuzz.conftest import SOURCES
@@ -23,7 +23,7 @@ EXAMPLES_MAX = 25
 
 
 def test_the_shipped_document_is_not_stale() -> None:
-    stale = "stale: run `python -m bridge.ingress.openapi`"
+    stale = "stale: run `python -m bridge.schemas.openapi`"
     assert openapi.FILE.read_text(encoding="utf-8") == openapi.text(openapi.shipped()), stale
 
 

@@ -13,14 +13,13 @@ import pytest
 from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
 
-from bridge.kafka.batches import Sizing, assemble
+from bridge.catalogue.samples import hint_for, sample
+from bridge.kafka.batches import Sizing, Stamps, assemble
+from bridge.kafka.client import client_options
 from bridge.kafka.producer import Producer
-from bridge.kafka.security import client_options
-from bridge.kafka.stamps import Stamps
 from bridge.model import Prepared
-from bridge.prepare import Preparer
-from bridge.samples import hint_for, sample
 from bridge.settings.models import Settings
+from bridge.transform.prepare import Preparer
 from tests.kafka_broker import Broker, create_topics, read_records, unique
 from tests.toolchains.consumers import COMMANDS, ENDS_WITH, Consumer, NarrowPipe, command, running
 from tests.unit.webhooks import entry, settings

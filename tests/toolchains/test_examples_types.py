@@ -10,8 +10,8 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from bridge.catalogue import TABLE
-from bridge.prepare import Preparer
-from bridge.samples import hint_for, sample
+from bridge.catalogue.samples import hint_for, sample
+from bridge.transform.prepare import Preparer
 from examples.schema import bundle
 from examples.schema.generators import GENERATORS
 from examples.schema.workshop import EXAMPLES, UnavailableError

@@ -10,11 +10,11 @@ import orjson
 import pytest
 
 from bridge.catalogue import TABLE
-from bridge.envelope import Format
-from bridge.prepare import Preparer
 from bridge.schemas import shipped
 from bridge.schemas.asyncapi import asyncapi
 from bridge.schemas.examples import examples, quarantine_example
+from bridge.transform.cloudevents import Format
+from bridge.transform.prepare import Preparer
 from tests.toolchains.npm import installed, node
 from tests.unit.webhooks import settings
 

@@ -10,18 +10,17 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from bridge import quarantine
+from bridge.auth import REASONS
 from bridge.catalogue import HINTS, TABLE
 from bridge.cli import COMMANDS, cli
-from bridge.credentials import REASONS
-from bridge.envelope import Encoder, envelope
-from bridge.ingress import answers
+from bridge.ingress import responses
 from bridge.model import Entry, Event
-from bridge.normalize import examine
 from bridge.settings.load import load
-from bridge.settings.options import options
-from bridge.telemetry.events import EVENTS
-from bridge.telemetry.fields import FIELDS
+from bridge.settings.reference import options
+from bridge.telemetry.log_events import EVENTS, FIELDS
+from bridge.transform import dead_letter
+from bridge.transform.cloudevents import Encoder, envelope
+from bridge.transform.normalize import examine
 from bridge.version import VERSION
 from observability.metrics_page import metrics, series
 from tests.doc_pages import DOCS, PARTS, with_parts
@@ -178,21 +177,21 @@ def test_the_record_that_the_readme_shows_is_that_of_its_first_webhook() -> None
 
 
 def test_every_answer_is_in_the_contract_with_its_status() -> None:
-    made = [value for value in vars(answers).values() if isinstance(value, answers.Answer)]
-    made += [answers.unauthorized("Bearer"), answers.rate_limited(1), answers.accepted()]
+    made = [value for value in vars(responses).values() if isinstance(value, responses.Answer)]
+    made += [responses.unauthorized("Bearer"), responses.rate_limited(1), responses.accepted()]
     outcomes = text_of("docs/metrics.md").partition("| `outcome` of requests |")[2].partition("\n")[0]
     for answer in made:
         assert f"`{answer.outcome}`" in outcomes
-        if answer.status == 200 or answer is answers.CLIENT_GONE:
+        if answer.status == 200 or answer is responses.CLIENT_GONE:
             continue
-        slug = json.loads(answer.body)["type"].removeprefix(answers.PROBLEM_PREFIX)
+        slug = json.loads(answer.body)["type"].removeprefix(responses.PROBLEM_PREFIX)
         assert f"| {answer.status} | `{slug}` |" in text_of("docs/contract.md")
         if answer.reason and answer.reason not in {"journal_full", "journal_failed"}:
             assert f"`{answer.reason}`" in text_of("docs/operations.md")
 
 
 def test_every_reason_of_a_refusal_or_a_quarantine_is_explained() -> None:
-    for reason in quarantine.REASONS:
+    for reason in dead_letter.REASONS:
         assert f"| `{reason}` |" in text_of("docs/contract.md")
     page = text_of("docs/operations.md").partition("## Many 401")[2].partition("## ")[0]
     assert set(re.findall(r"`([a-z]+)`(?=[,| ])", page)) >= set(REASONS)

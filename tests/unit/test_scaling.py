@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import pytest
 import yaml
 
-from bridge.journal.layout import ITEM_BYTES
+from bridge.journal.schema import ITEM_BYTES
 from bridge.settings.models import Duplicates, Journal
 
 ROOT = Path(__file__).parents[2]

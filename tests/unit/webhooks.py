@@ -7,8 +7,8 @@ from zoneinfo import ZoneInfo
 import orjson
 
 from bridge.model import Entry, Event, Rejected
-from bridge.normalize import normalize
 from bridge.settings.models import Settings
+from bridge.transform.normalize import normalize
 
 RECEIVED_AT_MS = 1_782_141_549_104  # 2026-06-22T15:19:09.104Z
 FLOW = {"country_code": "+57", "cellphone": "3005550134", "session_id": "s1", "conversation_id": 7}

@@ -15,7 +15,7 @@ import sys
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from bridge.samples import hint_for, sample
+from bridge.catalogue.samples import hint_for, sample
 
 EVENT_TYPE = "message.read"
 REFUSED, UNANSWERED = 1, 0

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from bridge.credentials import REASONS
+from bridge.auth import REASONS
 from tests.fakes.journal import CoroutineJournal
 from tests.flow.ingress.harness import AUTHORIZED, PATH, READ, door, request, settings
 

@@ -8,7 +8,7 @@ import orjson
 import pytest
 
 from bridge.model import Entry
-from bridge.prepare import Preparer
+from bridge.transform.prepare import Preparer
 from tests.flow.ingress.harness import AUTHORIZED, PATH, READ, TOKEN, Door, door, request, settings
 
 SMALL = settings(server={"max_body": 1000})

@@ -7,7 +7,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from bridge.errors import JournalFailedError
-from bridge.ingress import intake
+from bridge.ingress import checks
 from tests.fakes.journal import CoroutineJournal, FakeJournal, Mode
 from tests.flow.ingress.harness import AUTHORIZED, PATH, READ, Client, Door, door, request, settings
 
@@ -99,7 +99,7 @@ async def test_a_mistake_of_ours_is_answered_503_and_told_in_the_log(way: Way, m
 
     async with door() as d:
         with monkeypatch.context() as patched, capture_logs() as lines:
-            patched.setattr(intake, "decode", broken)
+            patched.setattr(checks, "decode", broken)
             client = await d.connect()
             await way(client)
             reply = await client.reply()

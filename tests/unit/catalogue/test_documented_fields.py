@@ -7,8 +7,8 @@ import orjson
 import pytest
 
 from bridge.catalogue import TABLE
-from bridge.envelope import envelope
-from bridge.samples import hint_for, sample
+from bridge.catalogue.samples import hint_for, sample
+from bridge.transform.cloudevents import envelope
 from tests.unit.webhooks import event
 
 SAMPLES = [(name, variant) for name in TABLE if name != "unknown" for variant in TABLE[name].samples]

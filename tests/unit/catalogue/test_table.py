@@ -55,8 +55,8 @@ USE = """
 import orjson
 from bridge.catalogue import HINTS, TABLE, classify
 from bridge.model import Entry
-from bridge.prepare import Preparer
-from bridge.samples import hint_for, sample
+from bridge.transform.prepare import Preparer
+from bridge.catalogue.samples import hint_for, sample
 from bridge.settings.models import Settings
 body = sample("message.reacted", 3)
 assert classify(body, "").event_type == "message.reacted" == HINTS[hint_for("message.reacted")]

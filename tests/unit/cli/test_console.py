@@ -4,8 +4,8 @@ import orjson
 import pytest
 
 from bridge.catalogue import TABLE
+from bridge.catalogue.samples import sample
 from bridge.cli.console import masked
-from bridge.samples import sample
 
 
 @pytest.mark.parametrize("event_type", sorted(TABLE))

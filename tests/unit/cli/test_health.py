@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from bridge.admin import AdminServer, Check
 from bridge.cli import cli
 from bridge.errors import ExitCode
+from bridge.service.admin import AdminServer, Check
 from bridge.settings.units import Address
 from bridge.telemetry import Telemetry
 

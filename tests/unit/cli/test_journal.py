@@ -9,10 +9,10 @@ from click.testing import CliRunner, Result
 
 from bridge.cli import cli
 from bridge.errors import ExitCode
-from bridge.journal.ownership import Ownership
+from bridge.journal.lock import Ownership
 from bridge.model import Submission
 from tests.unit.journal.making import NOON_MS, storage_in
-from tests.unit.journal.test_offline import TOPIC, fill
+from tests.unit.journal.offline.test_offline import TOPIC, fill
 from tests.unit.journal.test_opening import damage
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from bridge.errors import ExitCode
-from bridge.journal.ownership import Ownership
+from bridge.journal.lock import Ownership
 from tests.unit.journal.making import storage_in, submission
 from tests.unprivileged import without_rights
 

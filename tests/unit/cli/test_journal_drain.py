@@ -11,10 +11,10 @@ from click.testing import CliRunner, Result
 from bridge.cli import cli
 from bridge.cli.journal_text import drained_as_json, drained_text
 from bridge.errors import ExitCode
-from bridge.journal.inspect import read_standing
-from bridge.journal.ownership import Ownership
+from bridge.journal.lock import Ownership
+from bridge.journal.offline.inspect import read_standing
 from bridge.model import JournalUsage, Positions
-from bridge.service.drained import Drained, Left, account, why_left
+from bridge.service.drain import Drained, Left, account, why_left
 from tests.unit.journal.making import storage_in, submission
 
 Call = Callable[..., Result]

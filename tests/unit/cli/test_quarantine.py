@@ -9,9 +9,9 @@ from click.testing import CliRunner, Result
 
 from bridge.cli import cli
 from bridge.errors import ExitCode
+from bridge.forward.redrive import Held, Redriven
 from bridge.model import Entry
-from bridge.quarantine import Returned
-from bridge.redrive import Held, Redriven
+from bridge.transform.dead_letter import Returned
 
 IDS = ["aa11" * 16, "2bcd" * 16, "aa11" * 3 + "0" * 52]
 
@@ -57,10 +57,10 @@ def redrive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Re
         for one in RECORDS:
             yield one
 
-    monkeypatch.setattr("bridge.redrive.Redrive", Scripted)
-    monkeypatch.setattr("bridge.redrive.read_marks", marks)
-    monkeypatch.setattr("bridge.redrive.held_records", records)
-    monkeypatch.setattr("bridge.kafka.history.ends_of", ends)
+    monkeypatch.setattr("bridge.forward.redrive.Redrive", Scripted)
+    monkeypatch.setattr("bridge.forward.redrive.read_marks", marks)
+    monkeypatch.setattr("bridge.forward.redrive.held_records", records)
+    monkeypatch.setattr("bridge.kafka.consumer.ends_of", ends)
     config = tmp_path / "bridge.yaml"
     config.write_text("kafka: {bootstrap_servers: ['127.0.0.1:1']}\nsources: {treble: {auth: none}}\n")
     return lambda *names: CliRunner().invoke(cli, ["quarantine", "redrive", "--config", str(config), *names])

@@ -12,11 +12,11 @@ from aiohttp import web
 from click.testing import CliRunner, Result
 from multidict import CIMultiDict
 
+from bridge.auth import Credentials, Denied, Facts
 from bridge.catalogue import TABLE, classify
 from bridge.cli import cli
 from bridge.cli.posting import Summary
 from bridge.cli.proof import recipient
-from bridge.credentials import Credentials, Denied, Facts
 from bridge.errors import ConfigError, ExitCode
 from bridge.settings.models import Alternative, Settings
 

@@ -11,7 +11,7 @@ import pytest
 from bridge.demo.ledger import Ledger, Verdict
 from bridge.demo.plan import Plan
 from bridge.demo.traffic import Webhook, again, broken, conversations, reads, refused
-from bridge.kafka.reading import Incoming
+from bridge.kafka.consumer import Incoming
 
 NOW = dt.datetime(2026, 6, 22, 15, 0, tzinfo=dt.UTC)
 STATUS = {"forwarded": 200, "duplicate": 200, "quarantined": 400, "refused": 401}

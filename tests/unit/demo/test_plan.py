@@ -10,8 +10,8 @@ import pytest
 from bridge.catalogue import TABLE, UNKNOWN, classify
 from bridge.demo.plan import Plan
 from bridge.demo.traffic import broken, conversations, reads
-from bridge.prepare import Preparer
 from bridge.settings.load import load
+from bridge.transform.prepare import Preparer
 
 NOW = dt.datetime(2026, 6, 22, 15, 0, tzinfo=dt.UTC)
 

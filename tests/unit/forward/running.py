@@ -13,9 +13,9 @@ from bridge.kafka.batches import Sizing
 from bridge.kafka.positions import Found
 from bridge.kafka.sink import Placed
 from bridge.model import DoubtfulEnd, Positions, Prepared, Submission
-from bridge.prepare import Preparer
 from bridge.settings.models import Settings
 from bridge.telemetry import Telemetry
+from bridge.transform.prepare import Preparer
 from tests.fakes.sink import ScriptedSink
 from tests.flow.running import until
 from tests.unit.journal.making import NOON_MS, open_journal, submission

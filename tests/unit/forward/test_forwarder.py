@@ -14,9 +14,9 @@ from bridge.kafka.batches import Sizing
 from bridge.kafka.positions import Found
 from bridge.kafka.sink import Placed, Sink
 from bridge.model import NO_DOUBTS, DoubtfulEnd, Doubts, Positions, Prepared
-from bridge.prepare import Preparer
 from bridge.settings.models import Kafka, Settings
 from bridge.telemetry import Telemetry
+from bridge.transform.prepare import Preparer
 from tests.fakes.sink import ScriptedSink
 from tests.flow.running import until
 from tests.unit.forward.running import Remembering

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from bridge.forward import forwarder
-from bridge.journal.inspect import reading
-from bridge.journal.replay import replay
+from bridge.journal.offline.inspect import reading
+from bridge.journal.offline.replay import replay
 from bridge.kafka.positions import Found
 from bridge.model import DoubtfulEnd, Positions
 from bridge.telemetry import Telemetry

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from aiokafka.errors import InvalidTimestampError
 
-from bridge.kafka.stamps import Stamps
+from bridge.kafka.batches import Stamps
 from bridge.model import Submission
 from bridge.telemetry import Telemetry
 from tests.fakes.client import Builder, ClientSink, ScriptedClient

@@ -9,15 +9,15 @@ import orjson
 import pytest
 
 from bridge.catalogue import TABLE
-from bridge.forward import pages
+from bridge.catalogue.samples import sample
+from bridge.forward import batch
 from bridge.forward.batch import Batch, prepare, sort
 from bridge.forward.recovery import recover
 from bridge.journal import Journal
 from bridge.kafka.positions import Found
 from bridge.model import Entry, Positions, Prepared
-from bridge.prepare import Preparer
-from bridge.samples import sample
 from bridge.settings.topics import FlowEventType
+from bridge.transform.prepare import Preparer
 from tests.unit.journal.making import NOON_MS, open_journal, submission
 from tests.unit.settings.given import KAFKA, SOURCES, error
 from tests.unit.webhooks import FLOW, settings
@@ -174,7 +174,7 @@ async def test_batches_crashes_and_recovery_change_nothing(
 
     await go(entries[:counted], noted=True)
     await go(entries[counted:sent], noted=False)
-    monkeypatch.setattr(pages, "READ_ENTRIES", 3)
+    monkeypatch.setattr(batch, "READ_ENTRIES", 3)
     advance, calls = journal.advance, 0
 
     async def dies(*arguments: Any, **more: Any) -> None:

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.ingress.descriptors import connections_that_fit
 from bridge.ingress.headers import HeaderKeeper
 from bridge.ingress.limits import ByteBudget, TokenBucket, body_bytes_held_max
+from bridge.ingress.listener import connections_that_fit
 from bridge.settings.models import RateLimit
 
 

@@ -9,8 +9,8 @@ import pytest
 from bridge.errors import JournalFullError
 from bridge.journal import Journal
 from bridge.journal.capacity import ENTRY_OVERHEAD_BYTES, QUEUED_BYTES_MAX, Capacity
-from bridge.journal.replay import release
-from bridge.journal.upkeep import LOG_TOO_LONG
+from bridge.journal.maintenance import LOG_TOO_LONG
+from bridge.journal.offline.replay import release
 from bridge.model import HeldEntries, Positions
 from bridge.telemetry import Telemetry
 from tests.unit.journal.conftest import Opens

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from bridge.journal.inspect import reading
-from bridge.journal.layout import WAL_FRAME_BYTES
-from bridge.journal.upkeep import LOG_FRAMES_MAX
+from bridge.journal.maintenance import LOG_FRAMES_MAX
+from bridge.journal.offline.inspect import reading
+from bridge.journal.schema import WAL_FRAME_BYTES
 from tests.unit.journal.conftest import Opens
 from tests.unit.journal.making import submission, until
 
@@ -72,8 +72,8 @@ async def test_a_reader_that_stands_still_makes_it_grow_only_until_it_ends(opene
 async def test_what_was_committed_reaches_the_database_while_it_is_idle(
     opened: Opens, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bridge.journal.upkeep.IDLE_CHECKPOINT_S", 0.1)
-    monkeypatch.setattr("bridge.journal.upkeep.IDLE_S", 0.1)
+    monkeypatch.setattr("bridge.journal.maintenance.IDLE_CHECKPOINT_S", 0.1)
+    monkeypatch.setattr("bridge.journal.maintenance.IDLE_S", 0.1)
     journal = opened()
     await journal.append(submission(b"x" * 100_000))
     await until(lambda: file_bytes(folder / "journal.db") > 100_000, "checkpoint")

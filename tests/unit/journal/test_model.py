@@ -11,8 +11,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from bridge.journal import queries
 from bridge.journal.database import open_writer, prepare_folder, transaction
+from bridge.journal.offline.verify import verify
 from bridge.journal.storage import Storage
-from bridge.journal.verify import verify
 from bridge.model import Positions
 from tests.unit.journal.making import NOON_MS, submission
 

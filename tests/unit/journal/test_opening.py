@@ -13,13 +13,13 @@ import apsw
 import pytest
 
 from bridge.errors import ExitCode, JournalCorruptError, JournalFailedError, JournalLockedError, JournalUnusableError
-from bridge.journal import database, layout
+from bridge.journal import database, schema
 from bridge.journal.database import open_writer, prepare_folder
-from bridge.journal.inspect import Filter, list_entries
-from bridge.journal.layout import FORMAT_APPLICATION_ID, VERSION
-from bridge.journal.ownership import Ownership
-from bridge.journal.salvage import salvage
-from bridge.journal.verify import verify
+from bridge.journal.lock import Ownership
+from bridge.journal.offline.inspect import Filter, list_entries
+from bridge.journal.offline.salvage import salvage
+from bridge.journal.offline.verify import verify
+from bridge.journal.schema import FORMAT_APPLICATION_ID, VERSION
 from bridge.model import NO_DOUBTS
 from tests.unit.journal.conftest import Opens
 from tests.unit.journal.making import NOON_MS, Clock, storage_in, submission
@@ -41,8 +41,8 @@ def damage(database_file: Path, pages: list[int]) -> None:
     noise = random.Random(1)
     with database_file.open("r+b") as file:
         for page in pages:
-            file.seek(page * layout.PAGE_BYTES)
-            file.write(noise.randbytes(layout.PAGE_BYTES))
+            file.seek(page * schema.PAGE_BYTES)
+            file.write(noise.randbytes(schema.PAGE_BYTES))
 
 
 def mode(file: Path) -> int:
@@ -146,7 +146,7 @@ async def test_an_older_layout_is_migrated_and_keeps_its_entries(
 ) -> None:
     with storage_in(folder) as storage:
         storage.append([submission("old")])
-    monkeypatch.setattr(database, "SCHEMA", (*layout.SCHEMA, "CREATE TABLE added (x INTEGER) STRICT;"))
+    monkeypatch.setattr(database, "SCHEMA", (*schema.SCHEMA, "CREATE TABLE added (x INTEGER) STRICT;"))
     monkeypatch.setattr(database, "VERSION", VERSION + 1)
     journal = opened()
     assert [entry.body for entry in await journal.read(1, 10, 1000)] == [b"old"]
@@ -161,7 +161,7 @@ async def test_a_journal_of_version_1_can_be_read_from_outside_and_is_migrated_w
     opened: Opens, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as older:
-        older.setattr(database, "SCHEMA", layout.SCHEMA[:1])
+        older.setattr(database, "SCHEMA", schema.SCHEMA[:1])
         older.setattr(database, "VERSION", 1)
         prepare_folder(folder)
         connection = open_writer(folder, NOON_MS)
@@ -182,7 +182,7 @@ async def test_a_migration_that_fails_changes_nothing(
 ) -> None:
     with storage_in(folder):
         pass
-    monkeypatch.setattr(database, "SCHEMA", (*layout.SCHEMA, "CREATE TABLE added (x INTEGER) STRICT; NONSENSE;"))
+    monkeypatch.setattr(database, "SCHEMA", (*schema.SCHEMA, "CREATE TABLE added (x INTEGER) STRICT; NONSENSE;"))
     monkeypatch.setattr(database, "VERSION", VERSION + 1)
     with pytest.raises(JournalFailedError, match="could not be opened"):
         opened()

@@ -5,7 +5,7 @@ from aiokafka.partitioner import murmur2 as aiokafkas_murmur2
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.kafka.partitioner import hashes, murmur2, partition_of
+from bridge.kafka.batches import hashes, murmur2, partition_of
 
 KNOWN = [
     (b"21", -973932308),

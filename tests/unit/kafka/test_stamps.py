@@ -6,9 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.errors import LaneBlockedError, TimestampRefusedError
-from bridge.kafka.batches import Sizing, assemble
+from bridge.kafka.batches import AGE_MIN_MS, REMEMBER_S, Sizing, Stamps, Times, assemble
 from bridge.kafka.errors import translate
-from bridge.kafka.stamps import AGE_MIN_MS, REMEMBER_S, Stamps, Times
 from bridge.model import Prepared, Record
 from tests.fakes.client import ScriptedClient
 from tests.unit.journal.making import HOUR_MS, NOON_MS, Clock

@@ -7,9 +7,9 @@ import pytest
 from jsonschema import Draft7Validator, Draft202012Validator
 
 from bridge.catalogue import TABLE
-from bridge.prepare import Preparer
 from bridge.schemas.asyncapi import asyncapi
 from bridge.settings.models import Settings
+from bridge.transform.prepare import Preparer
 from tests.unit.schemas.strictness import closed
 from tests.unit.webhooks import settings
 

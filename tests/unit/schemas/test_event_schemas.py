@@ -8,14 +8,14 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from bridge.catalogue import TABLE
-from bridge.envelope import Format, schema_uri
+from bridge.catalogue.samples import hint_for, sample
 from bridge.model import Entry
-from bridge.prepare import Preparer
-from bridge.samples import hint_for, sample
 from bridge.schemas import generate, shipped
 from bridge.schemas.event import event_schema
 from bridge.schemas.examples import examples, quarantine_example
 from bridge.schemas.headers import headers_schema, payload_schema, quarantine_headers_schema
+from bridge.transform.cloudevents import Format, schema_uri
+from bridge.transform.prepare import Preparer
 from tests.unit.schemas.strictness import EVENTS, QUARANTINE, closed
 from tests.unit.webhooks import entry, settings
 

@@ -7,8 +7,8 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from bridge.settings.findings import InvalidSettingsError
 from bridge.settings.load import Loaded, load
+from bridge.settings.problems import InvalidSettingsError
 
 EVENT_TYPES = ("message.read", "message.delivered", "message.timed_out", "conversation.closed", "unknown")
 NOW = dt.datetime(2026, 7, 1, 12, 0, tzinfo=dt.UTC)

@@ -4,7 +4,7 @@ import pytest
 
 from bridge.errors import ConfigError
 from bridge.settings.changes import NEEDS_RESTART, Changes, changes, is_reloadable, merged
-from bridge.settings.options import options
+from bridge.settings.reference import options
 from tests.unit.settings.given import EVENT_TYPES, KAFKA, SOURCES, loaded
 
 BASE = f"{KAFKA}{SOURCES}"

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from bridge.errors import ConfigError, ExitCode
-from bridge.settings.findings import InvalidSettingsError
 from bridge.settings.load import load
+from bridge.settings.problems import InvalidSettingsError
 from tests.unit.settings.given import EVENT_TYPES, KAFKA, SOURCES, error, errors, loaded
 
 AUTH = "[{bearer: long-enough-token}]"

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bridge.settings.expand import expand
+from bridge.settings.document import expand
 from tests.unit.settings.given import KAFKA, SOURCES, error, errors, loaded
 
 VARIABLES = {"NAME": "value", "EMPTY": "", "REFERS": "${NAME}", "_a1": "x"}

@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bridge.errors import ConfigError
-from bridge.settings.digest import config_hash
+from bridge.settings.changes import config_hash
 from bridge.settings.load import load
-from bridge.settings.options import options
+from bridge.settings.reference import options
 from bridge.settings.secrets import secrets_of
 from tests.unit.settings.given import EVENT_TYPES, KAFKA, loaded
 

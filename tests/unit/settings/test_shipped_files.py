@@ -11,14 +11,10 @@ import pytest
 from pydantic import TypeAdapter
 
 from bridge.catalogue import TABLE
-from bridge.settings.document import parse
-from bridge.settings.expand import Expanded
+from bridge.settings.document import Expanded, parse, typed
 from bridge.settings.load import load
 from bridge.settings.models import Settings
-from bridge.settings.options import options
-from bridge.settings.scalars import typed
-from bridge.settings.schema import schema, schema_text
-from bridge.settings.tables import with_tables
+from bridge.settings.reference import options, schema, schema_text, with_tables
 from tests.unit.settings.given import KAFKA
 
 ROOT = Path(__file__).parents[3]
@@ -38,13 +34,13 @@ def as_editors_see_it(value: Any) -> Any:
 
 
 def test_the_schema_is_not_stale() -> None:
-    stale = "stale: run `python -m bridge.settings.schema`"
+    stale = "stale: run `python -m bridge.settings.reference`"
     assert (CONFIG / "treble-bridge.schema.json").read_text(encoding="utf-8") == schema_text(), stale
 
 
 def test_the_tables_of_the_documentation_are_not_stale() -> None:
     page = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
-    assert page == with_tables(page), "stale: run `python -m bridge.settings.tables`"
+    assert page == with_tables(page), "stale: run `python -m bridge.settings.reference`"
 
 
 def test_the_schema_is_a_schema() -> None:

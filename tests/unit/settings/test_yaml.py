@@ -4,9 +4,7 @@ from typing import Any
 
 import pytest
 
-from bridge.settings.document import parse
-from bridge.settings.expand import Expanded
-from bridge.settings.scalars import typed
+from bridge.settings.document import Expanded, parse, typed
 from tests.unit.settings.given import KAFKA, SOURCES, error, errors, loaded
 
 

@@ -1,0 +1,138 @@
+"""The credentials of one source: alternatives, of which one must hold, and conditions, which must hold together."""
+
+from collections.abc import Sequence
+from typing import Literal
+
+from bridge.auth.conditions import Basic, Bearer, ClientIp, Condition, Header, Networks, PathSecret, Query, Signature
+from bridge.auth.verdicts import DENIED, MISSING, Denied, Facts, Grant, Undecided
+from bridge.settings.models import Alternative, HeaderCredential
+
+_REALM = 'realm="treble-bridge"'
+_OPEN = Grant(0)
+
+
+class Credentials:
+    """All that a source accepts as a proof of who calls."""
+
+    __slots__ = ("_alternatives", "_path_secrets", "challenge", "header_names", "needs_body")
+
+    def __init__(self, auth: Literal["none"] | Sequence[Alternative], trusted_proxies: Networks = ()) -> None:
+        chosen: Sequence[Alternative] = () if auth == "none" else auth
+        if auth != "none" and not auth:
+            raise ValueError("credentials need an alternative; a source for everyone says so with auth: none")
+        self._alternatives = tuple(_Compiled(i, each, trusted_proxies) for i, each in enumerate(chosen))
+        conditions = [c for alternative in self._alternatives for c in alternative.conditions]
+        self._path_secrets = tuple(c for c in conditions if isinstance(c, PathSecret))
+        self.needs_body = any(alternative.signature for alternative in self._alternatives)
+        """Whether a signature may need the body: then its size is checked before it is read."""
+        self.challenge = _challenge({c.kind for c in conditions} | ({"hmac"} if self.needs_body else set()))
+        """What WWW-Authenticate says."""
+        self.header_names = frozenset(name.lower() for each in chosen for name in _secret_headers(each))
+        """Lower-case names of headers that carry secrets or signatures: they are kept nowhere."""
+
+    @property
+    def has_path_secret(self) -> bool:
+        """Whether the URL may have a secret after the source's path."""
+        return bool(self._path_secrets)
+
+    def is_path_secret(self, segment: str) -> bool:
+        """Whether the segment is a secret of this source, expired or not."""
+        return any(secret.is_secret(segment) for secret in self._path_secrets)
+
+    def before_body(self, facts: Facts, now_ms: int) -> Grant | Undecided | Denied:
+        """Decide by everything but the body. `now_ms` is the time, in milliseconds since the epoch."""
+        if not self._alternatives:
+            return _OPEN
+        reason = 0
+        candidates: list[tuple[_Compiled, tuple[int, ...]]] = []
+        for alternative in self._alternatives:
+            found = tuple([condition.check(facts, now_ms) for condition in alternative.conditions])
+            worst = min(found)
+            if worst < 0:
+                reason = min(reason, worst)
+            elif alternative.signature is None:
+                return alternative.grant(found)
+            else:
+                candidates.append((alternative, found))
+        if candidates:
+            return Undecided(facts, tuple(candidates), reason)
+        return DENIED[reason]
+
+    def after_body(self, undecided: Undecided, body: bytes, now_ms: int) -> Grant | Denied:
+        """Decide what `before_body` left open, with the bytes of the body as they were sent."""
+        reason = undecided.reason
+        for alternative, found in undecided.candidates:
+            generation = alternative.signature.check_body(undecided.facts, body, now_ms)
+            if generation >= 0:
+                grant: Grant = alternative.grant((*found[:-1], generation))
+                return grant
+            reason = min(reason, generation)
+        return DENIED[reason or MISSING]
+
+    def decide(self, facts: Facts, body: bytes, now_ms: int) -> Grant | Denied:
+        """Both phases at once, for those who have the body already."""
+        verdict = self.before_body(facts, now_ms)
+        return self.after_body(verdict, body, now_ms) if isinstance(verdict, Undecided) else verdict
+
+
+class _Compiled:
+    """One alternative. A signature is its last condition, so that its generation is the last one found."""
+
+    __slots__ = ("_grants", "_kinds", "_number", "conditions", "signature")
+
+    def __init__(self, number: int, settings: Alternative, trusted_proxies: Networks) -> None:
+        self._number = number
+        self.signature = None if settings.hmac is None else Signature(settings.hmac)
+        self.conditions: tuple[Condition, ...] = tuple(_conditions(settings, trusted_proxies))
+        if self.signature is not None:
+            self.conditions = (*self.conditions, self.signature)
+        if not self.conditions:  # nothing to hold would hold for everyone
+            raise ValueError("an alternative of auth needs at least one condition")
+        self._kinds = tuple(condition.kind for condition in self.conditions)
+        self._grants: dict[tuple[int, ...], Grant] = {}
+
+    def grant(self, generations: tuple[int, ...]) -> Grant:
+        """The grant for these generations; there are as many as the configuration has combinations of values."""
+        grant = self._grants.get(generations)
+        if grant is None:
+            grant = self._grants[generations] = Grant(self._number, self._kinds, generations)
+        return grant
+
+
+def _conditions(settings: Alternative, trusted_proxies: Networks) -> list[Condition]:
+    found: list[Condition] = []
+    if settings.bearer is not None:
+        found.append(Bearer(settings.bearer))
+    found.extend(map(Header, _headers(settings)))
+    if settings.basic is not None:
+        found.append(Basic(settings.basic))
+    if settings.query is not None:
+        found.append(Query(settings.query))
+    if settings.path_secret is not None:
+        found.append(PathSecret(settings.path_secret))
+    if settings.client_ip is not None:
+        found.append(ClientIp(settings.client_ip, trusted_proxies))
+    return found
+
+
+def _headers(settings: Alternative) -> tuple[HeaderCredential, ...]:
+    if settings.header is None:
+        return ()
+    return settings.header if isinstance(settings.header, tuple) else (settings.header,)
+
+
+def _secret_headers(settings: Alternative) -> list[str]:
+    names = ["authorization", *(header.name for header in _headers(settings))]
+    if settings.hmac is not None:
+        names.append(settings.hmac.header)
+    return names
+
+
+def _challenge(kinds: set[str]) -> str:
+    """The value of WWW-Authenticate (RFC 9110, 11.6.1): a scheme for each way that has a registered one."""
+    known = []
+    if "bearer" in kinds:
+        known.append(f"Bearer {_REALM}")
+    if "basic" in kinds:
+        known.append(f'Basic {_REALM}, charset="UTF-8"')
+    return ", ".join(known) or f"Treble-Bridge {_REALM}"

@@ -1,0 +1,235 @@
+"""Why a webhook becomes what it becomes: every decision on its way, for people. Needs no Kafka and no journal.
+
+Pure: settings, a path or hint, headers and a body in (or a quarantine record); an explanation out.
+"""
+
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from bridge.auth import Denied, Facts, Headers
+from bridge.catalogue import HINTS, TABLE
+from bridge.catalogue.classify import NOTHING, Classification, evidence_in
+from bridge.catalogue.identity import Basis, IdRule
+from bridge.catalogue.reading import meaning
+from bridge.catalogue.table import UNKNOWN
+from bridge.diagnose.suggestions import remedies, since_then
+from bridge.errors import BridgeError, ExitCode
+from bridge.ingress.routes import Routes, Target
+from bridge.kafka.batches import partition_of
+from bridge.model import Entry, Event, Problem, Rejected
+from bridge.settings.models import Settings
+from bridge.transform.dead_letter import Returned
+from bridge.transform.json_body import NotJson, decode
+from bridge.transform.prepare import Preparer, key_kind_name, key_kind_of
+
+ENTRY_ID = 0
+"""No journal holds what is explained."""
+
+
+class UnknownTargetError(BridgeError):
+    """No source has this path, or the hint does not say which of several sources is meant."""
+
+    exit_code = ExitCode.USAGE
+
+
+class IncompleteRecordError(BridgeError):
+    """A quarantine record that holds less than the body."""
+
+    exit_code = ExitCode.USAGE
+
+
+@dataclass(frozen=True, slots=True, repr=False)  # it may hold secrets and phones
+class Request:
+    """What is to be explained. `target` is a path, with or without a query, or a hint alone ("" for none)."""
+
+    target: str
+    body: bytes
+    headers: Headers
+    remote: str = ""
+    source: str | None = None
+
+
+@dataclass(frozen=True, slots=True, repr=False)  # it may hold secrets and phones
+class Explanation:
+    """Every decision. What was not reached is None; `partition` also when the number of partitions isn't known, and
+    `granted` when no credentials were given to judge.
+
+    `remedies` say what would make an event of what is none; `before` what a quarantine record said.
+    """
+
+    source: str
+    hint: str
+    credentials: str
+    granted: bool | None
+    outcome: str
+    reason: str
+    problems: tuple[Problem, ...]
+    advice: str
+    event_type: str | None
+    decided_by: str
+    other_evidence: tuple[str, ...]
+    hint_conflict: bool
+    notes: tuple[tuple[str, str], ...]
+    event_id: str | None
+    id_from: Basis | None
+    topic: str | None
+    key_kind: str | None
+    key: str | None
+    partition: int | None
+    partitions: int | None
+    headers: tuple[tuple[str, str], ...]
+    value: bytes
+    remedies: tuple[str, ...]
+    before: str = ""
+
+    def as_json(self) -> dict[str, Any]:
+        """The same for programs, without `value`, which is JSON text already."""
+        out = asdict(self)
+        del out["value"]
+        out["notes"] = [{"note": note, "meaning": text} for note, text in self.notes]
+        out["headers"] = dict(self.headers)
+        return out
+
+
+def explain(settings: Settings, request: Request, now_ms: int, *, partitions: int | None = None) -> Explanation:
+    """Follow one request. `partitions` is the number of the topic's; default: what its route says, if it does.
+
+    Raises UnknownTargetError.
+    """
+    target, query = _target(settings, request)
+    credentials, granted = _credentials(target, query, request, now_ms)
+    headers = target.route.keeper.keep(_first_values(request.headers))
+    entry = Entry(ENTRY_ID, now_ms, target.route.source, target.hint, headers, request.body)
+    return _followed(settings, entry, credentials, granted, partitions)
+
+
+def explain_record(settings: Settings, returned: Returned, *, partitions: int | None = None) -> Explanation:
+    """Follow what a quarantine record holds, by today's version and configuration.
+
+    Raises IncompleteRecordError where the record holds less than the body.
+    """
+    if not returned.complete:
+        raise IncompleteRecordError(
+            f"the record holds less than the body's {returned.raw_bytes} bytes; the journal {returned.journal_id} may "
+            f"have them: treble-bridge journal show PATH {returned.entry.id} --raw"
+        )
+    by = f" by version {returned.bridge}" if returned.bridge else ""
+    found = _followed(settings, returned.entry, "held when it arrived: it is in the quarantine", None, partitions)
+    prepared = Preparer(settings, "").prepare(returned.entry)
+    return replace(
+        found,
+        before=f"{returned.reason}{by}: " + "; ".join(f"{p.pointer or 'body'}: {p.message}" for p in returned.problems),
+        remedies=(*since_then(returned, prepared), *found.remedies),
+    )
+
+
+def _followed(
+    settings: Settings, entry: Entry, credentials: str, granted: bool | None, partitions: int | None
+) -> Explanation:
+    preparer = Preparer(settings, "")
+    prepared = preparer.prepare(entry)
+    decided, result = _OUR_FAULT if prepared.reason == "internal_error" else preparer.examine(entry)
+    value = _value_of(entry.body)
+    event = result if isinstance(result, Event) else None
+    key_kind, key = key_kind_of(event, preparer.destinations[event.type]) if event else (None, None)
+    if event and key_kind:
+        key_kind = key_kind_name(settings, event.type, key_kind)
+    record = prepared.record
+    count = partitions or _configured_partitions(preparer, settings, prepared.topic)
+    return Explanation(
+        source=entry.source,
+        hint=entry.hint,
+        credentials=credentials,
+        granted=granted,
+        outcome=prepared.outcome,
+        reason=prepared.reason,
+        problems=result.problems if isinstance(result, Rejected) else (),
+        advice=_ADVICE.get(prepared.reason, "").format(hints=", ".join(HINTS)),
+        event_type=decided.event_type,
+        decided_by=_decided_by(decided.evidence, entry.hint),
+        other_evidence=tuple(f"{one.evidence} ({one.event_type})" for one in evidence_in(value)[1:]),
+        hint_conflict=decided.hint_conflict,
+        notes=tuple((note, meaning(note)) for note in prepared.notes),
+        event_id=preparer.published(event).id if event else None,
+        id_from=_basis(event, value) if event else None,
+        topic=prepared.topic or None,
+        key_kind=key_kind,
+        key=key,
+        partition=partition_of(record.key, count) if record and count else None,
+        partitions=count,
+        headers=tuple((name, text.decode()) for name, text in record.headers) if record else (),
+        value=record.value if record else b"",
+        remedies=remedies(preparer, entry, prepared) if prepared.outcome == "quarantined" else (),
+    )
+
+
+_OUR_FAULT: tuple[Classification, Event | Rejected] = (NOTHING, Rejected("internal_error", ()))
+
+_ADVICE = {
+    "unclassified": "send it to a URL that ends in its hint: {hints}",
+    "not_json": "the answer is 400; the sender must send one JSON object in UTF-8",
+    "not_object": "one webhook is one JSON object; an array of them has to be sent one by one",
+    "invalid": "a body without these problems would be forwarded; the raw one is kept in the quarantine",
+    "internal_error": "this is a fault of the bridge: please report it with the body's shape",
+}
+
+
+def _target(settings: Settings, request: Request) -> tuple[Target, str]:
+    """Where the request goes, and its query."""
+    path, _, query = request.target.partition("?")
+    routes = Routes(settings, 0.0)
+    if path.startswith("/"):
+        target = routes.find(path)
+        if target is None:
+            paths = ", ".join(source.path_of(name) for name, source in settings.sources.items())
+            raise UnknownTargetError(f"no source has the path {path}; expected one of {paths}, with or without a hint")
+        return target, query
+    by_name = {route.source: route for route in routes.routes()}
+    if request.source is None and len(by_name) > 1:
+        raise UnknownTargetError(f"several sources: expected a path, or --source with one of {', '.join(by_name)}")
+    name = next(iter(by_name)) if request.source is None else request.source
+    if name not in by_name:
+        raise UnknownTargetError(f"no source {name}; expected one of {', '.join(by_name)}")
+    return Target(by_name[name], path, None), query
+
+
+def _credentials(target: Target, query: str, request: Request, now_ms: int) -> tuple[str, bool | None]:
+    """What the credentials decide, in words. What is not given at all is not judged."""
+    auth = target.route.credentials
+    given = bool(_first_values(request.headers) or query or target.path_secret or request.remote)
+    facts = Facts(request.headers, query, target.path_secret, request.remote)
+    verdict = auth.decide(facts, request.body, now_ms)
+    if isinstance(verdict, Denied):
+        return (f"refused with 401: {verdict.reason}", False) if given else ("not judged: nothing was given", None)
+    if not verdict.kinds:
+        return "open: the source says auth: none", True
+    values = f", value {verdict.generation + 1} of a secret" if verdict.generation else ""
+    return f"alternative {verdict.alternative + 1} holds ({' + '.join(verdict.kinds)}{values})", True
+
+
+def _first_values(headers: Headers) -> dict[str, str]:
+    names = headers.keys() if hasattr(headers, "keys") else ()
+    return {name.lower(): headers.getall(name, ())[0] for name in names}
+
+
+def _configured_partitions(preparer: Preparer, settings: Settings, topic: str) -> int | None:
+    """The partitions of a topic, unless the broker alone knows them."""
+    spec = preparer.topics().get(topic)
+    return None if spec is None or settings.topics.create == "off" else spec.partitions
+
+
+def _decided_by(evidence: str, hint: str) -> str:
+    if evidence == "hint":
+        return f"the URL's hint {hint}: nothing in the body tells"
+    return f"{evidence} in the body" if evidence else ""
+
+
+def _value_of(body: bytes) -> Any:
+    try:
+        return decode(body).value
+    except NotJson:
+        return None
+
+
+def _basis(event: Event, value: Any) -> Basis:
+    return IdRule(event.type, TABLE.get(event.type, TABLE[UNKNOWN]).identity).basis(value)

@@ -1,0 +1,156 @@
+"""The window of duplicates as the journal uses it: memory and table as one, and the moving from one to the other.
+
+What the window of duplicates remembers: 16-byte identities with the time their entry was received.
+
+Identities are random, so each would change another page of a large table: 12 to 20 µs of logging and checkpointing
+apiece. Hence two places. New ones go to the end of `identities_log`, and into memory. When memory holds enough of
+them, those that share a first byte are merged into their part of the sorted table together, where several meet on
+each page; the round goes over all 256 first bytes. Dying at any point is harmless: a row of the log stays until all
+it says is merged, and merging twice is merging once.
+
+This module is the part in memory, on the event loop; `identity_table` is the part on disk.
+"""
+
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
+
+import apsw
+
+from bridge.journal import dedupe_table
+from bridge.journal.schema import BUCKETS, IDENTITY_BYTES, ITEM_BYTES, TIME_BYTES
+from bridge.journal.storage import Storage
+from bridge.journal.writer import Step
+
+RECENT_MAX: Final = 1 << 16
+"""In memory at the most, some 10 MiB; the log holds up to twice as many. A small journal has fewer: a sixteenth."""
+
+
+@dataclass(frozen=True, slots=True)
+class Merge:
+    """A bucket's identities on their way into the table. `log_end` is set on the last bucket of a round: see below."""
+
+    bucket: int
+    taken: dict[bytes, int]
+    log_end: int | None
+
+
+class RecentIdentities:
+    """The identities that are not merged yet, by their first byte; and what to merge next.
+
+    A round begins at bucket 0. When its last bucket is merged, everything that was logged before it began is merged,
+    and those rows of the log can go: up to `log_merged`.
+    """
+
+    def __init__(self, logged: Sequence[tuple[int, bytes]], bytes_max: int) -> None:
+        self._count_max = min(RECENT_MAX, bytes_max // 16 // (2 * ITEM_BYTES))
+        self._buckets: list[dict[bytes, int]] = [{} for _ in range(BUCKETS)]
+        self._count = 0
+        self._merging = 0
+        self._next_bucket = 0
+        self._log_end = self._round_log_end = 0
+        self.log_merged = 0
+        for seq, items in logged:
+            self.add(seq, unpack(items))
+
+    def add(self, seq: int, remembered: Iterable[tuple[bytes, int]]) -> None:
+        """Take up what row `seq` of the log holds."""
+        self._log_end = max(self._log_end, seq)
+        buckets = self._buckets
+        for identity, received_at_ms in remembered:
+            bucket = buckets[identity[0]]
+            before = bucket.get(identity)
+            if before is None:
+                self._count += 1
+            if before is None or before < received_at_ms:
+                bucket[identity] = received_at_ms
+
+    def find(self, identities: Iterable[bytes], since_ms: int) -> dict[bytes, int]:
+        """Those that are here, received at `since_ms` or later → when."""
+        buckets = self._buckets
+        return {
+            identity: at_ms
+            for identity in identities
+            if (at_ms := buckets[identity[0]].get(identity, -1)) >= max(since_ms, 0)
+        }
+
+    def to_merge(self) -> Merge | None:
+        """The next bucket, or None while memory holds few enough."""
+        if self._count - self._merging <= self._count_max:
+            return None
+        bucket = self._next_bucket
+        if bucket == 0:
+            self._round_log_end = self._log_end
+        self._next_bucket = (bucket + 1) % BUCKETS
+        taken = dict(self._buckets[bucket])
+        self._merging += len(taken)
+        # Noted now: the next round may begin before this one's last merge is done.
+        return Merge(bucket, taken, self._round_log_end if self._next_bucket == 0 else None)
+
+    def merged(self, merge: Merge) -> None:
+        """What `to_merge` gave is in the table: it can be found there from now on. Called in the same order."""
+        bucket = self._buckets[merge.bucket]
+        for identity, received_at_ms in merge.taken.items():
+            if bucket.get(identity) == received_at_ms:  # else it was added again since, later: it stays
+                del bucket[identity]
+                self._count -= 1
+        self._merging -= len(merge.taken)
+        if merge.log_end is not None:
+            self.log_merged = merge.log_end
+
+
+def pack(remembered: Iterable[tuple[bytes, int]]) -> bytes:
+    """Identities and times as the log keeps them."""
+    return b"".join([identity + at_ms.to_bytes(TIME_BYTES, "big") for identity, at_ms in remembered])
+
+
+def unpack(items: bytes) -> list[tuple[bytes, int]]:
+    """The reverse of `pack`."""
+    return [
+        (items[at : at + IDENTITY_BYTES], int.from_bytes(items[at + IDENTITY_BYTES : at + ITEM_BYTES], "big"))
+        for at in range(0, len(items) - ITEM_BYTES + 1, ITEM_BYTES)
+    ]
+
+
+if TYPE_CHECKING:
+    import asyncio
+
+Ask = Callable[[Callable[[apsw.Connection], dict[bytes, int]]], Awaitable[dict[bytes, int]]]
+
+
+class Window:
+    """On the event loop. `queue` puts a step into the writer's next commit, `ask` a query to the reader."""
+
+    def __init__(
+        self, storage: Storage, bytes_max: int, *, queue: "Callable[[Step], asyncio.Future[Any]]", ask: Ask
+    ) -> None:
+        self.recent = RecentIdentities(storage.identities.logged(), bytes_max)
+        self._merged_any = dedupe_table.any_merged(storage.connection)
+        self._queue, self._ask = queue, ask
+
+    async def seen(self, wanted: Sequence[bytes], since_ms: int) -> dict[bytes, int]:
+        """Those of the identities that were remembered with a time of `since_ms` or later, each with that time."""
+        found = self.recent.find(wanted, since_ms)
+        if self._merged_any and (rest := [identity for identity in wanted if identity not in found]):
+            found |= await self._ask(lambda connection: dedupe_table.look_up(connection, rest, since_ms))
+        return found
+
+    def add(self, seq: int, remembered: Sequence[tuple[bytes, int]]) -> None:
+        """Take up what row `seq` of the log holds."""
+        self.recent.add(seq, remembered)
+
+    def merge(self) -> None:
+        """Move identities from memory into the table, when there are too many. Raises what `queue` does."""
+        while (merge := self.recent.to_merge()) is not None:
+            self._merged_any = True
+            done = self._queue(partial(_merge_step, merge, self.recent.log_merged))
+            done.add_done_callback(partial(self._merged, merge))
+
+    def _merged(self, merge: Merge, done: "asyncio.Future[Any]") -> None:
+        if not done.cancelled() and done.exception() is None:
+            self.recent.merged(merge)
+
+
+def _merge_step(merge: Merge, log_merged: int, storage: Storage) -> None:
+    storage.identities.merge(merge.bucket, merge.taken, log_merged)

@@ -1,0 +1,138 @@
+"""One process owns a journal: an flock on a file that names the owner. It ends with the process, however that ends.
+
+Folders that this user may not use: who runs this, and whose they are, for an error that says what to do.
+"""
+
+import datetime as dt
+import errno
+import fcntl
+import json
+import os
+import pwd
+import socket
+import stat
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+from bridge.errors import JournalFailedError, JournalLockedError, JournalUnusableError
+from bridge.journal.schema import DATABASE, FILE_MODE, LOCK
+
+_UNUSABLE: Final = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.EEXIST, errno.ENOTDIR})
+"""What no restart mends. A disk that fails, or is full, is not among them."""
+
+
+def unusable(folder: Path, error: OSError) -> JournalUnusableError | None:
+    """The error for a folder that this user can't use as a journal; None when `error` has another cause."""
+    if error.errno not in _UNUSABLE:
+        return None
+    return _error(Path(os.fsdecode(error.filename)) if error.filename else folder, folder, os.strerror(error.errno))
+
+
+def denied(folder: Path) -> JournalUnusableError | None:
+    """The same, where SQLite only said that it could not: asks for the right to write; None when it is there.
+
+    Opens nothing: to close a file that SQLite has open in this process would end its locks.
+    """
+    for path in (folder, *(folder / name for name in (DATABASE, f"{DATABASE}-wal", f"{DATABASE}-shm", LOCK))):
+        if path.exists() and not os.access(path, os.R_OK | os.W_OK, effective_ids=True):
+            read_only = os.statvfs(path).f_flag & os.ST_RDONLY
+            return _error(path, folder, os.strerror(errno.EROFS if read_only else errno.EACCES))
+    return None
+
+
+def find_journal(folder: Path) -> bool:
+    """Whether `folder` has a journal's database. Raises JournalUnusableError where this user may not look."""
+    try:
+        return stat.S_ISREG((folder / DATABASE).stat().st_mode)
+    except OSError as error:
+        if error.errno in {errno.EACCES, errno.EPERM}:
+            raise _error(folder, folder, os.strerror(error.errno)) from error
+        return False
+
+
+def _error(path: Path, folder: Path, reason: str) -> JournalUnusableError:
+    return JournalUnusableError(
+        f"the journal {folder} can't be used: {path}: {reason}. "
+        f"This runs as {_user(os.geteuid())}; {_path_owner(path)}. "
+        "Run it as the bridge's user, or give this user a folder that it can write to"
+    )
+
+
+def _path_owner(path: Path) -> str:
+    """Whose `path` is; of what this user may not even look at, or is not there, the folder above."""
+    for each in (path, *path.absolute().parents):
+        try:
+            found = each.stat()
+        except OSError:
+            continue
+        kind = "" if stat.S_ISDIR(found.st_mode) else ", a file,"
+        return f"{each}{kind} belongs to {_user(found.st_uid)}, mode {stat.S_IMODE(found.st_mode):04o}"
+    return "whose it is can't be seen"
+
+
+def _user(uid: int) -> str:
+    try:
+        return f"{pwd.getpwuid(uid).pw_name} (uid {uid})"
+    except KeyError:
+        return f"uid {uid}"
+
+
+class Ownership:
+    """Held from `take` to `release`, or to the end of the process."""
+
+    def __init__(self, file: int) -> None:
+        self._file = file
+
+    @classmethod
+    def take(cls, folder: Path) -> Self:
+        """Own the journal in `folder`. Raises JournalLockedError, which names the owner's pid and host.
+
+        JournalUnusableError when this user may not, JournalFailedError when the disk fails.
+        """
+        path = folder / LOCK
+        try:
+            file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, FILE_MODE)
+        except OSError as error:
+            raise unusable(folder, error) or JournalFailedError(f"{path} can't be opened: {error.strerror}") from error
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            owner = _owner(file)
+            os.close(file)
+            raise JournalLockedError(f"the journal {folder} belongs to {owner}: stop that one first") from error
+        ownership = cls(file)
+        try:
+            ownership._sign()
+        except OSError as error:
+            ownership.release()
+            raise JournalFailedError(f"{path} can't be written: {error.strerror}") from error
+        return ownership
+
+    def _sign(self) -> None:
+        since = dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
+        text = json.dumps({"pid": os.getpid(), "host": socket.gethostname(), "since": since})
+        os.pwrite(self._file, text.ljust(256).encode(), 0)
+        os.ftruncate(self._file, 256)
+
+    def release(self) -> None:
+        """Let another process own the journal. The file stays: removing it would let two processes hold two files."""
+        if self._file >= 0:
+            os.close(self._file)
+            self._file = -1
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.release()
+
+
+def _owner(file: int) -> str:
+    try:
+        owner = json.loads(os.pread(file, 4096, 0))
+        return f"process {int(owner['pid'])} on host {owner['host']} (since {owner['since']})"
+    except (ValueError, KeyError, TypeError):
+        return "another process"

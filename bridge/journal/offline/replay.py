@@ -1,0 +1,176 @@
+"""Forwarding entries again: each is copied to the end of the journal, marked as a copy, and takes the normal way.
+
+The mark is a field of the entry's headers, `x-treble-bridge-replay`: the id of the entry that was copied, followed by
+" again" when the copy has to go out even if the window of duplicates knows the event. Another field,
+`x-treble-bridge-received-at`, is the time at which the webhook arrived: that of the event, while the copy's own time
+counts for retention and for the window of duplicates. What was already pending is left alone: it goes out anyway. A
+copy is not copied again as part of a range: its original is in reach.
+"""
+
+import contextlib
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import apsw
+import orjson
+
+from bridge.catalogue.times import utc_text
+from bridge.errors import JournalFullError
+from bridge.journal import queries
+from bridge.journal.capacity import ENTRY_OVERHEAD_BYTES, RESUME
+from bridge.journal.database import open_writer, transaction, translated
+from bridge.journal.lock import Ownership
+from bridge.journal.maintenance import log_frames_max
+from bridge.journal.offline.inspect import reading
+from bridge.journal.offline.salvage import keep_short
+from bridge.journal.queries import Listed
+from bridge.journal.schema import WAL_FRAME_BYTES
+from bridge.journal.storage import BYTES_MAX_DEFAULT, Storage
+from bridge.model import Entry, Submission
+
+REPLAY_FIELD: Final = "x-treble-bridge-replay"
+RECEIVED_FIELD: Final = "x-treble-bridge-received-at"
+COMMIT_ENTRIES: Final = 200
+COMMIT_BYTES: Final = 4 << 20
+
+Outcome = Literal["copied", "missing", "pending", "copy"]
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """What became of one entry: copied as `new_id` (0 in a rehearsal), or why not."""
+
+    entry_id: int
+    outcome: Outcome
+    new_id: int = 0
+
+
+def select(
+    folder: Path, wanted: Callable[[Listed], bool], from_id: int = 1, to_id: int = queries.ID_MAX
+) -> Iterator[int]:
+    """The ids of the entries in a range that `wanted` says yes to, growing."""
+    with reading(folder) as connection:
+        while page := queries.list_page(connection, from_id, to_id):
+            yield from (entry.id for entry in page if wanted(entry))
+            from_id = page[-1].id + 1
+
+
+def rehearse(folder: Path, ids: Iterable[int], *, originals_only: bool) -> Iterator[Replayed]:
+    """What `replay` would do. Needs no ownership."""
+    with reading(folder) as connection:
+        for entry_id in ids:
+            outcome, _ = _look(connection, entry_id, originals_only=originals_only)
+            yield Replayed(entry_id, outcome)
+
+
+def replay(
+    folder: Path,
+    ids: Iterable[int],
+    *,
+    again: bool,
+    originals_only: bool,
+    clock_ms: Callable[[], int],
+    bytes_max: int = BYTES_MAX_DEFAULT,
+) -> Iterator[Replayed]:
+    """Copy entries to the end of the journal. Raises JournalLockedError while a bridge runs on it.
+
+    Each yielded outcome is durable. `originals_only` passes over entries that are copies themselves. `bytes_max` is the
+    journal's bound: before a copy that would leave no room for webhooks, JournalFullError is raised, with all that was
+    done before it yielded.
+    """
+    with Ownership.take(folder), translated(folder, "be written"), _storage(folder, clock_ms) as storage:
+        left = iter(ids)
+        make = partial(_make, storage, again=again, originals_only=originals_only, clock_ms=clock_ms)
+        copied, unfit = 0, None
+        while unfit is None:
+            with transaction(storage.connection):
+                done, unfit = _copy_part(storage, map(make, left), _room(storage, bytes_max))
+            keep_short(storage.connection)
+            yield from done
+            if not done and unfit is None:
+                return
+            copied += sum(one.outcome == "copied" for one in done)
+    raise JournalFullError(
+        f"stopped before entry {unfit}, with {copied} copied: with more, the journal would be {RESUME:.0%} full (of "
+        f"{bytes_max} bytes), and a bridge would take no webhooks. Let it forward these, then go on with entry {unfit}"
+    )
+
+
+def _room(storage: Storage, bytes_max: int) -> int:
+    """Bytes that may come in, so that a bridge which starts then still takes webhooks; its log counts as it will."""
+    return int(RESUME * bytes_max) - storage.bytes_used() - log_frames_max(bytes_max) * WAL_FRAME_BYTES
+
+
+def _copy_part(
+    storage: Storage, made: Iterator[tuple[Replayed, Submission | None]], room: int
+) -> tuple[list[Replayed], int | None]:
+    """What goes into one commit: its outcomes, and the id of the entry whose copy has no room."""
+    done: list[Replayed] = []
+    size = 0
+    while len(done) < COMMIT_ENTRIES and size < COMMIT_BYTES and (one := next(made, None)) is not None:
+        replayed, copy = one
+        if copy is not None:
+            size += len(copy.headers) + len(copy.body) + ENTRY_OVERHEAD_BYTES
+            if size > room:
+                return done, replayed.entry_id
+            replayed = replace(replayed, new_id=storage.append([copy]))
+        done.append(replayed)
+    return done, None
+
+
+def release(folder: Path, ids: Iterable[int], clock_ms: Callable[[], int]) -> None:
+    """Let retention have held entries again. Raises JournalLockedError while a bridge runs on it."""
+    with (
+        Ownership.take(folder),
+        translated(folder, "be written"),
+        _storage(folder, clock_ms) as storage,
+        transaction(storage.connection),
+    ):
+        storage.release(ids)
+
+
+@contextlib.contextmanager
+def _storage(folder: Path, clock_ms: Callable[[], int]) -> Iterator[Storage]:
+    connection = open_writer(folder, clock_ms())
+    try:
+        yield Storage(connection)
+    finally:
+        connection.close(True)
+
+
+def _look(connection: apsw.Connection, entry_id: int, *, originals_only: bool) -> tuple[Outcome, Entry | None]:
+    entry = queries.get(connection, entry_id)
+    if entry is None:
+        return "missing", None
+    listed = queries.list_page(connection, entry_id, entry_id)[0]
+    if listed.state != "forwarded":
+        return "pending", None
+    if originals_only and REPLAY_FIELD in _fields(entry):
+        return "copy", None
+    return "copied", entry
+
+
+def _make(
+    storage: Storage, entry_id: int, *, again: bool, originals_only: bool, clock_ms: Callable[[], int]
+) -> tuple[Replayed, Submission | None]:
+    """An entry's copy; None with the outcome that says why there is none."""
+    outcome, entry = _look(storage.connection, entry_id, originals_only=originals_only)
+    if entry is None:
+        return Replayed(entry_id, outcome), None
+    fields = {
+        RECEIVED_FIELD: utc_text(entry.received_at_ms),
+        **_fields(entry),  # of a copy: with the time at which the first arrived
+        REPLAY_FIELD: f"{entry_id} again" if again else f"{entry_id}",
+    }
+    copy = Submission(clock_ms(), entry.source, entry.hint, orjson.dumps(fields), entry.body)
+    return Replayed(entry_id, outcome), copy
+
+
+def _fields(entry: Entry) -> dict[str, Any]:
+    if not entry.headers:
+        return {}
+    fields = orjson.loads(entry.headers)
+    return fields if isinstance(fields, dict) else {}

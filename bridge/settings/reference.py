@@ -1,0 +1,279 @@
+"""Every option of the configuration as data, read from the models: what documentation, schema and errors speak of.
+
+The JSON Schema of the configuration file, for editors: written by `main`.
+
+It is for writing, the loader is for truth: the schema knows keys, types and choices, not what contradicts what.
+
+The tables of docs/configuration.md: `python -m bridge.settings.reference` writes them from the models.
+"""
+
+import json
+import types
+import typing
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+from typing import Annotated, Any, Literal, Union
+
+from pydantic import SecretStr, TypeAdapter
+from pydantic.fields import FieldInfo
+
+from bridge.settings.changes import is_reloadable
+from bridge.settings.models import Settings
+from bridge.settings.section import Loc, Section
+from bridge.settings.units import Kind
+
+NAME, ITEM = "{name}", "[]"
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One key.
+
+    `path` has `{name}` where the user chooses a name, and `[]` after lists. `default` is what the file would say, None
+    where there is none. `section` is the model that holds the key.
+    """
+
+    path: str
+    kind: str
+    default: str | None
+    required: bool
+    description: str
+    section: type[Section]
+
+
+def options(section: type[Section] = Settings, prefix: str = "") -> Iterator[Option]:
+    """Every option, in the order of the models; a section that may stand in several places, where it first does."""
+    yield from _options(section, prefix, set())
+
+
+def section_at(loc: Loc) -> type[Section] | None:
+    """The model of the section at a key path, None where there is none or the path leads nowhere."""
+    level: list[Any] = [Settings]
+    for step in loc:
+        level = [below for annotation in level for below in _below(annotation, step)]
+    return next((member for member in level if _is_section(member)), None)
+
+
+def default_text(field: FieldInfo) -> str | None:
+    """A field's default as the configuration file writes it."""
+    if field.is_required():
+        return None
+    default = field.get_default(call_default_factory=True)
+    if default is None or isinstance(default, Section):
+        return None
+    annotation: Any = Annotated[field.annotation, *field.metadata] if field.metadata else field.annotation
+    written = TypeAdapter(annotation).dump_python(default, mode="json")
+    if isinstance(written, bool):
+        return "true" if written else "false"
+    if isinstance(written, str):
+        return written or '""'
+    return {"[]": "[]", "{}": "{}"}.get(str(written), str(written))
+
+
+def _options(section: type[Section], prefix: str, seen: set[type[Section]]) -> Iterator[Option]:
+    seen.add(section)
+    for name, field in section.model_fields.items():
+        path = f"{prefix}{name}"
+        yield Option(path, _kind(field), default_text(field), field.is_required(), field.description or "", section)
+        for inner, suffix in _inner(field.annotation, ""):
+            if inner not in seen:
+                yield from _options(inner, f"{path}{suffix}.", seen)
+
+
+def _inner(annotation: Any, suffix: str) -> Iterator[tuple[type[Section], str]]:
+    """The sections that may stand in a value of this type, each with what the path needs to get there."""
+    for member in _members(annotation):
+        origin = typing.get_origin(member)
+        if _is_section(member):
+            yield member, suffix
+        elif origin is tuple:
+            yield from _inner(typing.get_args(member)[0], f"{suffix}{ITEM}")
+        elif origin is not None and origin is not Literal and issubclass(origin, Mapping):
+            yield from _inner(typing.get_args(member)[1], f"{suffix}.{NAME}")
+
+
+def _below(annotation: Any, step: str | int) -> list[Any]:
+    if _is_section(annotation):
+        field = annotation.model_fields.get(step) if isinstance(step, str) else None
+        return list(_members(field.annotation)) if field else []
+    origin, args = typing.get_origin(annotation), typing.get_args(annotation)
+    if origin is tuple and isinstance(step, int):
+        return list(_members(args[0]))
+    if origin not in {None, tuple, Literal} and issubclass(origin, Mapping) and isinstance(step, str):
+        return list(_members(args[1]))
+    return []
+
+
+def _members(annotation: Any) -> Iterator[Any]:
+    """The members of a union, without marks: `Annotated[X, …] | None` → X, None."""
+    origin = typing.get_origin(annotation)
+    if origin is Annotated:
+        yield from _members(typing.get_args(annotation)[0])
+    elif origin in {Union, types.UnionType}:
+        for member in typing.get_args(annotation):
+            yield from _members(member)
+    else:
+        yield annotation
+
+
+def _is_section(annotation: Any) -> bool:
+    return isinstance(annotation, type) and issubclass(annotation, Section)
+
+
+def _kind(field: FieldInfo) -> str:
+    """What a value is, in a few words."""
+    if marks := [mark.name for mark in _marks(field.annotation, field.metadata)]:
+        return " or ".join(dict.fromkeys(marks))
+    kinds = [_word(member) for member in _members(field.annotation) if member is not type(None)]
+    return " or ".join(dict.fromkeys(kinds))
+
+
+def _marks(annotation: Any, metadata: list[Any]) -> Iterator[Kind]:
+    yield from (mark for mark in metadata if isinstance(mark, Kind))
+    origin, args = typing.get_origin(annotation), typing.get_args(annotation)
+    if origin is Annotated:
+        yield from _marks(args[0], list(args[1:]))
+    elif origin in {Union, types.UnionType}:
+        for member in args:
+            yield from _marks(member, [])
+
+
+def _word(member: Any) -> str:
+    origin = typing.get_origin(member)
+    if origin is Literal:
+        return " / ".join(str(choice) for choice in typing.get_args(member))
+    if origin is tuple:
+        return "list"
+    if _is_section(member) or (origin is not None and issubclass(origin, Mapping)):
+        return "section"
+    return {str: "text", int: "number", bool: "true / false", SecretStr: "secret"}.get(member, "text")
+
+
+SCHEMA_FILE = Path("config") / "treble-bridge.schema.json"
+_EXPANSION = {"$ref": "#/$defs/Expansion"}
+_SCALARS = {"string", "integer", "number", "boolean"}
+
+
+def schema() -> dict[str, Any]:
+    """The schema as a JSON value: each scalar may also be a text with `${…}`, each default is as the file writes it."""
+    generated = Settings.model_json_schema()
+    sections = {section.__name__: section for section in _sections(Settings)}
+    for name, definition in [*generated["$defs"].items(), ("Settings", generated)]:
+        _describe(definition, sections[name])
+    result = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "treble-bridge configuration",
+        **{key: _open(value) for key, value in generated.items() if key not in {"title", "$defs"}},
+        "$defs": {name: _open(definition) for name, definition in generated["$defs"].items()},
+    }
+    result["$defs"]["Expansion"] = {
+        "type": "string",
+        "pattern": r"\$\{[^}]+\}",
+        "description": "${VAR}, ${VAR:-default} or ${file:/path}",
+    }
+    return result
+
+
+def schema_text() -> str:
+    """The schema as the text of its file."""
+    return json.dumps(schema(), indent=2, ensure_ascii=False) + "\n"
+
+
+def _sections(section: type[Section]) -> set[type[Section]]:
+    """`section` and all sections below it."""
+    return {section, *(option.section for option in options(section))}
+
+
+def _describe(definition: dict[str, Any], section: type[Section]) -> None:
+    """Defaults as text with their unit, and no titles: they only repeat the keys."""
+    definition.pop("title", None)
+    for key, prop in definition["properties"].items():
+        prop.pop("title", None)
+        prop.pop("default", None)
+        written = default_text(section.model_fields[key])
+        if not section.model_fields[key].is_required() and ("$ref" in prop or prop.get("type") == "object"):
+            about = {"description": prop.pop("description")}
+            definition["properties"][key] = {**about, "anyOf": [prop, {"type": "null"}]}  # all of it commented out
+        elif written not in {None, "[]", "{}"}:
+            prop["default"] = json.loads(written) if _is_json(written) else written
+
+
+def _is_json(text: str | None) -> bool:
+    return text is not None and (text.isdigit() or text in {"true", "false", '""'})
+
+
+def _open(node: Any) -> Any:
+    """Let every scalar be a text with something to expand in it."""
+    if isinstance(node, list):
+        return [_open(item) for item in node]
+    if not isinstance(node, dict):
+        return node
+    if _is_scalar(node):
+        about = {key: node[key] for key in ("description", "default", "examples") if key in node}
+        plain = {key: value for key, value in node.items() if key not in {*about, "format", "writeOnly"}}
+        if plain.get("type") == "string" and not plain.keys() & {"pattern", "enum", "const"}:
+            return {**about, **plain}
+        return {**about, "anyOf": [plain, _EXPANSION]}
+    return {key: value if key in {"required", "default"} else _open(value) for key, value in node.items()}
+
+
+def _is_scalar(node: dict[str, Any]) -> bool:
+    kinds = node.get("type", "string" if "enum" in node or "const" in node else [])
+    return bool(kinds) and {*([kinds] if isinstance(kinds, str) else kinds)} <= _SCALARS
+
+
+PAGE = Path("docs") / "configuration.md"
+_BEGIN = "<!-- tables: written by `python -m bridge.settings.reference` -->"
+_END = "<!-- end of tables -->"
+
+
+def tables() -> str:
+    """A table for each section: its keys, what they take, their defaults, what they are for."""
+    parts = []
+    for (prefix, section), rows in groupby(_by_section(), key=lambda option: (_prefix(option), option.section)):
+        parts.append(f"### `{prefix}`\n\n{(section.__doc__ or '').splitlines()[0]}\n")
+        parts.append("| key | takes | default | reload | meaning |\n|---|---|---|---|---|")
+        parts.extend(_row(option) for option in rows)
+        parts.append("")
+    return "\n".join(parts)
+
+
+def with_tables(page: str) -> str:
+    """`page` with the tables of today between its markers."""
+    before, _, rest = page.partition(_BEGIN)
+    _, found, after = rest.partition(_END)
+    if not found:
+        raise ValueError(f"the page lacks {_BEGIN} … {_END}")
+    return f"{before}{_BEGIN}\n\n{tables()}\n{_END}{after}"
+
+
+def _by_section() -> list[Option]:
+    """Every option below the top level, those of a section together, in the order in which sections are met."""
+    found = [option for option in options() if _prefix(option)]
+    order = list(dict.fromkeys(_prefix(option) for option in found))
+    return sorted(found, key=lambda option: order.index(_prefix(option)))
+
+
+def _prefix(option: Option) -> str:
+    return option.path.rpartition(".")[0]
+
+
+def _row(option: Option) -> str:
+    loc = tuple(option.path.replace("[]", "").split("."))
+    default = "required" if option.required else f"`{option.default}`" if option.default is not None else "–"
+    reload = "yes" if is_reloadable(loc) else "restart"
+    key = option.path.rpartition(".")[2]
+    meaning = option.description.replace("|", "\\|")
+    return f"| `{key}` | {option.kind} | {default} | {reload} | {meaning} |"
+
+
+def main() -> None:
+    """Write the schema and the tables into the checkout."""
+    SCHEMA_FILE.write_text(schema_text(), encoding="utf-8")
+    PAGE.write_text(with_tables(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,158 @@
+"""An event → a Kafka record: the envelope as JSON, and CloudEvents 1.0 in the form that the configuration asks for.
+
+- `cloudevents-binary`: the value is the envelope, the attributes are headers `ce_…` (CloudEvents Kafka binding, 3.2).
+- `cloudevents-structured`: the value is a CloudEvent in JSON with the envelope as its `data` (binding, 3.3).
+- `plain`: the value is the envelope, the only header of ours is `content-type`.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Literal
+from urllib.parse import quote
+
+import orjson
+
+from bridge.catalogue.definition import SCHEMA_VERSION
+from bridge.catalogue.table import TABLE
+from bridge.catalogue.times import utc_text
+from bridge.model import Contact, Event, Record
+from bridge.telemetry.tracing.context import is_traceparent
+
+Format = Literal["cloudevents-binary", "cloudevents-structured", "plain"]
+Header = tuple[str, bytes]
+Headers = tuple[Header, ...]
+
+JSON = "application/json"
+CLOUDEVENT_JSON = "application/cloudevents+json; charset=utf-8"
+
+_SPECVERSION = ("ce_specversion", b"1.0")
+_CONTENT_TYPE = ("content-type", JSON.encode())
+_TRACESTATE_CHARACTERS_MAX = 512
+
+
+_VERSIONS = {name: event_type.schema_version for name, event_type in TABLE.items()}
+
+
+def _version(event_type: str) -> int:
+    """The schema version of a type; a type of the configuration's own has the first one."""
+    return _VERSIONS.get(event_type, SCHEMA_VERSION)
+
+
+def ce_type(event_type: str) -> str:
+    """The CloudEvents type: `message.read` → `ai.treble.message.read.v1`."""
+    return f"ai.treble.{event_type}.v{_version(event_type)}"
+
+
+def ce_source(source: str) -> str:
+    """The CloudEvents source, a URI reference: `/treble/<source>`."""
+    return f"/treble/{quote(source, safe='')}"
+
+
+def schema_uri(event_type: str) -> str:
+    """The name of the schema that the envelope of a type follows."""
+    return f"urn:treble-bridge:schema:{event_type}:v{_version(event_type)}"
+
+
+def trace_headers(request_headers: Mapping[str, Any]) -> Headers:
+    """The trace that the request belongs to (W3C Trace Context), as record headers; nothing where it is not valid."""
+    parent, state = request_headers.get("traceparent"), request_headers.get("tracestate")
+    if not isinstance(parent, str) or not is_traceparent(parent):
+        return ()
+    headers = (("traceparent", parent.encode()),)
+    if isinstance(state, str) and 0 < len(state) <= _TRACESTATE_CHARACTERS_MAX and _header_safe(state):
+        return (*headers, ("tracestate", state.encode()))
+    return headers
+
+
+def envelope(event: Event) -> dict[str, Any]:
+    """What consumers read, in the order that they see. What is absent has no key."""
+    out: dict[str, Any] = {
+        "id": event.id,
+        "type": event.type,
+        "schema_version": _version(event.type),
+        "source": event.source,
+        "occurred_at": event.occurred_at,
+        "received_at": utc_text(event.received_at_ms),
+    }
+    if event.contact is not None:
+        out["contact"] = _contact(event.contact)
+    if event.session_id is not None:
+        out["session_id"] = event.session_id
+    if event.flow_id is not None:
+        out["flow_id"] = event.flow_id
+    if event.session_keys is not None:
+        out["session_keys"] = event.session_keys
+    out["data"] = event.data
+    if event.notes:
+        out["notes"] = event.notes
+    if event.raw:
+        out["raw"] = orjson.Fragment(event.raw)
+    return out
+
+
+def _contact(contact: Contact) -> dict[str, Any]:
+    phone, code, national, variants = contact
+    if phone is not None and code is not None and not variants:
+        return {"phone": phone, "country_code": code, "national_number": national}
+    parts = {"phone": phone, "country_code": code, "national_number": national, "phone_variants": variants}
+    return {name: part for name, part in parts.items() if part}
+
+
+class Encoder:
+    """Makes records of events in one format."""
+
+    def __init__(self, record_format: Format) -> None:
+        self._structured = record_format == "cloudevents-structured"
+        self._binary = record_format == "cloudevents-binary"
+        # One row per source and event type, so it is bounded by the configuration and the table.
+        self._static: dict[tuple[str, str], tuple[Header, Header, Headers]] = {}
+
+    def record(self, event: Event, topic: str, key: bytes, extra: Headers = ()) -> Record:
+        """The record of an event. `extra` are further headers: the trace, marks of the bridge."""
+        if self._structured:
+            value, headers = self._as_cloudevent(event, extra), (("content-type", CLOUDEVENT_JSON.encode()), *extra)
+        else:
+            value = orjson.dumps(envelope(event))
+            headers = (*self._attributes(event), *extra) if self._binary else (_CONTENT_TYPE, *extra)
+        return Record(topic, key, value, headers, event.received_at_ms)
+
+    def _attributes(self, event: Event) -> Headers:
+        static = self._static.get((event.source, event.type))
+        if static is None:
+            schema = (("ce_dataschema", schema_uri(event.type).encode()),) if event.type in TABLE else ()
+            static = self._static[event.source, event.type] = (
+                ("ce_type", ce_type(event.type).encode()),
+                ("ce_source", ce_source(event.source).encode()),
+                (*schema, _CONTENT_TYPE),
+            )
+        kind, source, rest = static
+        subject = event.session_id
+        head = (_SPECVERSION, ("ce_id", event.id.encode()), kind, source, ("ce_time", event.occurred_at.encode()))
+        if subject is None:
+            return (*head, *rest)
+        return (*head, ("ce_subject", _attribute(subject).encode()), *rest)
+
+    def _as_cloudevent(self, event: Event, extra: Headers) -> bytes:
+        out: dict[str, Any] = {
+            "specversion": "1.0",
+            "id": event.id,
+            "type": ce_type(event.type),
+            "source": ce_source(event.source),
+            "time": event.occurred_at,
+        }
+        if event.session_id is not None:
+            out["subject"] = _attribute(event.session_id)
+        if event.type in TABLE:  # a type of the configuration's own has no schema
+            out["dataschema"] = schema_uri(event.type)
+        out["datacontenttype"] = JSON
+        out |= {name: value.decode() for name, value in extra if name in ("traceparent", "tracestate")}
+        out["data"] = envelope(event)
+        return orjson.dumps(out)
+
+
+def _attribute(text: str) -> str:
+    """A text as an attribute, which may hold no control characters: those are percent-encoded."""
+    return text if text.isprintable() else quote(text, safe="")
+
+
+def _header_safe(text: str) -> bool:
+    return text.isascii() and text.isprintable()

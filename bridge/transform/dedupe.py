@@ -1,0 +1,71 @@
+"""Which of a batch go out, and which are duplicates. Pure: identities and what was seen before, in; two lists, out.
+
+Decided entry after entry, by their times of arrival alone: the same copies are dropped in whatever batches they come,
+live or out of a backlog, and when recovery asks again for entries that Kafka has already.
+
+What an event says, times apart: 16 bytes that are equal for the same session, question and answer. Pure.
+
+Flow webhooks were seen to fire twice within seconds, with differing times, so their ids differ. Which fields count is
+derived from the catalogue: those that the id is made of, without the times.
+"""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+import orjson
+
+from bridge.catalogue.definition import EventType
+from bridge.catalogue.shapes import Time
+from bridge.model import Event, Prepared
+
+_NEVER = float("-inf")
+
+
+def split(
+    batch: Sequence[Prepared], seen: Mapping[bytes, int], window_ms: int
+) -> tuple[list[Prepared], list[Prepared]]:
+    """The batch in its order, parted: what goes out, and what is a duplicate.
+
+    `seen` says when the latest forwarded entry of an identity had arrived. A duplicate is what arrived at the most
+    `window_ms` after one that goes out or went out. What has no identity (quarantined, or forwarded again on purpose)
+    always goes out.
+    """
+    known = dict(seen)
+    out: list[Prepared] = []
+    duplicates: list[Prepared] = []
+    for item in batch:
+        if item.identity is None:
+            out.append(item)
+        elif known.get(item.identity, _NEVER) >= item.received_at_ms - window_ms:
+            duplicates.append(item)
+        else:
+            known[item.identity] = item.received_at_ms
+            out.append(item)
+    return out, duplicates
+
+
+_ANSWERS: Final = frozenset({"actual_response", "classified_answer"})
+
+
+class Meaning:
+    """How one event type is told apart by what it says."""
+
+    __slots__ = ("_answers", "_fields")
+
+    def __init__(self, event_type: EventType) -> None:
+        tops = {path.partition(".")[0] for path in event_type.identity.fields}
+        self._fields = tuple(
+            field.name
+            for field in event_type.fields
+            if field.path.partition(".")[0] in tops and not isinstance(field.shape, Time)
+        )
+        self._answers = event_type.name == "message.responded"
+
+    def of(self, event: Event) -> bytes | None:
+        """The 16 bytes; None where the event says too little to be taken for another."""
+        parts = {name: event.data[name] for name in self._fields if name in event.data}
+        if not parts or event.session_id is None or (self._answers and not parts.keys() & _ANSWERS):
+            return None
+        said = ["semantic", event.source, event.type, event.session_id, event.flow_id, parts]
+        return hashlib.sha256(orjson.dumps(said, option=orjson.OPT_SORT_KEYS)).digest()[:16]

@@ -1,0 +1,312 @@
+"""An entry of the journal → an event, or what is wrong with it. Lenient in, strict out.
+
+Pure: the same bytes give the same event, whenever and wherever. How each field is read is compiled from the catalogue
+once; a body costs one pass over the fields of its type. Whatever was lenient is in the event's notes.
+"""
+
+import datetime as dt
+from typing import Any
+
+import orjson
+
+from bridge.catalogue.classify import NOTHING, Classification, classify
+from bridge.catalogue.definition import EventType, Field
+from bridge.catalogue.identity import IdRule, split, treble_id
+from bridge.catalogue.phones import CONTACT_FIELDS, read_contact
+from bridge.catalogue.reading import MORE_NOTES, Reading, note_kind
+from bridge.catalogue.session_keys import read_session_keys
+from bridge.catalogue.shapes import Read, number_text
+from bridge.catalogue.table import HINTS, TABLE, UNKNOWN
+from bridge.catalogue.times import utc_text
+from bridge.model import Contact, Entry, Event, IdFrom, Problem, Rejected
+from bridge.transform.custom_events import Mapper, Rule
+from bridge.transform.json_body import TOO_DEEP, NotJson, decode
+
+DEPTH_MAX = 200
+"""Levels of nesting in a body. Readers of JSON give up at some depth of their own; most take this much."""
+
+_TOO_DEEP = Problem("", f"nested deeper than {DEPTH_MAX} levels")
+
+RECEIVED_INSTEAD = "occurred_at_is_received_at"
+
+
+def normalize(entry: Entry, timezone: dt.tzinfo) -> Event | Rejected:
+    """The event of an entry. `timezone` is that of the entry's source, for times that carry none."""
+    return examine(entry, None if str(timezone) == "UTC" else timezone)[1]
+
+
+def examine(
+    entry: Entry, zone: dt.tzinfo | None, mapper: Mapper | None = None
+) -> tuple[Classification, Event | Rejected]:
+    """The event of an entry, and what decided its type. `zone` None is UTC, and quicker.
+
+    `mapper` knows the event types of the configuration.
+    """
+    text: bytes = entry.body
+    notes: tuple[str, ...] = ()
+    try:
+        value = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        try:
+            value, text, notes = decode(text)
+        except NotJson as error:
+            return NOTHING, _NO_VALUE[error.reason]
+    if type(value) is not dict:
+        what = "an array, but a webhook is one object" if type(value) is list else "no JSON object"
+        return NOTHING, Rejected("not_object", (Problem("", f"the body is {what}"),))
+    decided = classify(value, entry.hint)
+    if mapper is not None and (decided.event_type in _UNDECIDED or decided.evidence == "hint"):
+        rule = mapper.find(value)
+        if rule is not None:
+            return _mapped(rule, entry, value, text, Reading(zone, notes))
+    if decided.event_type is None:
+        return decided, Rejected("unclassified", (Problem("", _unclassified(entry.hint)),))
+    if decided.evidence == "hint" and _too_deep(value, text):
+        return decided, Rejected("invalid", (_TOO_DEEP,))
+    return decided, _FORMS[decided.event_type].read(entry, value, text, Reading(zone, notes))
+
+
+_UNDECIDED = (None, UNKNOWN)
+_OF_FIELDS = ("unknown_field", MORE_NOTES)
+
+
+def _mapped(
+    rule: Rule, entry: Entry, value: dict[str, Any], text: bytes, reading: Reading
+) -> tuple[Classification, Event | Rejected]:
+    """An event of a type that only the configuration knows: read as an unknown one, its data the body as it is.
+
+    So its id is the same before and after the configuration knows it. Which of its fields are known is nobody's claim.
+    """
+    decided = Classification(rule.name, rule.evidence, entry.hint in HINTS)
+    if _too_deep(value, text):
+        return decided, Rejected("invalid", (_TOO_DEEP,))
+    event = _FORMS[UNKNOWN].read(entry, value, text, reading)
+    if isinstance(event, Rejected):
+        return decided, event
+    key = rule.key_of(value)
+    return decided, event._replace(
+        type=rule.name,
+        data=value,
+        key_fields=event.key_fields if key is None else {**event.key_fields, "path": key},
+        notes=tuple(note for note in event.notes if note_kind(note) not in _OF_FIELDS),
+    )
+
+
+_NO_VALUE = {
+    "empty": Rejected("not_json", (Problem("", "the body is empty"),)),
+    "not_utf8": Rejected("not_json", (Problem("", "the body is not UTF-8"),)),
+    "syntax": Rejected("not_json", (Problem("", "the body is not JSON"),)),
+    TOO_DEEP: Rejected("invalid", (_TOO_DEEP,)),
+}
+
+
+def _unclassified(hint: str) -> str:
+    wish = "no known hint" if hint else "no hint"
+    return f"nothing in the body tells which event it is, and the URL ends in {wish}"
+
+
+def _too_deep(value: Any, text: bytes) -> bool:
+    if text.count(b"{") + text.count(b"[") <= DEPTH_MAX:
+        return False
+    layer = [value]
+    for _ in range(DEPTH_MAX):
+        inner: list[Any] = []
+        for item in layer:
+            held = item.values() if isinstance(item, dict) else item
+            inner += [part for part in held if isinstance(part, dict | list)]
+        if not inner:
+            return False
+        layer = inner
+    return True
+
+
+class _Form:
+    """How the bodies of one event type are read."""
+
+    __slots__ = (
+        "_contact",
+        "_fields",
+        "_first_time",
+        "_flow",
+        "_inner",
+        "_known",
+        "_name",
+        "_own_time",
+        "_required",
+        "_rule",
+        "_session",
+        "_session_required",
+        "_strict_time",
+        "_template",
+    )
+
+    def __init__(self, event_type: EventType) -> None:
+        family = event_type.family
+        self._name = event_type.name
+        self._fields = tuple(_bound(field) for field in event_type.fields)
+        self._required = tuple((field.name, field.path) for field in event_type.fields if field.required)
+        self._contact = family.contact
+        self._session = tuple((path, *split(path)) for path in family.session)
+        self._session_required = family.session[0] if family.session_required else None
+        self._flow = family.flow
+        paths = {field.name: field.path for field in event_type.fields}
+        self._own_time = tuple((name, *split(paths[name])) for name in event_type.own_time)
+        self._first_time = event_type.own_time[0] if event_type.own_time else ""
+        self._strict_time = event_type.strict_time
+        self._template = "template" if "template" in paths else None
+        self._rule = IdRule(event_type.name, event_type.identity)
+        self._known, self._inner = _known_fields(event_type)
+
+    def read(self, entry: Entry, value: dict[str, Any], text: bytes, reading: Reading) -> Event | Rejected:
+        """The event in a body, or all that is wrong with it. `text` is the JSON text of `value`."""
+        contact = self._read_contact(value, reading)
+        session_id = self._read_session(value, reading)
+        flow_id = None if self._flow is None else _opaque(value.get(self._flow), self._flow, reading, any_type=True)
+        session_keys = read_session_keys(value.get("user_session_keys"), reading)
+        data = self._read_data(value, reading)
+        occurred_at = data.get(self._first_time) or self._read_moment(entry, value, data, reading)
+        event_id = treble_id(value, reading) if "event_id" in value else None
+        if self._inner or not self._known.issuperset(value):
+            self._note_drift(value, reading)
+        # What is nested deep was not read, so it left a note (or its type was only hinted at, and that was looked at).
+        if reading.notes and _too_deep(value, text):
+            return Rejected("invalid", (_TOO_DEEP,))
+        id_from: IdFrom = "event_id"
+        if event_id is None:
+            if (made := self._rule.compute(entry.source, value, text)) is None:
+                reading.problem("event_id", f"expected an id, or without one {self._rule.enough_text}")
+            else:
+                event_id, id_from = made
+        if reading.problems or event_id is None:
+            return Rejected("invalid", tuple(reading.problems))
+        key_fields = {"event_id": event_id}
+        if session_id is not None:
+            key_fields["session"] = session_id
+        if contact is not None and contact.phone is not None:
+            key_fields["phone"] = contact.phone
+        if self._template is not None and (template := data.get(self._template)):
+            key_fields["template"] = template
+        return Event(
+            event_id,
+            self._name,
+            entry.source,
+            entry.received_at_ms,
+            occurred_at,
+            contact,
+            session_id,
+            flow_id,
+            session_keys,
+            data,
+            text,
+            key_fields,
+            tuple(reading.notes),
+            id_from,
+        )
+
+    def _read_contact(self, value: dict[str, Any], reading: Reading) -> Contact | None:
+        if self._contact == _AT_THE_TOP:
+            return read_contact(value, reading)
+        for place in self._contact:
+            holder = value.get(place) if place else value
+            if type(holder) is dict:
+                if (contact := read_contact(holder, reading)) is not None:
+                    return contact
+            elif holder is not None:
+                reading.note(f"unreadable:{place}")
+        return None
+
+    def _read_session(self, value: dict[str, Any], reading: Reading) -> str | None:
+        for path, top, inner in self._session:
+            sent = value.get(top)
+            if inner is not None:
+                sent = sent.get(inner) if type(sent) is dict else None
+            if type(sent) is str and sent and not sent.isspace():
+                return sent
+            if (session_id := _opaque(sent, path, reading)) is not None:
+                return session_id
+        if self._session_required is not None:
+            reading.problem(self._session_required, "expected the conversation's id, a text that is not empty")
+        return None
+
+    def _read_data(self, value: dict[str, Any], reading: Reading) -> dict[str, Any]:
+        data = {}
+        get = value.get
+        for name, top, inner, read in self._fields:
+            found = get(top)
+            if inner is not None:
+                found = found.get(inner) if type(found) is dict else None
+            if found is not None and (found := read(found, reading)) is not None:
+                data[name] = found
+        for name, path in self._required:
+            if not data.get(name) or (isinstance(data[name], str) and data[name].isspace()):
+                reading.problem(path, "expected a text that is not empty")
+        return data
+
+    def _read_moment(self, entry: Entry, value: dict[str, Any], data: dict[str, Any], reading: Reading) -> str:
+        """When it happened: the first of the type's own times that the body has; without any, when it arrived."""
+        for name, top, inner in self._own_time:
+            moment: str | None = data.get(name)
+            if moment is not None:
+                return moment
+            sent = value.get(top)
+            if inner is not None:
+                sent = sent.get(inner) if type(sent) is dict else None
+            if sent is not None and sent != "" and self._strict_time:
+                reading.problem(f"{top}.{inner}" if inner else top, "expected a time, such as 2026-06-22 15:19:08")
+                break
+        if self._own_time:
+            reading.note(RECEIVED_INSTEAD)
+        return utc_text(entry.received_at_ms)
+
+    def _note_drift(self, value: dict[str, Any], reading: Reading) -> None:
+        if not self._known.issuperset(value):
+            reading.unknown_fields(name for name in value if name not in self._known)
+        for top, members in self._inner:
+            held = value.get(top)
+            if type(held) is dict:
+                if members.issuperset(held):
+                    continue
+                reading.unknown_fields((name for name in held if name not in members), f"{top}.")
+            elif held is not None:
+                reading.note(f"unreadable:{top}")
+
+
+_AT_THE_TOP = ("",)
+
+
+def _bound(field: Field) -> tuple[str, str, str | None, Read]:
+    return field.name, *split(field.path), field.shape.bind(field.path)
+
+
+def _known_fields(event_type: EventType) -> tuple[frozenset[str], tuple[tuple[str, frozenset[str]], ...]]:
+    """The documented fields of a body, and of the objects whose members are read one by one."""
+    family = event_type.family
+    paths = [field.path for field in event_type.fields if field.documented] + [*family.session, *family.documented]
+    paths += [family.flow] if family.flow else []
+    paths += [f"{place}.{name}" if place else name for place in family.contact for name in CONTACT_FIELDS]
+    inner: dict[str, set[str]] = {}
+    for path in paths:
+        top, _, member = path.partition(".")
+        if member:
+            inner.setdefault(top, set()).add(member)
+    known = frozenset(path.partition(".")[0] for path in paths)
+    return known, tuple((top, frozenset(members)) for top, members in inner.items())
+
+
+def _opaque(sent: Any, name: str, reading: Reading, *, any_type: bool = False) -> str | None:
+    """An id of Treble's, as text. `any_type`: documented as a number and as a text, so neither is worth a note."""
+    if type(sent) is str:
+        return sent if sent.strip() else None
+    if any_type and type(sent) is int:
+        return str(sent)
+    if sent is None:
+        return None
+    text = number_text(sent) if isinstance(sent, int | float) and not isinstance(sent, bool) else None
+    if text is None:
+        reading.note(f"unreadable:{name}")
+    elif not any_type:
+        reading.note(f"{name}_was_number")
+    return text
+
+
+_FORMS = {name: _Form(event_type) for name, event_type in TABLE.items()}

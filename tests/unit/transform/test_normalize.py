@@ -1,0 +1,405 @@
+"""An entry becomes an event, or all that is wrong with it is said. Quirks seen on real calls are each a test."""
+
+from typing import Any
+
+import orjson
+import pytest
+from jsonschema import Draft202012Validator
+
+from bridge.catalogue import TABLE
+from bridge.catalogue.reading import meaning
+from bridge.catalogue.samples import hint_for, sample
+from bridge.catalogue.scene import Scene
+from bridge.catalogue.schema import data_schema
+from bridge.model import Contact, Event, Problem
+from tests.unit.webhooks import FLOW, event, rejected
+
+AT = "2026-06-22 15:19:08"
+READ = {**FLOW, "read_at": AT}
+SHAPES = [(name, variant) for name, event_type in TABLE.items() for variant in event_type.samples]
+RECEIVED = "2026-06-22T15:19:09.104Z"
+
+
+@pytest.mark.parametrize(("name", "variant"), SHAPES)
+@pytest.mark.parametrize("seed", [None, 1, 2, 3])
+def test_every_sample_becomes_an_event_of_its_type_with_strict_data(name: str, variant: str, seed: int | None) -> None:
+    found = event(sample(name, seed, variant=variant), hint_for(name))
+    assert found.type == name
+    assert found.contact is not None or name == "hsm.status_changed"
+    Draft202012Validator(data_schema(TABLE[name])).validate(orjson.loads(orjson.dumps(found.data)))
+
+
+@pytest.mark.parametrize(("name", "variant"), SHAPES)
+def test_a_documented_body_needs_no_leniency(name: str, variant: str) -> None:
+    notes = event(sample(name, variant=variant), hint_for(name)).notes
+    assert (notes == ()) == (variant not in {"observed", "invented"} or name.startswith(("conv", "depl")))
+
+
+@pytest.mark.parametrize("name", TABLE)
+def test_every_schema_is_a_schema(name: str) -> None:
+    Draft202012Validator.check_schema(data_schema(TABLE[name]))
+
+
+# what comes out, type by type
+
+
+def test_a_read_message_has_all_its_fields() -> None:
+    scene = Scene()
+    found = event(sample("message.read"), "read")
+    assert found.occurred_at == "2026-06-22T15:19:08Z"
+    assert found.contact == Contact("+573005550134", "57", "3005550134")
+    assert (found.session_id, found.flow_id, found.session_keys) == (scene.session_id, "48213", {})
+    assert found.data == {
+        "question": {"type": "open", "text": scene.question},
+        "sent_at": "2026-06-22T15:19:06.473256Z",
+        "sent_text": scene.question,
+        "read_at": "2026-06-22T15:19:08Z",
+    }
+    assert found.key_fields == {"event_id": found.id, "session": scene.session_id, "phone": "+573005550134"}
+
+
+def test_an_answer_has_what_was_written_and_what_it_was_taken_for() -> None:
+    found = event(sample("message.responded"))
+    assert found.data["question"]["answers"] == ["Yes, all day", "Another day"]
+    assert found.data["actual_response"] == "yes, we are here"
+    assert found.data["classified_answer"] == "Yes, all day"
+    assert found.session_keys is not None
+    assert found.session_keys["place"] == {"latitude": 4.6512, "longitude": -74.0557, "address": "Calle 72 #10-34"}
+
+
+def test_an_opt_out_has_its_reason_and_happened_when_it_arrived() -> None:
+    found = event(sample("contact.opted_out", reason="OPTOUT"))
+    assert (found.data["reason"], found.data["classified_answer"]) == ("OPTOUT", "No more messages")
+    assert (found.occurred_at, found.notes) == (RECEIVED, ())
+
+
+def test_a_condition_has_its_operator_and_operands() -> None:
+    found = event(sample("condition.evaluated"))
+    assert found.data == {
+        "variable": {"name": "orders", "value": "3"},
+        "condition": {"operator": "GTEQ", "value": "2"},
+    }
+    assert (found.occurred_at, found.notes) == (RECEIVED, ())
+
+
+def test_a_closed_conversation_has_its_messages_on_one_level() -> None:
+    found = event(sample("conversation.closed"))
+    assert found.occurred_at == "2026-06-22T15:21:08Z"
+    assert found.data["template"] == "order_on_its_way"
+    assert found.data["messages"][1:] == [
+        {"sender": "user", "kind": "text", "text": "yes, we are here", "created_at": "2026-06-22T15:19:08.000Z"},
+        {
+            "sender": "user",
+            "kind": "image",
+            "media": {"url": "https://media.example/8c1f.jpg", "caption": "the blue door"},
+            "created_at": "2026-06-22T15:19:38.000Z",
+        },
+    ]
+
+
+def closed_with(*messages: Any) -> Event:
+    return event({"event_type": "session.close", "event_id": "e1", "timestamp": RECEIVED, "messages": list(messages)})
+
+
+def test_a_message_whose_payload_is_bare_text_keeps_it() -> None:
+    found = closed_with(
+        {"sender": "user", "type": "text", "text": "hola"},
+        {"sender": "company", "type": "hsm", "hsm": "Ready?"},
+        {"sender": "user", "type": "image", "image": "https://media.example/8c1f.jpg"},
+    )
+    assert found.data["messages"] == [
+        {"sender": "user", "kind": "text", "text": "hola"},
+        {"sender": "company", "kind": "hsm", "text": "Ready?"},
+        {"sender": "user", "kind": "image", "media": {"url": "https://media.example/8c1f.jpg"}},
+    ]
+    assert found.notes == ("messages[].text_was_string", "messages[].hsm_was_string", "messages[].image_was_string")
+
+
+@pytest.mark.parametrize("payload", [["hola"], 5, True, 0.5])
+def test_a_message_whose_payload_cannot_be_read_is_noted(payload: Any) -> None:
+    assert closed_with({"sender": "user", "type": "text", "text": payload}).notes == ("unreadable:messages[].text",)
+
+
+def test_bare_text_of_a_kind_that_nobody_knows_is_noted_not_guessed() -> None:
+    found = closed_with({"type": "stic ker", "stic ker": "https://media.example/1.webp"})
+    assert found.data["messages"] == [{"kind": "stic ker"}]
+    assert found.notes == ("unreadable:messages[].stic_ker",)
+    assert closed_with({"type": "text", "text": None}, {"type": "sender"}, {"type": "image"}).notes == ()
+
+
+def test_what_a_location_holds_beside_scalars_is_noted() -> None:
+    place = '{"coordinates":{"latitude":1},"bounds":[1,2],"name":null,"latitude":1.5,"open":false}'
+    found = event({**READ, "user_session_keys": [{"key": "place", "value": place, "type": "location"}]})
+    assert found.session_keys == {"place": {"latitude": 1.5, "open": False}}
+    assert found.notes == ("unreadable:user_session_keys[].coordinates", "unreadable:user_session_keys[].bounds")
+
+
+def test_a_template_change_has_the_flows_that_it_affects_as_texts() -> None:
+    found = event(sample("hsm.status_changed"))
+    assert found.data["affected_flow_ids"] == ["48213", "48220"]
+    assert (found.session_id, found.contact) == (None, None)
+    assert found.key_fields["template"] == found.data["template"] == "order_on_its_way"
+
+
+def test_a_failed_deployment_has_its_reason_and_the_phone_as_key() -> None:
+    found = event(sample("deployment.failed"))
+    assert found.data["failure_reason"] == "FAILURE_BY_HUMAN_HANDOVER"
+    assert found.key_fields["phone"] == "+573005550134"
+
+
+def test_an_unknown_event_keeps_what_everyone_has() -> None:
+    found = event(sample("unknown"))
+    assert found.data["event_type"] == "agent.assigned"
+    assert found.session_id == Scene().session_id
+    assert found.contact == Contact("+573005550134", "57", "3005550134")
+    assert found.occurred_at == "2026-06-22T15:19:08.000Z"
+
+
+def test_an_unknown_event_of_the_flow_family_keeps_its_session_too() -> None:
+    found = event({**READ, "event_type": "message.reaction"})
+    assert (found.type, found.session_id, found.flow_id) == ("unknown", "s1", "7")
+    assert found.contact == Contact("+573005550134", "57", "3005550134")
+
+
+# quirks of real calls
+
+
+def test_a_response_with_hardly_a_field_is_a_response_by_its_hint() -> None:
+    found = event(sample("message.responded", variant="observed"), "response")
+    assert found.type == "message.responded"
+    assert found.occurred_at == RECEIVED
+    assert found.notes == ("occurred_at_is_received_at", "unknown_field:business_scope_id")
+    assert found.data == {"business_scope_id": "CO.66d0a1b2c3d4e5f607182930"}
+    assert found.session_keys == {"answer": "yes, we are here"}
+
+
+def test_a_timeout_that_arrives_on_the_response_url_is_a_timeout() -> None:
+    assert event(sample("message.timed_out"), "response").type == "message.timed_out"
+
+
+def test_a_body_with_only_a_business_scope_id_has_no_contact() -> None:
+    found = event({"session_id": "s1", "business_scope_id": "b1", "read_at": AT})
+    assert (found.contact, "phone" in found.key_fields) == (None, False)
+
+
+def test_a_flow_id_is_a_text_whether_it_came_as_number_or_text() -> None:
+    assert event({**READ, "conversation_id": 7}).flow_id == event({**READ, "conversation_id": "7"}).flow_id == "7"
+    assert event({**READ, "conversation_id": 7}).notes == event({**READ, "conversation_id": "7"}).notes == ()
+    assert event({**READ, "conversation_id": None}).flow_id is event({**READ, "conversation_id": ""}).flow_id is None
+
+
+def test_a_session_id_that_came_as_a_number_is_a_text_and_noted() -> None:
+    found = event({**READ, "session_id": 1234})
+    assert (found.session_id, found.notes) == ("1234", ("session_id_was_number",))
+
+
+def test_an_empty_external_id_leaves_the_session_out() -> None:
+    found = event(sample("conversation.closed", fields={"session.external_id": ""}))
+    assert found.session_id is None
+    assert "session" not in found.key_fields
+    assert found.key_fields["phone"] == "+573005550134"
+
+
+def test_micros_or_none_come_out_as_they_were_sent() -> None:
+    assert event({**FLOW, "timeout_at": "2021-10-07 08:53:22.572123"}).occurred_at == "2021-10-07T08:53:22.572123Z"
+    assert event({**FLOW, "timeout_at": "2021-10-07 08:53:22"}).occurred_at == "2021-10-07T08:53:22Z"
+
+
+@pytest.mark.parametrize("code", ["+57", "57", 57])
+def test_a_country_code_with_or_without_plus_makes_the_same_phone(code: Any) -> None:
+    found = event({**READ, "country_code": code})
+    assert found.contact is not None
+    assert found.contact.phone == "+573005550134"
+
+
+@pytest.mark.parametrize("keys", [None, [], [{"key": None, "value": None, "type": None}]])
+def test_null_session_keys_are_no_keys(keys: Any) -> None:
+    assert not event({**READ, "user_session_keys": keys}).session_keys
+
+
+def test_a_byte_order_mark_is_left_out_of_raw() -> None:
+    found = event(b"\xef\xbb\xbf" + orjson.dumps(READ))
+    assert (found.raw, found.notes) == (orjson.dumps(READ), ("byte_order_mark",))
+
+
+def test_half_an_emoji_makes_an_event_that_consumers_can_read() -> None:
+    found = event(orjson.dumps({**READ, "sent_text": "EMOJI"}).replace(b"EMOJI", b"hi \\ud83d"))
+    assert found.data["sent_text"] == "hi \ufffd"
+    assert orjson.loads(found.raw)["sent_text"] == "hi \ufffd"
+    assert found.notes == ("lone_surrogate",)
+
+
+def test_raw_is_the_text_as_it_was_sent() -> None:
+    body = b' {"session_id":"s1",  "read_at": "2026-06-22 15:19:08", "x": 1.10, "x": 2}\n'
+    assert event(body).raw == body
+
+
+def test_texts_that_came_as_numbers_are_noted_by_field() -> None:
+    found = event({**FLOW, "cellphone": 3005550134, "responded_at": AT, "actual_response": 5, "sent_text": True})
+    assert (found.data["actual_response"], found.data["sent_text"]) == ("5", "true")
+    assert found.notes == ("cellphone_was_number", "sent_text_was_boolean", "actual_response_was_number")
+
+
+def test_enums_are_open() -> None:
+    assert event(sample("hsm.status_changed", status="IN_LIMBO")).data["status"] == "IN_LIMBO"
+    assert event(sample("contact.opted_out", reason="SPAM"), "opt-out").data["reason"] == "SPAM"
+    closed = sample("conversation.closed", messages=[{"sender": "bot", "type": "poll", "poll": {"message": "?"}}])
+    assert event(closed).data["messages"] == [{"sender": "bot", "kind": "poll", "text": "?"}]
+
+
+def test_what_cannot_be_read_is_left_out_and_noted() -> None:
+    found = event({**READ, "question": "?", "sent_at": "soon", "sent_text": ["a"], "user_session_keys": "none"})
+    assert set(found.data) == {"read_at"}
+    assert found.notes == (
+        "unreadable:user_session_keys",
+        "unreadable:question",
+        "unreadable:sent_at",
+        "unreadable:sent_text",
+    )
+
+
+def test_unknown_fields_are_noted_by_name_at_every_level_in_the_order_of_the_body() -> None:
+    body = {**READ, "plan": 1, "question": {"text": "?", "id": 9}, "answer options": []}
+    assert event(body).notes == ("unknown_field:question.id", "unknown_field:plan", "unknown_field:answer_options")
+    closed = sample("conversation.closed", fields={"user.name": "Ana", "session.agent": "x"})
+    assert set(event(closed).notes) == {"unknown_field:user.name", "unknown_field:session.agent"}
+
+
+def test_notes_are_few_and_short_whatever_a_body_brings() -> None:
+    body = {**READ, **{f"{number}-{'x' * 500}\n": 0 for number in range(1000)}}
+    notes = event(body).notes
+    assert len(notes) == 11
+    assert notes[-1] == "more_notes"
+    assert all(len(note) <= 60 and note.isprintable() for note in notes)
+
+
+def test_every_note_has_a_meaning() -> None:
+    body = {
+        **FLOW,
+        "cellphone": 3005550134,
+        "sent_text": 5,
+        "plan": 1,
+        "question": {"answers": ["a"]},
+        "user_session_keys": {},
+    }
+    notes = event(body, "read").notes
+    assert len(notes) == 6
+    assert all(meaning(note) for note in notes)
+
+
+# what is required
+
+
+@pytest.mark.parametrize("session", [None, "", "  ", {}, [], True, 1e300])
+@pytest.mark.parametrize("name", [name for name, event_type in TABLE.items() if event_type.family.name == "flow"])
+def test_a_flow_webhook_without_a_session_is_rejected(name: str, session: Any) -> None:
+    found = rejected(sample(name) | {"session_id": session}, hint_for(name))
+    assert found.reason == "invalid"
+    assert [problem.pointer for problem in found.problems] == ["/session_id"]
+
+
+@pytest.mark.parametrize(
+    ("name", "fields"),
+    [
+        ("deployment.failure", "user.cellphone and failed_at, or user.cellphone and timestamp"),
+        ("hsm.status", "name and timestamp"),
+    ],
+)
+def test_a_global_event_that_nothing_tells_from_others_is_rejected_with_the_fields_that_would(
+    name: str, fields: str
+) -> None:
+    bare = {"event_type": name, "name": "a_template"}
+    assert Problem("/event_id", f"expected an id, or without one {fields}") in rejected(bare).problems
+
+
+@pytest.mark.parametrize("template", [None, "", " ", {}])
+def test_a_template_change_without_the_templates_name_is_rejected(template: Any) -> None:
+    found = rejected(sample("hsm.status_changed", name=template) | {"name": template})
+    assert [problem.pointer for problem in found.problems] == ["/name"]
+
+
+def test_all_that_is_wrong_is_said_at_once() -> None:
+    found = rejected({"read_at": "yesterday", "session_id": ""})
+    assert found.problems == (
+        Problem("/session_id", "expected the conversation's id, a text that is not empty"),
+        Problem("/read_at", "expected a time, such as 2026-06-22 15:19:08"),
+    )
+
+
+@pytest.mark.parametrize(("moment", "note"), [(None, ()), ("", ("empty:read_at",))])
+def test_the_own_time_may_be_absent_where_the_hint_decided(moment: Any, note: tuple[str, ...]) -> None:
+    found = event({**FLOW, "read_at": moment}, "read")
+    assert found.occurred_at == RECEIVED
+    assert found.notes == (*note, "occurred_at_is_received_at")
+
+
+@pytest.mark.parametrize("moment", ["yesterday", 7, 20210622151908, "20210622151908", {"at": AT}, [AT], True])
+def test_an_own_time_that_cannot_be_read_is_rejected(moment: Any) -> None:
+    assert [p.pointer for p in rejected({**FLOW, "read_at": moment}, "read").problems] == ["/read_at"]
+
+
+def test_the_first_time_that_is_there_decides_when_a_global_event_happened() -> None:
+    body = sample("conversation.closed")
+    assert event(body | {"timestamp": "soon"}).occurred_at == "2026-06-22T15:21:08Z"
+    assert event(body | {"session": {"external_id": "s1"}}).occurred_at == "2026-06-22T15:21:08.000000Z"
+    late = body | {"session": {"external_id": "s1", "closed_at": "soon"}}
+    assert [problem.pointer for problem in rejected(late).problems] == ["/session/closed_at"]
+
+
+def test_an_unknown_event_is_not_rejected_for_a_time_that_means_something_else() -> None:
+    found = event({"event_type": "agent.assigned", "timestamp": {"from": AT}})
+    assert (found.occurred_at, "unreadable:timestamp" in found.notes) == (RECEIVED, True)
+
+
+@pytest.mark.parametrize("body", [[READ], [], "text", 7, None, True])
+def test_what_is_no_object_is_rejected_whatever_the_hint(body: Any) -> None:
+    found = rejected(body, "read")
+    assert found.reason == "not_object"
+    assert ("array" in found.problems[0].message) == isinstance(body, list)
+
+
+def test_what_is_neither_told_by_body_nor_url_is_rejected() -> None:
+    assert rejected({"session_id": "s1"}).reason == "unclassified"
+    assert rejected({}, "misspelt").reason == "unclassified"
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"\xff", b"[" * 3000])
+def test_what_is_no_json_is_rejected(body: bytes) -> None:
+    assert rejected(body, "read").reason == "not_json"
+
+
+@pytest.mark.parametrize("levels", [1100, 3000])
+def test_what_is_json_deeper_than_the_parser_reads_is_no_fault_of_its_syntax(levels: int) -> None:
+    body = b'{"session_id":"s","read_at":"2026-06-22 15:19:08","z":' + b"[" * levels + b"]" * levels + b"}"
+    found = rejected(body, "read")
+    assert (found.reason, found.problems[0].message) == ("invalid", "nested deeper than 200 levels")
+
+
+@pytest.mark.parametrize(
+    "place",
+    ["extra", "question", "sent_text", "user_session_keys", "country_code", "event_type", "event_id", "read_at"],
+)
+def test_what_is_nested_deeper_than_consumers_read_is_rejected(place: str) -> None:
+    deep: Any = "x"
+    for _ in range(250):
+        deep = {"a": deep}
+    assert rejected({**FLOW, place: deep}, "read").problems[0].message == "nested deeper than 200 levels"
+    assert event({**READ, "extra": [[]] * 500}).type == "message.read"
+
+
+@pytest.mark.parametrize(("name", "variant"), SHAPES)
+def test_no_field_of_any_type_lets_something_deep_pass(name: str, variant: str) -> None:
+    deep: Any = []
+    for _ in range(230):
+        deep = [deep, {"text": deep}] if len(str(deep)) < 50 else [deep]
+    body = sample(name, variant=variant)
+    inner = [f"{field}.{member}" for field, held in body.items() if isinstance(held, dict) for member in held]
+    for path in (*body, *inner, "event_id", "event_type", "tomorrow"):
+        found = rejected(sample(name, variant=variant, fields={path: deep}), hint_for(name) or "read")
+        assert (found.reason, found.problems[0].message) == ("invalid", "nested deeper than 200 levels"), path
+
+
+def test_a_zone_applies_to_times_without_one() -> None:
+    found = event({**READ, "sent_at": "2026-06-22T10:00:00Z"}, zone="America/Bogota")
+    assert found.occurred_at == "2026-06-22T20:19:08Z"
+    assert found.data["sent_at"] == "2026-06-22T10:00:00Z"
