@@ -6,7 +6,7 @@ from typing import ClassVar
 
 
 class ExitCode(IntEnum):
-    """Exit codes of the command line; docs/operations.md lists them."""
+    """Exit codes of the command line; docs/reference.md lists them."""
 
     OK = 0
     FAILURE = 1  # something unforeseen; the log has the traceback

@@ -12,7 +12,7 @@ from observability.panels import WIDTH, Panel, Query, Row
 ROWS: Final = (TAKING, JOURNAL, FORWARDING, ATTENTION, PROCESS)
 FILE: Final = Path(__file__).parent.parent / "helm" / "treble-bridge" / "files" / "dashboard.json"
 SELECTOR: Final = 'namespace=~"$namespace", job=~"$job", instance=~"$instance"'
-RUNBOOK: Final = "${runbooks}/docs/operations.md"
+RUNBOOK: Final = "${runbooks}/docs/runbook.md"
 """`runbooks` is a variable of the dashboard: where the project's files of this version can be read."""
 
 _SOURCE: Final = {"type": "prometheus", "uid": "${datasource}"}

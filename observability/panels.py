@@ -25,7 +25,7 @@ class Panel:
     """One panel.
 
     `unit` is Grafana's id of one (`s`, `bytes`, `reqps`, …). `thresholds` are (from this value on, this colour),
-    growing; below the first it is green. `runbook` is a heading of docs/operations.md, as its anchor. `words` shows
+    growing; below the first it is green. `runbook` is a heading of docs/runbook.md, as its anchor. `words` shows
     values as words. `quiet` says when there is nothing to show, for panels that may stay empty.
     """
 

@@ -30,7 +30,7 @@ RESTART: Final[Mapping[ExitCode, str]] = MappingProxyType(
         ExitCode.FAILURE: "yes",
         ExitCode.USAGE: "no: mend the configuration, or whose the journal's folder is, first",
         ExitCode.JOURNAL_LOCKED: "yes, with a pause: the other process may be about to end",
-        ExitCode.JOURNAL_CORRUPT: "no: see [a damaged journal](#a-damaged-journal)",
+        ExitCode.JOURNAL_CORRUPT: "no: see [a damaged journal](runbook.md#a-damaged-journal)",
         ExitCode.JOURNAL_FAILED: "yes: it recovers at its start",
         ExitCode.FENCED: "no: find the other process first",
         ExitCode.UNREACHABLE: "not of `run`, which waits for Kafka by itself",
@@ -135,13 +135,13 @@ PARTS: Final[Mapping[str, Mapping[str, Callable[[], Iterator[str]]]]] = MappingP
         "contract.md": {"catalogue": catalogue},
         "events.md": {"notes": notes, "event types": event_types},
         "metrics.md": {"metrics": metrics_page.page, "recordings": rules.recordings},
-        "operations.md": {
+        "reference.md": {
             "commands": commands,
-            "what to watch": rules.what_to_watch,
             "log fields": log_fields,
             "log events": log_events,
             "exit codes": exit_codes,
         },
+        "runbook.md": {"what to watch": rules.what_to_watch},
     }
 )
 """Page → its parts by name."""

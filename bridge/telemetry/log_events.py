@@ -1,6 +1,6 @@
 """The names of log lines, and what each means: the line's `message` when it brings no text of its own.
 
-A name is `thing.what_happened`. docs/operations.md lists them.
+A name is `thing.what_happened`. docs/reference.md lists them.
 
 The fields of log lines: what each is, and how it is called in a line.
 

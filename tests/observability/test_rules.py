@@ -69,16 +69,16 @@ def test_every_alert_says_how_urgent_it_is_what_it_means_and_where_to_read_on(na
     rule = ALERTS[name]
     assert rule["labels"]["severity"] in {"page", "ticket"}
     assert rule["annotations"].keys() == {"summary", "description", "runbook"}
-    assert "{{" not in rule["annotations"]["summary"], "the summary is a cell of a table in docs/operations.md"
+    assert "{{" not in rule["annotations"]["summary"], "the summary is a cell of a table in docs/runbook.md"
     page, _, anchor = rule["annotations"]["runbook"].partition("#")
-    assert page == "docs/operations.md"
+    assert page == "docs/runbook.md"
     assert anchor in runbooks()
 
 
 @cache
 def runbooks() -> dict[str, str]:
-    """The sections of docs/operations.md that are runbooks: they say what is to be done. Anchor → text."""
-    text = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+    """The sections of docs/runbook.md that are runbooks: they say what is to be done. Anchor → text."""
+    text = (ROOT / "docs" / "runbook.md").read_text(encoding="utf-8")
     sections = dict(re.findall(r"^## ([^\n]+)\n(.*?)(?=^## |\Z)", text, re.MULTILINE | re.DOTALL))
     return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-"): body for title, body in sections.items()}
 

@@ -87,7 +87,7 @@ A value with ${…} is known only to the bridge: where the chart needs it, that 
 {{- printf "http://%s:%s" (hasKey $inside $host | ternary (get $inside $host) $host) (include "treble-bridge.adminPort" .) }}
 {{- end }}
 
-{{/* preStop + drain_delay + ack_deadline + 1 s + drain_deadline + margin, in whole seconds: docs/operations.md. */}}
+{{/* preStop + drain_delay + ack_deadline + 1 s + drain_deadline + margin, in whole seconds: docs/runbook.md. */}}
 {{- define "treble-bridge.gracePeriod" -}}
 {{- if kindIs "invalid" .Values.terminationGracePeriodSeconds }}
 {{- $ms := mulf 1000 (add .Values.preStop.sleepSeconds .Values.terminationGraceMarginSeconds 1) }}

@@ -87,10 +87,10 @@ def test_every_command_is_documented(name: str) -> None:
 def test_every_exit_code_is_in_the_help_and_in_the_operations_page() -> None:
     assert set(EXIT_CODES) == set(ExitCode)
     help_text = CliRunner().invoke(cli, ["--help"]).output
-    page = (ROOT / "docs" / "operations.md").read_text()
+    page = (ROOT / "docs" / "reference.md").read_text()
     for code, meaning in EXIT_CODES.items():
         assert f"{int(code)}  {meaning}" in help_text
-        assert f"| {int(code)} |" in page, f"exit code {int(code)} is not in docs/operations.md"
+        assert f"| {int(code)} |" in page, f"exit code {int(code)} is not in docs/reference.md"
 
 
 @pytest.mark.parametrize("name", COMMANDS)
