@@ -1,5 +1,6 @@
 # The image of treble-bridge: docs/container.md. Needs BuildKit (Docker 25 or newer).
-ARG BASE_IMAGE=python:3.11-slim-bookworm
+# The newest Python for which every dependency has a wheel.
+ARG BASE_IMAGE=python:3.14-slim-bookworm
 # Of the stages that build: the same Python at the same path. One that has `strip` needs no package of the system.
 ARG BUILD_IMAGE=${BASE_IMAGE}
 
