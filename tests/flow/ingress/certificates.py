@@ -11,6 +11,10 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 _PEM = serialization.Encoding.PEM
+_USAGES = (
+    *("digital_signature", "content_commitment", "key_encipherment", "data_encipherment", "key_agreement"),
+    *("key_cert_sign", "crl_sign", "encipher_only", "decipher_only"),
+)
 _TODAY = dt.datetime.now(dt.UTC)
 
 
@@ -43,6 +47,7 @@ class Authority:
         return Pair(self._sign(subject, key, ca=False).public_bytes(_PEM), private)
 
     def _sign(self, subject: x509.Name, key: ec.EllipticCurvePrivateKey, *, ca: bool) -> x509.Certificate:
+        usage = dict.fromkeys(_USAGES, False) | dict.fromkeys(["key_cert_sign" if ca else "digital_signature"], True)
         return (
             x509.CertificateBuilder()
             .subject_name(subject)
@@ -53,5 +58,9 @@ class Authority:
             .not_valid_after(_TODAY + dt.timedelta(days=1))
             .add_extension(x509.BasicConstraints(ca=ca, path_length=None), critical=True)
             .add_extension(x509.SubjectAlternativeName([x509.IPAddress(IPv4Address("127.0.0.1"))]), critical=False)
+            # From Python 3.13 on, a client with default settings wants these three.
+            .add_extension(x509.KeyUsage(**usage), critical=True)
+            .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key()), critical=False)
+            .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
             .sign(self._key, hashes.SHA256())
         )
