@@ -5,16 +5,16 @@ import os
 import shutil
 import subprocess
 import time
-import uuid
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 
+from tests.chance import letters
 from tests.kafka_broker.broker import free_port
 
-SESSION = f"tb-test-{uuid.uuid4().hex[:10]}"
+SESSION = f"tb-test-{letters()}"
 """Name of the compose project, and value of the label."""
 
 LABEL = f"treble-bridge-test={SESSION}"

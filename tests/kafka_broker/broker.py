@@ -1,5 +1,6 @@
 """What every provider of a broker offers to tests."""
 
+import os
 import random
 import socket
 import time
@@ -8,7 +9,8 @@ from pathlib import Path
 
 # A listener in the ephemeral range can be lost while its broker is down: a client's own socket takes the port, and on
 # loopback may even connect to itself.
-_PORTS = range(20000, 32000)
+_WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % 4  # workers don't look at each other's
+_PORTS = range(20000 + 3000 * _WORKER, 23000 + 3000 * _WORKER)
 _given: set[int] = set()
 
 
@@ -27,7 +29,7 @@ def free_port() -> int:
                 continue
             _given.add(port)
             return port
-    raise BrokerError("no free port between 20000 and 32000")
+    raise BrokerError(f"no free port between {_PORTS.start} and {_PORTS.stop}")
 
 
 def wait_for_text(log: Path, start: int, text: str, timeout_s: float, alive: object = None) -> None:

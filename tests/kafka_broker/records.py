@@ -1,7 +1,6 @@
 """What tests do with topics: make them, remove them, read all that is in them."""
 
 import asyncio
-import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,6 +8,8 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import for_code
+
+from tests.chance import letters
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +27,7 @@ class ReadRecord:
 
 def unique(prefix: str) -> str:
     """A name that no other test uses."""
-    return f"{prefix}.{uuid.uuid4().hex[:10]}"
+    return f"{prefix}.{letters()}"
 
 
 async def create_topics(
