@@ -20,7 +20,7 @@ from bridge.catalogue import HINTS
 from bridge.ingress import responses
 from bridge.ingress.headers import HeaderKeeper
 from bridge.ingress.limits import TokenBucket
-from bridge.ingress.responses import Answer
+from bridge.ingress.responses import Response
 from bridge.settings.models import RateLimit, Settings, Source
 
 HINT_CHARS_MAX = 64
@@ -51,7 +51,7 @@ class Route:
         self.unauthorized = responses.unauthorized(self.credentials.challenge)
         self.keeper = HeaderKeeper(self.credentials.header_names, source.timezone)
         self.accepted = responses.accepted()
-        self.responses: Mapping[str, Answer] = responses.accepted_by_type(source.responses)
+        self.responses: Mapping[str, Response] = responses.accepted_by_type(source.responses)
         self.rate_limit: RateLimit | None = source.rate_limit
         self.bucket = None if source.rate_limit is None else TokenBucket(source.rate_limit, now_s)
 

@@ -17,22 +17,29 @@ import hashlib
 import stat
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 from bridge.catalogue import TABLE
 from bridge.errors import ConfigError
-from bridge.settings.changes import Changes, changes, config_hash, merged
+from bridge.settings.changes import changes, config_hash, merged
 from bridge.settings.load import FILE_BYTES_MAX, Loaded, files_of, load
 from bridge.settings.models import Settings
 from bridge.settings.problems import InvalidSettingsError, path_text
 from bridge.telemetry import Telemetry
 
-__all__ = ["Changes", "Reloader", "changes"]
-
 INTERVAL_S = 1.0
 _LOADS_MAX = 3  # one, and one more whenever a load made known files that were not watched before
 
 Fingerprint = Mapping[str, str]
+
+
+class ReloadStatus(TypedDict):
+    """What is in force, what is wrong with the file, what waits for a restart."""
+
+    path: str
+    hash: str
+    error: str | None
+    needs_restart: list[str]
 
 
 class Reloader:
@@ -80,8 +87,8 @@ class Reloader:
         """Read the configuration now (SIGHUP), whether it changed or not. Called in the event loop."""
         self._asked.set()
 
-    def status(self) -> Mapping[str, Any]:
-        """For /status and /readyz: what is in force, what is wrong with the file, what waits for a restart."""
+    def status(self) -> ReloadStatus:
+        """For /status and /readyz."""
         return {
             "path": str(self._path),
             "hash": self._hash,
