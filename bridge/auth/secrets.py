@@ -18,31 +18,23 @@ _FOREVER_MS = 1 << 62
 class Secret:
     """The accepted values of one secret, newest first as configured."""
 
-    __slots__ = ("_values",)
+    __slots__ = ("values",)
 
     def __init__(self, values: SecretValues) -> None:
         several = values if isinstance(values, tuple) else (values,)
-        self._values = tuple(_compiled(value) for value in several)
+        self.values = tuple(_compiled(value) for value in several)
+        """Each value, with the first millisecond in which it is no longer valid."""
 
     def __repr__(self) -> str:
-        return f"Secret({len(self._values)} values)"
-
-    @property
-    def values(self) -> tuple[tuple[bytes, int], ...]:
-        """Each value, with the first millisecond in which it is no longer valid."""
-        return self._values
+        return f"Secret({len(self.values)} values)"
 
     def match(self, given: bytes, now_ms: int) -> int:
         """The generation that `given` equals, or WRONG, or EXPIRED. Compares with every value, in constant time."""
         found = WRONG
-        for generation, (value, end_ms) in enumerate(self._values):
+        for generation, (value, end_ms) in enumerate(self.values):
             if compare_digest(value, given) and found < 0:
                 found = generation if now_ms < end_ms else EXPIRED
         return found
-
-    def holds(self, given: bytes) -> bool:
-        """Whether `given` is one of the values, valid or not."""
-        return self.match(given, 0) >= 0
 
 
 def as_bytes(text: str) -> bytes:

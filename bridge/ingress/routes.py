@@ -46,7 +46,7 @@ class Route:
 
     def __init__(self, name: str, source: Source, trusted_proxies: Networks, now_s: float) -> None:
         self.source = name
-        self.path = path_of(name, source).rstrip("/")
+        self.path = source.path_of(name).rstrip("/")
         self.credentials = Credentials(source.auth, trusted_proxies)
         self.unauthorized = responses.unauthorized(self.credentials.challenge)
         self.keeper = HeaderKeeper(self.credentials.header_names, source.timezone)
@@ -77,7 +77,7 @@ class Routes:
     def __init__(self, settings: Settings, now_s: float, former: "Routes | None" = None) -> None:
         trusted = settings.server.trusted_proxies
         by_path = {
-            path_of(name, source): Route(name, source, trusted, now_s) for name, source in settings.sources.items()
+            source.path_of(name): Route(name, source, trusted, now_s) for name, source in settings.sources.items()
         }
         self._by_segments = {_segments(path): route for path, route in by_path.items()}
         self._words = frozenset(word for segments in self._by_segments for word in segments) | {""}
@@ -116,11 +116,6 @@ class Routes:
             if route is not None:
                 return _target(route, segments[count:])
         return None
-
-
-def path_of(name: str, source: Source) -> str:
-    """The path of a source: configured, or from its name."""
-    return source.path or f"/webhooks/{name}"
 
 
 def _route_shown(target: Target) -> str:

@@ -38,17 +38,9 @@ class Check:
 class Health(Protocol):
     """Who knows how the bridge is. All answers are immediate: nothing here asks a disk or a broker."""
 
-    def alive(self) -> bool:
-        """Whether the process does its work, whatever its surroundings do."""
-        ...
-
-    def checks(self) -> Mapping[str, Check]:
-        """Whether a webhook can be taken durably now, part by part."""
-        ...
-
-    def status(self) -> Mapping[str, Any]:
-        """All there is to know, for a person who looks for a cause."""
-        ...
+    def alive(self) -> bool: ...
+    def checks(self) -> Mapping[str, Check]: ...
+    def status(self) -> Mapping[str, Any]: ...
 
 
 class AdminServer:

@@ -38,20 +38,6 @@ class JournalStatus(TypedDict):
     last_id: int
 
 
-class PositionsStatus(TypedDict):
-    """The next entry to forward, of all and of each topic, in /status."""
-
-    next_id: int
-    topics: Mapping[str, int]
-
-
-class IngressStatus(TypedDict):
-    """The ingress port, in /status."""
-
-    accepting: bool
-    addresses: list[str]
-
-
 class ServiceStatus(TypedDict):
     """/status. The parts from `journal` on are there once the stages are built."""
 
@@ -62,15 +48,15 @@ class ServiceStatus(TypedDict):
     versions: Mapping[str, str]
     config: NotRequired[ReloadStatus]
     journal: NotRequired[JournalStatus]
-    positions: NotRequired[PositionsStatus]
+    positions: NotRequired[Mapping[str, Any]]
     lanes: NotRequired[Mapping[str, str]]
     forwarder: NotRequired[Mapping[str, Any]]
     topics: NotRequired[Mapping[str, Any]]
-    ingress: NotRequired[IngressStatus]
+    ingress: NotRequired[Mapping[str, Any]]
 
 
 class ServiceHealth:
-    """The health of one running service. `stages` is None until they are built, and again after they are closed."""
+    """The health of one running service. `stages` is None until they are built."""
 
     def __init__(self, telemetry: Telemetry, shutdown: Shutdown, clock_ms: Callable[[], int]) -> None:
         self.stages: Stages | None = None
@@ -95,15 +81,13 @@ class ServiceHealth:
         stages = self.stages
         if stages is None:
             return {"stages": Check("unready", {"reason": "starting"})}
-        checks = {"stopping": self._stopping(), "journal": _journal_check(stages), "ingress": _ingress_check(stages)}
+        stopping = Check("unready" if self._shutdown.requested else "ok", {"cause": self._shutdown.cause or None})
+        checks = {"stopping": stopping, "journal": _journal_check(stages), "ingress": _ingress_check(stages)}
         checks["kafka"] = _kafka_check(stages)
         checks["topics"] = Check("ok" if stages.topics.fit else "degraded", stages.topics.status(), reported=True)
         if stages.reloader is not None:
             checks["config"] = _config_check(stages.reloader.status())
         return checks
-
-    def _stopping(self) -> Check:
-        return Check("unready" if self._shutdown.requested else "ok", {"cause": self._shutdown.cause or None})
 
     def status(self) -> ServiceStatus:
         """All there is to know, for a person who looks for a cause. Holds no secret."""
@@ -120,7 +104,9 @@ class ServiceHealth:
         if stages.reloader is not None:
             status["config"] = stages.reloader.status()
         status["journal"] = _journal_status(stages, self._clock_ms())
-        status["positions"] = _positions(stages)
+        positions = stages.journal.positions
+        topics = {topic: positions.of(topic) for topic in sorted(stages.preparer.topics())}
+        status["positions"] = {"next_id": positions.next_id, "topics": topics}
         status["forwarder"] = stages.forwarder.status()
         status["lanes"] = {topic: state for topic, (state, _) in paused_topics(status["forwarder"]).items()}
         status["topics"] = stages.topics.status()
@@ -170,14 +156,6 @@ def _kafka_check(stages: Stages) -> Check:
 
 def _config_check(status: ReloadStatus) -> Check:
     return Check("degraded" if status["error"] else "ok", {**status}, reported=True)
-
-
-def _positions(stages: Stages) -> PositionsStatus:
-    positions = stages.journal.positions
-    return {
-        "next_id": positions.next_id,
-        "topics": {topic: positions.of(topic) for topic in stages.topic_names()},
-    }
 
 
 @cache

@@ -49,10 +49,6 @@ class Stages:
     reloader: Reloader | None = None
     tracing: Tracing | None = None
 
-    def topic_names(self) -> list[str]:
-        """All topics that the configuration in force can lead to."""
-        return sorted(self.preparer.topics())
-
     def apply(self, settings: Settings, changed: Sequence[str]) -> None:
         """Put a configuration in force without dropping a request. `changed` are the paths of keys that differ.
 
