@@ -8,6 +8,8 @@ passes, does not take an entry back. So an entry may be stored although its resp
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
 from bridge.errors import JournalError, JournalFullError
@@ -27,6 +29,17 @@ class AppendsEntries(Protocol):
         A journal that returns a future (rather than a coroutine) spares a task for each request.
         """
         ...
+
+
+@dataclass(slots=True, eq=False, kw_only=True)
+class PendingAck:
+    """One submission with the journal. `done` is None once it has been called."""
+
+    source: str
+    size: int
+    accepted: Response
+    deadline_s: float
+    done: Callable[[Response], None] | None
 
 
 class Acknowledger:
@@ -59,7 +72,6 @@ class Acknowledger:
         if not isinstance(future, asyncio.Future):
             future = asyncio.ensure_future(future)
         pending = PendingAck(
-            self,
             source=submission.source,
             size=size,
             accepted=accepted,
@@ -67,14 +79,14 @@ class Acknowledger:
             done=done,
         )
         if future.done():
-            self.on_appended(pending, future)
+            self._on_appended(pending, future)
         else:
             self._waiting[pending] = None
-            future.add_done_callback(pending.on_appended)
+            future.add_done_callback(partial(self._on_appended, pending))
         return future
 
-    def on_appended(self, pending: "PendingAck", future: asyncio.Future[int]) -> None:
-        """The entry is on stable storage, or it can't be. After a deadline, too: its bytes count until now."""
+    def _on_appended(self, pending: PendingAck, future: asyncio.Future[int]) -> None:
+        # The entry is on stable storage, or it can't be. After its deadline, too: its bytes count until now.
         self._waiting.pop(pending, None)
         self._budget.give_back(pending.size)
         response = pending.accepted
@@ -105,29 +117,3 @@ class Acknowledger:
             return responses.JOURNAL_FAILED
         self._telemetry.request_failed(source, error)
         return responses.UNFORESEEN
-
-
-class PendingAck:
-    """One submission with the journal. `done` is None once it has been called."""
-
-    __slots__ = ("_owner", "accepted", "deadline_s", "done", "size", "source")
-
-    def __init__(
-        self,
-        owner: Acknowledger,
-        *,
-        source: str,
-        size: int,
-        accepted: Response,
-        deadline_s: float,
-        done: Callable[[Response], None],
-    ) -> None:
-        self._owner = owner
-        self.source = source
-        self.size = size
-        self.accepted = accepted
-        self.deadline_s = deadline_s
-        self.done: Callable[[Response], None] | None = done
-
-    def on_appended(self, future: asyncio.Future[int]) -> None:
-        self._owner.on_appended(self, future)

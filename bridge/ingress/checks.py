@@ -6,7 +6,7 @@ same two. They decide and count, and write nothing to a socket.
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from multidict import CIMultiDictProxy
@@ -37,48 +37,24 @@ class Rules:
     server: Server
 
 
+@dataclass(slots=True, eq=False, kw_only=True)
 class RequestContext:
     """One request on its way to its response. It keeps the rules under which it came in.
 
     `now_ms` is when it was last looked at: for its credentials, then as the time at which the body was here.
     """
 
-    __slots__ = (
-        "close",
-        "headers",
-        "method",
-        "now_ms",
-        "path",
-        "remote",
-        "rules",
-        "started_s",
-        "target",
-        "trace",
-        "undecided",
-    )
-
-    def __init__(
-        self,
-        rules: Rules,
-        *,
-        method: str,
-        path: str,
-        headers: CIMultiDictProxy[str],
-        remote: str,
-        now_ms: int,
-        close: bool,
-    ) -> None:
-        self.rules = rules
-        self.method = method
-        self.path = path
-        self.headers = headers
-        self.remote = remote
-        self.close = close
-        self.now_ms = now_ms
-        self.started_s = time.perf_counter()
-        self.target: Target | None = None
-        self.undecided: Undecided | None = None
-        self.trace: RequestTrace | None = None
+    rules: Rules
+    method: str
+    path: str
+    headers: CIMultiDictProxy[str]
+    remote: str
+    now_ms: int
+    close: bool
+    started_s: float = field(default_factory=time.perf_counter)
+    target: Target | None = None
+    undecided: Undecided | None = None
+    trace: RequestTrace | None = None
 
     @property
     def source(self) -> str:

@@ -231,7 +231,7 @@ class Connection(FastPathHandler):
         """A request with its body: checked at once, answered now or when the journal has it on stable storage."""
         checks = self._server.checks
         self._context = context = RequestContext(
-            checks.rules,
+            rules=checks.rules,
             method=message.method,
             path=message.path,
             headers=message.headers,

@@ -32,18 +32,6 @@ _NOT_IN_HINTS = re.compile(r"[^A-Za-z0-9._~-]")
 class Route:
     """What a source needs at a request, made when the configuration is loaded."""
 
-    __slots__ = (
-        "accepted",
-        "bucket",
-        "credentials",
-        "keeper",
-        "path",
-        "rate_limit",
-        "responses",
-        "source",
-        "unauthorized",
-    )
-
     def __init__(self, name: str, source: Source, trusted_proxies: Networks, now_s: float) -> None:
         self.source = name
         self.path = source.path_of(name).rstrip("/")
@@ -71,8 +59,6 @@ class Target(NamedTuple):
 
 class Routes:
     """All sources by path."""
-
-    __slots__ = ("_by_segments", "_exact", "_longest", "_words")
 
     def __init__(self, settings: Settings, now_s: float, former: "Routes | None" = None) -> None:
         trusted = settings.server.trusted_proxies

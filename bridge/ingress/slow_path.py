@@ -13,7 +13,6 @@ from aiohttp.http import HttpVersion11
 from bridge.ingress import responses
 from bridge.ingress.checks import Checks, RequestContext
 from bridge.ingress.connection import Connection
-from bridge.ingress.content_coding import TooLargeError
 from bridge.ingress.fast_path import answer_as_http_1, request_must_close
 from bridge.ingress.limits import ByteBudget
 from bridge.ingress.responses import Response
@@ -49,7 +48,7 @@ class SlowPath:
     async def _handle(self, request: web.BaseRequest, connection: Connection) -> web.StreamResponse:
         path = request.raw_path
         context = RequestContext(
-            self._checks.rules,
+            rules=self._checks.rules,
             method=request.method,
             path=path if path.startswith("/") else request.path_qs,  # the absolute form, by which proxies ask
             headers=request.headers,
@@ -84,20 +83,18 @@ class SlowPath:
             if connection.half_closed:
                 connection.abort_open_body()
             async with asyncio.timeout(server.body_timeout):
-                body = await read_body(request.content, server.max_body, budget)
+                body = await _read(request.content, server.max_body, budget)
         except TimeoutError:
             return responses.TIMED_OUT
-        except ConnectionError:
+        except (ConnectionError, RuntimeError):  # the latter is how a reader says that the connection is gone
             return responses.CLIENT_GONE
-        except TooLargeError:
-            return responses.TOO_LARGE
-        except MemoryFullError:
-            return responses.MEMORY_FULL
-        except BrokenBodyError:
+        except web.RequestPayloadError:
             context.close = True
             return responses.MALFORMED
         finally:
             connection.reading = None
+        if isinstance(body, Response):
+            return body
         context.now_ms = self._checks.clock_ms()
         answered: asyncio.Future[Response] = asyncio.get_running_loop().create_future()
 
@@ -109,25 +106,18 @@ class SlowPath:
         return await answered
 
 
-async def read_body(content: StreamReader, bytes_max: int, budget: ByteBudget) -> bytes:
-    """The whole body, whose bytes count in `budget` while it arrives.
-
-    Raises TooLargeError as soon as it is above `bytes_max`, MemoryFullError, BrokenBodyError, ConnectionError.
-    """
+async def _read(content: StreamReader, bytes_max: int, budget: ByteBudget) -> bytes | Response:
+    # The whole body, whose bytes count in `budget` while it arrives; or why it is not read to its end.
     chunks: list[bytes] = []
     size = 0
     try:
         while chunk := await content.readany():
             if size + len(chunk) > bytes_max:
-                raise TooLargeError
+                return responses.TOO_LARGE
             if not budget.take(len(chunk)):
-                raise MemoryFullError
+                return responses.MEMORY_FULL
             size += len(chunk)
             chunks.append(chunk)
-    except web.RequestPayloadError as error:
-        raise BrokenBodyError from error
-    except RuntimeError as error:  # how a reader says that the connection is gone
-        raise ConnectionResetError from error
     finally:
         budget.give_back(size)
     return b"".join(chunks)
@@ -149,11 +139,3 @@ async def _linger(request: web.BaseRequest) -> None:
         async with asyncio.timeout(LINGER_S):
             while left > 0 and not content.at_eof():
                 left -= len(await content.readany())
-
-
-class BrokenBodyError(Exception):
-    """The body ends early, or its framing is not valid HTTP."""
-
-
-class MemoryFullError(Exception):
-    """There is no room for the rest of the body now."""
