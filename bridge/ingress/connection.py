@@ -48,7 +48,6 @@ class Connections(web.Server):
         self._wanted = self._fit = 0
 
     def __call__(self) -> "Connection":
-        """The protocol of a new connection."""
         line_max = self.checks.rules.server.max_header
         return Connection(
             self,
@@ -75,13 +74,11 @@ class Connections(web.Server):
         return True
 
     def unregister(self, connection: "Connection") -> None:
-        """A connection is gone."""
         self.open.discard(connection)
         self.refused.discard(connection)
         self.telemetry.connections_open(len(self.open))
 
     def sweep(self) -> None:
-        """Close connections whose time is up."""
         self._update_date()
         now_s = self._event_loop.time()
         for connection in (*self.open, *self.refused):
@@ -93,7 +90,6 @@ class Connections(web.Server):
         return sum(connection.in_flight for connection in self.open)
 
     def close_idle(self) -> None:
-        """Close the connections on which nothing is under way."""
         for connection in tuple(self.open):
             connection.close_idle()
 
@@ -211,7 +207,6 @@ class Connection(FastPathHandler):
             self._client.close()
 
     def abort(self) -> None:
-        """Close at once."""
         if self._client is not None:
             self._client.abort()
 

@@ -64,5 +64,4 @@ class ByteBudget:
         return True
 
     def give_back(self, count: int) -> None:
-        """Hold `count` bytes less."""
         self.held -= count

@@ -75,7 +75,6 @@ class Routes:
                 route.take_over(formerly[route.source])
 
     def routes(self) -> tuple[Route, ...]:
-        """All routes."""
         return tuple(self._by_segments.values())
 
     def find(self, path: str) -> Target | None:

@@ -76,7 +76,6 @@ class Ingress:
 
     @property
     def accepting(self) -> bool:
-        """Whether webhooks are taken: not paused."""
         return self._checks.paused is None
 
     def pause(self, reason: str) -> None:

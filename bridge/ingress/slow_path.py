@@ -36,7 +36,6 @@ class SlowPath:
         self._unauthenticated = unauthenticated
 
     async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
-        """One request, to its end."""
         connection = request.protocol
         assert isinstance(connection, Connection)
         connection.busy = True

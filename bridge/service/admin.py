@@ -83,7 +83,6 @@ class AdminServer:
         return [Address(*address[:2]) for address in self._runner.addresses] if self._runner is not None else []
 
     async def close(self) -> None:
-        """Stop listening, end connections."""
         if self._runner is not None:
             await self._runner.cleanup()
 

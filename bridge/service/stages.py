@@ -102,7 +102,6 @@ class Shutdown:
 
     @property
     def requested(self) -> bool:
-        """Whether the end has begun."""
         return self._requested.is_set()
 
     @property
@@ -119,7 +118,6 @@ class Shutdown:
         self._requested.set()
 
     async def wait(self) -> None:
-        """Return when the end has begun."""
         await self._requested.wait()
 
     async def sleep(self, seconds: float) -> None:
