@@ -7,12 +7,10 @@ its deadline, leaves the journal as a killed bridge would: the next drain, or th
 
 import asyncio
 import contextlib
-import signal
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,14 +21,7 @@ from bridge.forward import Forwarder
 from bridge.journal import Journal
 from bridge.kafka.sink import Sink
 from bridge.model import JournalUsage
-from bridge.service.stages import (
-    Shutdown,
-    keep_running,
-    open_journal,
-    paused_topics,
-    signal_handlers,
-    wall_clock_ms,
-)
+from bridge.service.stages import Shutdown, handled_signals, keep_running, open_journal, paused_topics, wall_clock_ms
 from bridge.service.topic_watch import TopicWatch
 from bridge.settings.models import Settings
 from bridge.settings.secrets import secrets_of
@@ -150,7 +141,7 @@ class Drain:
         status: Mapping[str, Any] | None = None
         outcomes: Mapping[str, int] = {}
         async with AsyncExitStack() as closing:
-            closing.enter_context(signal_handlers(self._signal_handlers()))
+            closing.enter_context(handled_signals(self.shutdown.request))
             journal = await self._own(wait_s)
             closing.push_async_callback(journal.close)
             before = journal.usage()
@@ -224,9 +215,6 @@ class Drain:
             if time.monotonic() - told_s >= PROGRESS_S:
                 told_s = time.monotonic()
                 self._tell(total - left, left)
-
-    def _signal_handlers(self) -> Mapping[signal.Signals, Callable[[], None]]:
-        return {number: partial(self.shutdown.request, number.name) for number in (signal.SIGTERM, signal.SIGINT)}
 
 
 def account(

@@ -9,11 +9,9 @@ ends the waiting, not the order. A journal that fails, or a stage that does, goe
 """
 
 import asyncio
-import signal
 import time
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,10 +26,10 @@ from bridge.service.reload import Reloader
 from bridge.service.stages import (
     Shutdown,
     Stages,
+    handled_signals,
     keep_running,
     open_journal,
     set_config_metrics,
-    signal_handlers,
     wall_clock_ms,
 )
 from bridge.service.topic_watch import TopicWatch
@@ -83,7 +81,8 @@ class Service:
                 closing.push_async_callback(tracing.close, 0.0)
             stages = self._build(journal, tracing)
             closing.push_async_callback(stages.ingress.close)
-            closing.enter_context(signal_handlers(self._signal_handlers(stages)))
+            reload = stages.reloader.request if stages.reloader is not None else None
+            closing.enter_context(handled_signals(self._on_stop_signal, reload))
             await self._live(stages)
             pending = journal.usage().pending
         self.telemetry.service_stopped(self.shutdown.exit_code, pending, time.monotonic() - started_s)
@@ -201,14 +200,6 @@ class Service:
         forwarding.cancel()
         if stages.tracing is not None:
             await stages.tracing.close(0.0 if self.shutdown.forced else until_s - time.monotonic())
-
-    def _signal_handlers(self, stages: Stages) -> Mapping[signal.Signals, Callable[[], None]]:
-        handlers: dict[signal.Signals, Callable[[], None]] = {
-            number: partial(self._on_stop_signal, number.name) for number in (signal.SIGTERM, signal.SIGINT)
-        }
-        if stages.reloader is not None:
-            handlers[signal.SIGHUP] = stages.reloader.request
-        return handlers
 
     def _on_stop_signal(self, name: str) -> None:
         if self.shutdown.requested:

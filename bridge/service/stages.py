@@ -130,15 +130,17 @@ class Shutdown:
 
 
 @contextlib.contextmanager
-def signal_handlers(handlers: Mapping[signal.Signals, Callable[[], None]]) -> Iterator[None]:
-    """React to signals in the event loop, inside the block only."""
+def handled_signals(stop: Callable[[str], None], reload: Callable[[], None] | None = None) -> Iterator[None]:
+    """Inside the block, call `stop` with the name of SIGTERM or SIGINT, and `reload` on SIGHUP, in the event loop."""
     loop = asyncio.get_running_loop()
-    for number, handler in handlers.items():
-        loop.add_signal_handler(number, handler)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop, number.name)
+    if reload is not None:
+        loop.add_signal_handler(signal.SIGHUP, reload)
     try:
         yield
     finally:
-        for number in handlers:
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             loop.remove_signal_handler(number)
 
 
