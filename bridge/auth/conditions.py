@@ -39,7 +39,6 @@ class Header:
     """A header with a fixed value."""
 
     kind: ClassVar[str] = "header"
-    __slots__ = ("_name", "_secret")
 
     def __init__(self, settings: HeaderCredential) -> None:
         self._name = settings.name
@@ -54,7 +53,6 @@ class Bearer:
     """`Authorization: Bearer <secret>`."""
 
     kind: ClassVar[str] = "bearer"
-    __slots__ = ("_secret",)
 
     def __init__(self, values: SecretValues) -> None:
         self._secret = Secret(values)
@@ -68,7 +66,6 @@ class Basic:
     """HTTP basic authentication (RFC 7617, UTF-8). The generation is the password's."""
 
     kind: ClassVar[str] = "basic"
-    __slots__ = ("_password", "_username")
 
     def __init__(self, settings: BasicUser) -> None:
         self._username = settings.username.encode()
@@ -90,7 +87,6 @@ class Query:
     """A parameter of the query with a fixed value."""
 
     kind: ClassVar[str] = "query"
-    __slots__ = ("_name", "_secret")
 
     def __init__(self, settings: QueryCredential) -> None:
         self._name = settings.name.encode()
@@ -110,7 +106,6 @@ class PathSecret:
     """A secret as the segment after the source's path."""
 
     kind: ClassVar[str] = "path_secret"
-    __slots__ = ("_secret",)
 
     def __init__(self, values: SecretValues) -> None:
         self._secret = Secret(values)
@@ -127,7 +122,6 @@ class ClientIp:
     """The caller's address is in one of the networks."""
 
     kind: ClassVar[str] = "client_ip"
-    __slots__ = ("_networks", "_trusted")
 
     def __init__(self, networks: Networks, trusted: Networks) -> None:
         self._networks = tuple(networks)
@@ -145,7 +139,6 @@ class Signature:
     """
 
     kind: ClassVar[str] = "hmac"
-    __slots__ = ("_secret", "_settings", "_tolerance_ms")
 
     def __init__(self, settings: Hmac) -> None:
         self._settings = settings
