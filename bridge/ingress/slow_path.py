@@ -21,7 +21,7 @@ CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 LINGER_S = 1.0
 LINGER_BYTES_MAX = 1 << 20
 """How much of an unwanted body is read and dropped after the response. Closing while the client still sends resets the
-connection, and the client may never see the response; reading on without end would be a gift to whoever sends it."""
+connection, and the client may never see the response; reading on without a bound would let a sender keep us busy."""
 
 
 class SlowPath:
