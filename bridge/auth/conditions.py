@@ -1,11 +1,7 @@
-"""Conditions on what a request shows before its body: each says the generation that matched, or why it doesn't hold.
+"""Conditions on a request: each says the generation of the secret that matched, or why it doesn't hold.
 
 Every condition is evaluated on every request, whatever the others said: the time of a refusal must not tell which of
 several secrets was right.
-
-The caller's address: the peer's, or what trusted proxies say about it. Pure.
-
-Condition on the body: a signature (HMAC, RFC 2104) by a gateway in front, over the bytes as they were sent.
 """
 
 import hmac
@@ -22,6 +18,12 @@ from bridge.auth.secrets import Secret, as_bytes
 from bridge.auth.verdicts import ADDRESS, AMBIGUOUS, EXPIRED, MISSING, SIGNATURE, STALE, WRONG, Facts
 from bridge.settings.models import BasicUser, HeaderCredential, Hmac, QueryCredential, SecretValues
 
+IpAddress = IPv4Address | IPv6Address
+Networks = Sequence[IPv4Network | IPv6Network]
+
+_ADDRESS_CHARS_MAX = 64  # what is longer is no address: it is neither parsed nor remembered
+_DIGITS_MAX = 12  # UNIX seconds beyond the year 30000 are no time
+
 
 class Condition(Protocol):
     """One thing that must hold."""
@@ -29,7 +31,7 @@ class Condition(Protocol):
     kind: ClassVar[str]
 
     def check(self, facts: Facts, now_ms: int) -> int:
-        """The generation of the secret that matched (from 0), or a negative reason of `facts`."""
+        """The generation of the secret that matched (from 0), or a negative code of `verdicts`."""
         ...
 
 
@@ -37,60 +39,44 @@ class Header:
     """A header with a fixed value."""
 
     kind: ClassVar[str] = "header"
-    __slots__ = ("_name", "_secret")
 
     def __init__(self, settings: HeaderCredential) -> None:
         self._name = settings.name
         self._secret = Secret(settings.value)
 
     def check(self, facts: Facts, now_ms: int) -> int:
-        """Generation, MISSING, AMBIGUOUS, WRONG or EXPIRED."""
-        values = facts.headers.getall(self._name, ())
-        if len(values) != 1:
-            return AMBIGUOUS if values else MISSING
-        return self._secret.match(as_bytes(values[0]), now_ms)
+        value = _only_value(facts, self._name)
+        return value if isinstance(value, int) else self._secret.match(as_bytes(value), now_ms)
 
 
 class Bearer:
-    """`Authorization: Bearer <secret>`; the scheme in any case (RFC 9110, 11.1)."""
+    """`Authorization: Bearer <secret>`."""
 
     kind: ClassVar[str] = "bearer"
-    __slots__ = ("_secret",)
 
     def __init__(self, values: SecretValues) -> None:
         self._secret = Secret(values)
 
     def check(self, facts: Facts, now_ms: int) -> int:
-        """Generation, MISSING, AMBIGUOUS, WRONG or EXPIRED."""
-        values = facts.headers.getall("Authorization", ())
-        if len(values) != 1:
-            return AMBIGUOUS if values else MISSING
-        value = values[0]
-        if value[:7].lower() != "bearer ":
-            return MISSING
-        return self._secret.match(as_bytes(value[7:].strip(" ")), now_ms)
+        given = _authorization(facts, "bearer ")
+        return given if isinstance(given, int) else self._secret.match(given, now_ms)
 
 
 class Basic:
-    """HTTP basic authentication (RFC 7617, UTF-8)."""
+    """HTTP basic authentication (RFC 7617, UTF-8). The generation is the password's."""
 
     kind: ClassVar[str] = "basic"
-    __slots__ = ("_password", "_username")
 
     def __init__(self, settings: BasicUser) -> None:
         self._username = settings.username.encode()
         self._password = Secret(settings.password)
 
     def check(self, facts: Facts, now_ms: int) -> int:
-        """Generation of the password, MISSING, AMBIGUOUS, WRONG or EXPIRED."""
-        values = facts.headers.getall("Authorization", ())
-        if len(values) != 1:
-            return AMBIGUOUS if values else MISSING
-        value = values[0]
-        if value[:6].lower() != "basic ":
-            return MISSING
+        given = _authorization(facts, "basic ")
+        if isinstance(given, int):
+            return given
         try:
-            username, colon, password = b64decode(as_bytes(value[6:].strip(" ")), validate=True).partition(b":")
+            username, colon, password = b64decode(given, validate=True).partition(b":")
         except (BinasciiError, ValueError):
             return WRONG
         found = self._password.match(password, now_ms)
@@ -101,14 +87,12 @@ class Query:
     """A parameter of the query with a fixed value."""
 
     kind: ClassVar[str] = "query"
-    __slots__ = ("_name", "_secret")
 
     def __init__(self, settings: QueryCredential) -> None:
         self._name = settings.name.encode()
         self._secret = Secret(settings.value)
 
     def check(self, facts: Facts, now_ms: int) -> int:
-        """Generation, MISSING, AMBIGUOUS, WRONG or EXPIRED."""
         found = [value for name, value in _parameters(facts.query) if name == self._name] if facts.query else []
         if len(found) != 1:
             return AMBIGUOUS if found else MISSING
@@ -122,32 +106,105 @@ class PathSecret:
     """A secret as the segment after the source's path."""
 
     kind: ClassVar[str] = "path_secret"
-    __slots__ = ("_secret",)
 
     def __init__(self, values: SecretValues) -> None:
         self._secret = Secret(values)
 
     def check(self, facts: Facts, now_ms: int) -> int:
-        """Generation, MISSING, WRONG or EXPIRED."""
-        if facts.path_secret is None:
-            return MISSING
-        return self._secret.match(as_bytes(facts.path_secret), now_ms)
+        return MISSING if facts.path_secret is None else self._secret.match(as_bytes(facts.path_secret), now_ms)
 
     def is_secret(self, segment: str) -> bool:
         """Whether the segment is one of the values, expired ones too: then it must be shown nowhere."""
-        return self._secret.holds(as_bytes(segment))
+        return self._secret.match(as_bytes(segment), 0) >= 0
+
+
+class ClientIp:
+    """The caller's address is in one of the networks."""
+
+    kind: ClassVar[str] = "client_ip"
+
+    def __init__(self, networks: Networks, trusted: Networks) -> None:
+        self._networks = tuple(networks)
+        self._trusted = tuple(trusted)
+
+    def check(self, facts: Facts, now_ms: int) -> int:
+        address = caller(facts.remote, facts.headers.getall("X-Forwarded-For", ()), self._trusted)
+        return 0 if address is not None and contains(self._networks, address) else ADDRESS
+
+
+class Signature:
+    """A header with the HMAC (RFC 2104) of the body as sent, or of `<timestamp>.<body>` when a header names a time.
+
+    Two phases: `check` looks at what stands in the headers, `check_body` at the signature.
+    """
+
+    kind: ClassVar[str] = "hmac"
+
+    def __init__(self, settings: Hmac) -> None:
+        self._settings = settings
+        self._secret = Secret(settings.secret)
+        self._tolerance_ms = round(settings.tolerance * 1000)
+
+    def check(self, facts: Facts, now_ms: int) -> int:
+        """0 when the body decides, else MISSING, AMBIGUOUS, STALE or SIGNATURE (unreadable)."""
+        value = _only_value(facts, self._settings.header)
+        if isinstance(value, int):
+            return value
+        if self._decoded(value) is None:
+            return SIGNATURE
+        return 0 if self._settings.timestamp_header is None else self._check_time(facts, now_ms)
+
+    def check_body(self, facts: Facts, body: bytes, now_ms: int) -> int:
+        """The generation whose secret signed the body, or SIGNATURE, or EXPIRED."""
+        given = self._decoded(facts.headers.getall(self._settings.header, ())[0]) or b""
+        if self._settings.timestamp_header is not None:
+            body = as_bytes(facts.headers.getall(self._settings.timestamp_header, ())[0].strip()) + b"." + body
+        found = SIGNATURE
+        for generation, (secret, end_ms) in enumerate(self._secret.values):
+            if hmac.compare_digest(hmac.digest(secret, body, self._settings.algorithm), given) and found < 0:
+                found = generation if now_ms < end_ms else EXPIRED
+        return found
+
+    def _check_time(self, facts: Facts, now_ms: int) -> int:
+        value = _only_value(facts, self._settings.timestamp_header or "")
+        if isinstance(value, int):
+            return value
+        text = value.strip()
+        if not (text.isascii() and text.isdigit() and len(text) <= _DIGITS_MAX):
+            return STALE
+        return 0 if abs(int(text) * 1000 - now_ms) <= self._tolerance_ms else STALE
+
+    def _decoded(self, text: str) -> bytes | None:
+        # As bytes, so that the case of hex digits plays no role.
+        text = text.strip()
+        if not text.startswith(self._settings.prefix) or not text.isascii():
+            return None
+        text = text[len(self._settings.prefix) :]
+        try:
+            return bytes.fromhex(text) if self._settings.encoding == "hex" else b64decode(text, validate=True)
+        except (BinasciiError, ValueError):
+            return None
+
+
+def _only_value(facts: Facts, header: str) -> str | int:
+    values = facts.headers.getall(header, ())
+    if len(values) != 1:
+        return AMBIGUOUS if values else MISSING
+    return values[0]
+
+
+def _authorization(facts: Facts, scheme: str) -> bytes | int:
+    # The scheme may be written in any case (RFC 9110, 11.1).
+    value = _only_value(facts, "Authorization")
+    if isinstance(value, int):
+        return value
+    return as_bytes(value[len(scheme) :].strip(" ")) if value[: len(scheme)].lower() == scheme else MISSING
 
 
 def _parameters(query: str) -> list[tuple[bytes, bytes]]:
     """Decoded names with raw values."""
     pairs = (part.partition(b"=") for part in as_bytes(query).split(b"&"))
     return [(unquote_to_bytes(name.replace(b"+", b" ")), value) for name, _, value in pairs]
-
-
-_TEXT_MAX = 64  # no address is longer: what is, is neither parsed nor remembered
-
-IpAddress = IPv4Address | IPv6Address
-Networks = Sequence[IPv4Network | IPv6Network]
 
 
 def parse_ip(text: str) -> IpAddress | None:
@@ -157,7 +214,7 @@ def parse_ip(text: str) -> IpAddress | None:
     a configured IPv4 network matches it. Zones (`%eth0`) are dropped.
     """
     text = text.strip()
-    return _parsed(text) if len(text) <= _TEXT_MAX else None
+    return _parsed(text) if len(text) <= _ADDRESS_CHARS_MAX else None
 
 
 @lru_cache(maxsize=1024)
@@ -195,81 +252,3 @@ def caller(remote: str, forwarded_for: Sequence[str], trusted: Networks) -> IpAd
         if address is None or not contains(trusted, address):
             return address
     return address
-
-
-class ClientIp:
-    """Condition: the caller's address is in one of the networks."""
-
-    kind: ClassVar[str] = "client_ip"
-    __slots__ = ("_networks", "_trusted")
-
-    def __init__(self, networks: Networks, trusted: Networks) -> None:
-        self._networks = tuple(networks)
-        self._trusted = tuple(trusted)
-
-    def check(self, facts: Facts, now_ms: int) -> int:
-        """0, or ADDRESS."""
-        address = caller(facts.remote, facts.headers.getall("X-Forwarded-For", ()), self._trusted)
-        return 0 if address is not None and contains(self._networks, address) else ADDRESS
-
-
-_DIGITS_MAX = 12  # UNIX seconds beyond the year 30000 are no time
-
-
-class Signature:
-    """A header with the HMAC of the body, or of `<timestamp>.<body>` when a header names a time.
-
-    Two phases: `check` looks at what stands in the headers, `check_body` at the signature.
-    """
-
-    kind: ClassVar[str] = "hmac"
-    __slots__ = ("_algorithm", "_encoding", "_header", "_prefix", "_secret", "_timestamp_header", "_tolerance_ms")
-
-    def __init__(self, settings: Hmac) -> None:
-        self._header = settings.header
-        self._secret = Secret(settings.secret)
-        self._algorithm = settings.algorithm
-        self._encoding = settings.encoding
-        self._prefix = settings.prefix
-        self._timestamp_header = settings.timestamp_header
-        self._tolerance_ms = round(settings.tolerance * 1000)
-
-    def check(self, facts: Facts, now_ms: int) -> int:
-        """0 when the body decides, else MISSING, AMBIGUOUS, STALE or SIGNATURE (unreadable)."""
-        values = facts.headers.getall(self._header, ())
-        if len(values) != 1:
-            return AMBIGUOUS if values else MISSING
-        if self._decoded(values[0]) is None:
-            return SIGNATURE
-        return 0 if self._timestamp_header is None else self._check_time(facts, now_ms)
-
-    def check_body(self, facts: Facts, body: bytes, now_ms: int) -> int:
-        """The generation whose secret signed the body, or SIGNATURE, or EXPIRED."""
-        given = self._decoded(facts.headers.getall(self._header, ())[0]) or b""
-        if self._timestamp_header is not None:
-            body = as_bytes(facts.headers.getall(self._timestamp_header, ())[0].strip()) + b"." + body
-        found = SIGNATURE
-        for generation, (secret, end_ms) in enumerate(self._secret.values):
-            if hmac.compare_digest(hmac.digest(secret, body, self._algorithm), given) and found < 0:
-                found = generation if now_ms < end_ms else EXPIRED
-        return found
-
-    def _check_time(self, facts: Facts, now_ms: int) -> int:
-        values = facts.headers.getall(self._timestamp_header or "", ())
-        if len(values) != 1:
-            return AMBIGUOUS if values else MISSING
-        text = values[0].strip()
-        if not (text.isascii() and text.isdigit() and len(text) <= _DIGITS_MAX):
-            return STALE
-        return 0 if abs(int(text) * 1000 - now_ms) <= self._tolerance_ms else STALE
-
-    def _decoded(self, text: str) -> bytes | None:
-        """The signature's bytes, so that the case of hex digits plays no role."""
-        text = text.strip()
-        if not text.startswith(self._prefix) or not text.isascii():
-            return None
-        text = text[len(self._prefix) :]
-        try:
-            return bytes.fromhex(text) if self._encoding == "hex" else b64decode(text, validate=True)
-        except (BinasciiError, ValueError):
-            return None

@@ -14,8 +14,6 @@ _OPEN = Grant(0)
 class Credentials:
     """All that a source accepts as a proof of who calls."""
 
-    __slots__ = ("_alternatives", "_path_secrets", "challenge", "header_names", "needs_body")
-
     def __init__(self, auth: Literal["none"] | Sequence[Alternative], trusted_proxies: Networks = ()) -> None:
         chosen: Sequence[Alternative] = () if auth == "none" else auth
         if auth != "none" and not auth:
@@ -23,9 +21,7 @@ class Credentials:
         self._alternatives = tuple(_Compiled(i, each, trusted_proxies) for i, each in enumerate(chosen))
         conditions = [c for alternative in self._alternatives for c in alternative.conditions]
         self._path_secrets = tuple(c for c in conditions if isinstance(c, PathSecret))
-        self.needs_body = any(alternative.signature for alternative in self._alternatives)
-        """Whether a signature may need the body: then its size is checked before it is read."""
-        self.challenge = _challenge({c.kind for c in conditions} | ({"hmac"} if self.needs_body else set()))
+        self.challenge = _challenge({c.kind for c in conditions})
         """What WWW-Authenticate says."""
         self.header_names = frozenset(name.lower() for each in chosen for name in _secret_headers(each))
         """Lower-case names of headers that carry secrets or signatures: they are kept nowhere."""
@@ -77,8 +73,6 @@ class Credentials:
 
 class _Compiled:
     """One alternative. A signature is its last condition, so that its generation is the last one found."""
-
-    __slots__ = ("_grants", "_kinds", "_number", "conditions", "signature")
 
     def __init__(self, number: int, settings: Alternative, trusted_proxies: Networks) -> None:
         self._number = number

@@ -1,7 +1,7 @@
 """The values that go into a decision on credentials, and those that come out of it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
 # What a condition says when it does not hold. Below zero, since what holds says its generation; the lower, the more it
@@ -62,11 +62,11 @@ class Grant:
     alternative: int
     kinds: tuple[str, ...] = ()
     generations: tuple[int, ...] = ()
-    generation: int = field(init=False)
-    """The oldest generation in use: above 0, a rotation is not finished."""
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "generation", max(self.generations, default=0))
+    @property
+    def generation(self) -> int:
+        """The oldest generation in use: above 0, a rotation is not finished."""
+        return max(self.generations, default=0)
 
 
 @dataclass(frozen=True, slots=True)

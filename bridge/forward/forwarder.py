@@ -7,6 +7,7 @@ there. So no state outlives a failure but the journal's, Kafka's, and which lane
 import asyncio
 import random
 import time
+from collections import Counter
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any, Final
 
@@ -77,6 +78,8 @@ class Forwarder:
         self._connected = False
         self._last_error = ""
         self._rebuilds = 0
+        self.outcomes: Counter[str] = Counter()
+        """How many entries left the journal as forwarded, quarantined, dropped, duplicate."""
 
     def _build_sink(self) -> Sink:
         journal = self._journal
@@ -363,6 +366,8 @@ class Forwarder:
         if batch.flight is not None:
             await batch.flight.tell(batch.out, batch.duplicates)
         self._refusals.passed(item.entry_id for item in batch.out)
+        self.outcomes.update(item.outcome for item in batch.out)
+        self.outcomes["duplicate"] += len(batch.duplicates)
         self._telemetry.batch_forwarded(batch.out, batch.duplicates, self._clock_ms())
 
     async def _advance(self, positions: Positions, identities: list[tuple[bytes, int]], offset: int | None) -> None:

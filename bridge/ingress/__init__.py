@@ -1,14 +1,15 @@
 """HTTP in: a POST becomes a submission on stable storage, and only then a 200.
 
-The way of a request, a file a step:
+The path of a request, a file a step:
 
-    server       listens, counts connections, sweeps for what takes too long, swaps the configuration
-    connection   one client: clocks of its phases, refusals at the door, errors of the protocol; `wire` beneath it is
-                 the one file that knows aiohttp from the inside
-    intake       the order of the checks: path → method → credentials → declared size → body → JSON → journal → answer
-    routes       URL → source and hint; `headers` what is kept of the request, `reading` its body, `limits` bounds
-    confirming   waits for the journal, with the deadline for the answer
-    answers      what a client sees
+    server       start, stop, the sweep for what takes too long, new configuration
+    listener     the port; `tls` its certificates, renewed while it runs
+    connection   one client: its time limits, broken HTTP; beneath it `fast_path`, which knows aiohttp from the inside
+    slow_path    a request whose body still comes, or that is not the plain case
+    checks       path → method → credentials → declared size → body → JSON → journal → response
+    routes       URL → source and hint; `headers` what is kept of the request; `content_coding`, `limits` bounds
+    acknowledge  waits for the journal, with the deadline for the response
+    responses    what a client sees
 
 The decisions on credentials are `bridge.auth`; nothing here compares a secret.
 """

@@ -1,19 +1,21 @@
-"""From a submission to its answer: 200 when the journal says that it is on stable storage, 503 when it doesn't.
+"""From a submission to its response: 200 when the journal says that it is on stable storage, 503 when it doesn't.
 
 What is waited for is the journal's future, never cancelled from here: a client that goes away, or a deadline that
-passes, does not take an entry back. So an entry may be stored although its answer was 503; the other way round, a 200
-for something that isn't stored, can't happen.
+passes, does not take an entry back. So an entry may be stored although its response was 503; the other way round, a
+200 for something that isn't stored, can't happen.
 """
 
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
 from bridge.errors import JournalError, JournalFullError
 from bridge.ingress import responses
 from bridge.ingress.limits import ENTRY_OVERHEAD_BYTES, ByteBudget
-from bridge.ingress.responses import Answer
+from bridge.ingress.responses import Response
 from bridge.model import Submission
 from bridge.telemetry import Telemetry
 
@@ -29,18 +31,28 @@ class AppendsEntries(Protocol):
         ...
 
 
-class Confirming:
+@dataclass(slots=True, eq=False, kw_only=True)
+class PendingAck:
+    """One submission with the journal. `done` is None once it has been called."""
+
+    source: str
+    size: int
+    accepted: Response
+    deadline_s: float
+    done: Callable[[Response], None] | None
+
+
+class Acknowledger:
     """The submissions that wait for the journal."""
 
     def __init__(self, journal: AppendsEntries, telemetry: Telemetry, budget: ByteBudget) -> None:
         self._journal = journal
         self._telemetry = telemetry
         self._budget = budget
-        self._waiting: dict[_Wait, None] = {}  # oldest first
-        self._late: set[_Wait] = set()  # answered 503, but still with the journal: their bytes are still held
+        self._waiting: dict[PendingAck, None] = {}  # oldest first
 
-    def confirm(
-        self, submission: Submission, accepted: Answer, deadline_s: float, done: Callable[[Answer], None]
+    def append(
+        self, submission: Submission, accepted: Response, deadline_s: float, done: Callable[[Response], None]
     ) -> asyncio.Future[int] | None:
         """Hand the submission to the journal and call `done` once: with `accepted`, or with a 503.
 
@@ -59,8 +71,7 @@ class Confirming:
             return None
         if not isinstance(future, asyncio.Future):
             future = asyncio.ensure_future(future)
-        wait = _Wait(
-            self,
+        pending = PendingAck(
             source=submission.source,
             size=size,
             accepted=accepted,
@@ -68,69 +79,41 @@ class Confirming:
             done=done,
         )
         if future.done():
-            self.settle(wait, future)
+            self._on_appended(pending, future)
         else:
-            self._waiting[wait] = None
-            future.add_done_callback(wait.settled)
+            self._waiting[pending] = None
+            future.add_done_callback(partial(self._on_appended, pending))
         return future
 
-    def settle(self, wait: "_Wait", future: asyncio.Future[int]) -> None:
-        """The journal has said its word."""
-        self._waiting.pop(wait, None)
-        self._late.discard(wait)
-        self._budget.give_back(wait.size)
-        answer = wait.accepted
+    def _on_appended(self, pending: PendingAck, future: asyncio.Future[int]) -> None:
+        # The entry is on stable storage, or it can't be. After its deadline, too: its bytes count until now.
+        self._waiting.pop(pending, None)
+        self._budget.give_back(pending.size)
+        response = pending.accepted
         if future.cancelled():
-            answer = responses.JOURNAL_FAILED
+            response = responses.JOURNAL_FAILED
         elif (error := future.exception()) is not None:
-            answer = self._refusal(wait.source, error)
-        done, wait.done = wait.done, None
-        if done is not None:  # else its deadline has passed, and 503 was the answer
-            done(answer)
+            response = self._refusal(pending.source, error)
+        done, pending.done = pending.done, None
+        if done is not None:  # else its deadline has passed, and 503 was the response
+            done(response)
 
-    def sweep(self) -> None:
-        """Answer 503 for those whose deadline has passed. Called some times a second."""
+    def expire(self) -> None:
+        """Answer 503 to those whose deadline has passed. Called some times a second."""
         now_s = time.monotonic()
         while self._waiting:
-            wait = next(iter(self._waiting))
-            if wait.deadline_s > now_s:
+            pending = next(iter(self._waiting))
+            if pending.deadline_s > now_s:
                 return
-            del self._waiting[wait]
-            self._late.add(wait)
-            done, wait.done = wait.done, None
+            del self._waiting[pending]
+            done, pending.done = pending.done, None
             if done is not None:
                 done(responses.UNCONFIRMED)
 
-    def _refusal(self, source: str, error: BaseException) -> Answer:
+    def _refusal(self, source: str, error: BaseException) -> Response:
         if isinstance(error, JournalFullError):
             return responses.JOURNAL_FULL
         if isinstance(error, JournalError):
             return responses.JOURNAL_FAILED
         self._telemetry.request_failed(source, error)
         return responses.UNFORESEEN
-
-
-class _Wait:
-    """One submission with the journal. `done` is None once it has been called."""
-
-    __slots__ = ("_owner", "accepted", "deadline_s", "done", "size", "source")
-
-    def __init__(
-        self,
-        owner: Confirming,
-        *,
-        source: str,
-        size: int,
-        accepted: Answer,
-        deadline_s: float,
-        done: Callable[[Answer], None],
-    ) -> None:
-        self._owner = owner
-        self.source = source
-        self.size = size
-        self.accepted = accepted
-        self.deadline_s = deadline_s
-        self.done: Callable[[Answer], None] | None = done
-
-    def settled(self, future: asyncio.Future[int]) -> None:
-        self._owner.settle(self, future)

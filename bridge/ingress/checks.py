@@ -1,21 +1,22 @@
-"""The order of the checks: path → method → credentials → rate → declared size → body → JSON → journal → answer.
+"""The order of the checks: path → method → credentials → rate → declared size → body → JSON → journal → response.
 
-`admit` is everything before the body, `settle` everything after it; both ways of a request (whole in one piece, or
-streamed) go through the same two. They decide and count, and write nothing to a socket.
+`check_head` is everything before the body, `handle_body` everything after it; the fast and the slow path go through the
+same two. They decide and count, and write nothing to a socket.
 """
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 from multidict import CIMultiDictProxy
 
 from bridge.auth import Denied, Facts, Grant, Undecided
-from bridge.catalogue import classify
-from bridge.ingress import responses, traced
-from bridge.ingress.acknowledge import Confirming
+from bridge.catalogue import HINTS, classify
+from bridge.ingress import responses
+from bridge.ingress.acknowledge import Acknowledger
 from bridge.ingress.content_coding import TooLargeError, decoded
-from bridge.ingress.responses import Answer
+from bridge.ingress.responses import Response
 from bridge.ingress.routes import Route, Routes, Target
 from bridge.model import Submission
 from bridge.settings.models import Server
@@ -24,6 +25,8 @@ from bridge.telemetry.tracing.requests import RequestTrace, RequestTraces
 from bridge.transform.json_body import TOO_DEEP, NotJson, decode
 
 NO_SOURCE = "-"  # the label of requests that lead to no source
+_OTHER_HINT = "other"
+_HIDDEN = "***"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,48 +37,24 @@ class Rules:
     server: Server
 
 
-class Exchange:
-    """One request on its way to its answer. It keeps the rules under which it came in.
+@dataclass(slots=True, eq=False, kw_only=True)
+class RequestContext:
+    """One request on its way to its response. It keeps the rules under which it came in.
 
     `now_ms` is when it was last looked at: for its credentials, then as the time at which the body was here.
     """
 
-    __slots__ = (
-        "close",
-        "headers",
-        "method",
-        "now_ms",
-        "path",
-        "remote",
-        "rules",
-        "started_s",
-        "target",
-        "trace",
-        "undecided",
-    )
-
-    def __init__(
-        self,
-        rules: Rules,
-        *,
-        method: str,
-        path: str,
-        headers: CIMultiDictProxy[str],
-        remote: str,
-        now_ms: int,
-        close: bool,
-    ) -> None:
-        self.rules = rules
-        self.method = method
-        self.path = path
-        self.headers = headers
-        self.remote = remote
-        self.close = close
-        self.now_ms = now_ms
-        self.started_s = time.perf_counter()
-        self.target: Target | None = None
-        self.undecided: Undecided | None = None
-        self.trace: RequestTrace | None = None
+    rules: Rules
+    method: str
+    path: str
+    headers: CIMultiDictProxy[str]
+    remote: str
+    now_ms: int
+    close: bool
+    started_s: float = field(default_factory=time.perf_counter)
+    target: Target | None = None
+    undecided: Undecided | None = None
+    trace: RequestTrace | None = None
 
     @property
     def source(self) -> str:
@@ -83,61 +62,61 @@ class Exchange:
         return self.target.route.source if self.target is not None else NO_SOURCE
 
 
-class Intake:
+class Checks:
     """Judges requests and hands submissions to the journal. `traces` is None where there are to be none."""
 
     def __init__(
         self,
         rules: Rules,
-        confirming: Confirming,
+        acknowledger: Acknowledger,
         telemetry: Telemetry,
         clock_ms: Callable[[], int],
         traces: RequestTraces | None = None,
     ) -> None:
         self.rules = rules
-        self.paused: Answer | None = None
+        self.paused: Response | None = None
         self.clock_ms = clock_ms
-        self._confirming = confirming
+        self._acknowledger = acknowledger
         self._telemetry = telemetry
         self._traces = traces
 
-    def admit(self, exchange: Exchange) -> Answer | None:
-        """Everything before the body: the answer that ends the request here, or None when the body may be read."""
-        path, query = exchange.path, ""
+    def check_head(self, context: RequestContext) -> Response | None:
+        """Everything before the body: the response that ends the request here, or None when the body may be read."""
+        path, query = context.path, ""
         if "?" in path or "#" in path:
             path, _, query = path.partition("#")[0].partition("?")
-        exchange.target = target = exchange.rules.routes.find(path)
+        context.target = target = context.rules.routes.find(path)
         if target is None:
             return responses.NOT_FOUND
-        if exchange.method != "POST":
+        if context.method != "POST":
             return responses.METHOD_NOT_ALLOWED
-        facts = Facts(exchange.headers, query, target.path_secret, exchange.remote)
-        verdict = target.route.credentials.before_body(facts, exchange.now_ms)
+        facts = Facts(context.headers, query, target.path_secret, context.remote)
+        verdict = target.route.credentials.before_body(facts, context.now_ms)
         if isinstance(verdict, Undecided):
-            exchange.undecided = verdict
-        elif (refusal := self._judged(target.route, verdict, exchange.remote)) is not None:
+            context.undecided = verdict
+        elif (refusal := self._refusal(target.route, verdict, context.remote)) is not None:
             return refusal
-        declared = exchange.headers.get("Content-Length")
-        if declared is not None and int(declared) > exchange.rules.server.max_body:
+        declared = context.headers.get("Content-Length")
+        if declared is not None and int(declared) > context.rules.server.max_body:
             return responses.TOO_LARGE
         return None
 
-    def settle(self, exchange: Exchange, body: bytes, done: Callable[[Answer], None]) -> None:
-        """Everything after the body. Calls `done` once with the answer, now or when the journal has spoken."""
-        target, rules = exchange.target, exchange.rules
+    def handle_body(self, context: RequestContext, body: bytes, done: Callable[[Response], None]) -> None:
+        """Everything after the body. Calls `done` once with the response, now or when the journal has answered."""
+        target, rules = context.target, context.rules
         assert target is not None
         route = target.route
         if len(body) > rules.server.max_body:
             done(responses.TOO_LARGE)
             return
-        if exchange.undecided is not None:
-            verdict = route.credentials.after_body(exchange.undecided, body, exchange.now_ms)
-            if (refusal := self._judged(route, verdict, exchange.remote)) is not None:
+        if context.undecided is not None:
+            verdict = route.credentials.after_body(context.undecided, body, context.now_ms)
+            if (refusal := self._refusal(route, verdict, context.remote)) is not None:
                 done(refusal)
                 return
-        coding = exchange.headers.get("Content-Encoding")
+        coding = context.headers.get("Content-Encoding")
         if coding is not None:
-            coding = ", ".join(exchange.headers.getall("Content-Encoding"))
+            coding = ", ".join(context.headers.getall("Content-Encoding"))
             try:
                 plain = decoded(body, coding, rules.server.max_body)
             except TooLargeError:
@@ -150,40 +129,40 @@ class Intake:
             done(self.paused)
             return
         if self._traces is None:
-            headers = route.keeper.keep(exchange.headers)
+            headers = route.keeper.keep(context.headers)
         else:
-            parent, state, exchange.trace = self._traces.begin(*route.keeper.trace_of(exchange.headers))
-            headers = route.keeper.keep_traced(exchange.headers, parent, state)
+            parent, state, context.trace = self._traces.begin(*route.keeper.trace_of(context.headers))
+            headers = route.keeper.keep_traced(context.headers, parent, state)
         if coding is not None:  # it could not be undone
             headers = route.keeper.with_coding(headers, coding)
-        submission = Submission(exchange.now_ms, route.source, target.hint, headers, body)
-        stored = self._confirming.confirm(submission, accepted, rules.server.ack_deadline, done)
-        if exchange.trace is not None:
-            exchange.trace.stored = stored
+        submission = Submission(context.now_ms, route.source, target.hint, headers, body)
+        stored = self._acknowledger.append(submission, accepted, rules.server.ack_deadline, done)
+        if context.trace is not None:
+            context.trace.stored = stored
 
-    def count(self, exchange: Exchange, answer: Answer) -> None:
-        """The answer is on its way."""
-        seconds = time.perf_counter() - exchange.started_s if answer.status == 200 else None
-        source = exchange.source
+    def on_response(self, context: RequestContext, response: Response) -> None:
+        """Count, log and trace a response that is on its way."""
+        seconds = time.perf_counter() - context.started_s if response.status == 200 else None
+        source = context.source
         if self._telemetry.verbose:
-            path = exchange.rules.routes.shown(exchange.path, exchange.target)
+            path = context.rules.routes.shown(context.path, context.target)
             self._telemetry.request_answered(
-                source, answer.outcome, seconds, method=exchange.method, path=path, remote=exchange.remote
+                source, response.outcome, seconds, method=context.method, path=path, remote=context.remote
             )
         else:
-            self._telemetry.request_answered(source, answer.outcome, seconds)
-        if answer.reason:
-            self._telemetry.not_accepted(source, answer.reason)
-        if exchange.trace is not None:
-            self._end_trace(exchange, exchange.trace, answer)
+            self._telemetry.request_answered(source, response.outcome, seconds)
+        if response.reason:
+            self._telemetry.not_accepted(source, response.reason)
+        if context.trace is not None:
+            self._end_trace(context, context.trace, response)
 
-    def _end_trace(self, exchange: Exchange, trace: RequestTrace, answer: Answer) -> None:
-        assert exchange.target is not None
-        found = traced.attributes(exchange.target, answer, tls=exchange.rules.server.tls is not None)
-        seconds = time.perf_counter() - exchange.started_s
-        trace.answered(traced.span_name(exchange.target), found, seconds, str(found.get("error.type", "")))
+    def _end_trace(self, context: RequestContext, trace: RequestTrace, response: Response) -> None:
+        assert context.target is not None
+        found = _span_attributes(context.target, response, tls=context.rules.server.tls is not None)
+        seconds = time.perf_counter() - context.started_s
+        trace.answered(_span_name(context.target), found, seconds, str(found.get("error.type", "")))
 
-    def _judged(self, route: Route, verdict: Grant | Denied, remote: str) -> Answer | None:
+    def _refusal(self, route: Route, verdict: Grant | Denied, remote: str) -> Response | None:
         """401, 429, or None when the request may go on."""
         if isinstance(verdict, Denied):
             self._telemetry.unauthorized(route.source, verdict.reason, remote)
@@ -195,8 +174,8 @@ class Intake:
         return None
 
 
-def _accepted(route: Route, body: bytes, hint: str) -> Answer:
-    """The answer of this body once it is stored. What is not JSON is stored all the same, for the quarantine."""
+def _accepted(route: Route, body: bytes, hint: str) -> Response:
+    """The response to this body once it is stored. What is not JSON is stored all the same, for the quarantine."""
     try:
         value = decode(body).value
     except NotJson as error:
@@ -205,3 +184,35 @@ def _accepted(route: Route, body: bytes, hint: str) -> Answer:
         event_type = classify(value, hint).event_type
         return route.responses.get(event_type or "", route.accepted)
     return route.accepted
+
+
+def _span_name(target: Target) -> str:
+    # Method and route: as many names as there are sources, times three.
+    return f"POST {_route_template(target, segment='{path_secret}', hint='{hint}')}"
+
+
+def _span_attributes(target: Target, response: Response, *, tls: bool) -> dict[str, Any]:
+    # Named by OpenTelemetry's conventions for HTTP servers where they have a name. Nothing that a sender chose freely,
+    # and no secret.
+    hint = target.hint if target.hint in HINTS else _OTHER_HINT
+    found: dict[str, Any] = {
+        "http.request.method": "POST",
+        "http.route": _route_template(target, segment="{path_secret}", hint="{hint}"),
+        "url.scheme": "https" if tls else "http",
+        "url.path": _route_template(target, segment=_HIDDEN, hint=hint if hint != _OTHER_HINT else _HIDDEN),
+        "http.response.status_code": response.status,
+        "treble_bridge.source": target.route.source,
+        "treble_bridge.outcome": response.outcome,
+    }
+    if target.hint:
+        found["treble_bridge.hint"] = hint
+    if response.status >= 500:
+        found["error.type"] = response.reason or str(response.status)
+    return found
+
+
+def _route_template(target: Target, *, segment: str, hint: str) -> str:
+    path = target.route.path or "/"
+    if target.path_secret is not None and target.path_secret != target.hint:
+        path += f"/{segment}"
+    return f"{path}/{hint}" if target.hint else path

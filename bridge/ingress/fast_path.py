@@ -1,19 +1,19 @@
-"""The one file that knows aiohttp's RequestHandler from the inside: a short way for requests that are already here.
+"""The fast path, for requests that are already here. The one file that knows aiohttp's RequestHandler from the inside.
 
-aiohttp's own way of a request wakes a task, makes another, and builds a request and a response object: 20 of the 32 µs
+aiohttp's own path of a request wakes a task, makes another, and builds a request and a response object: 20 of the 32 µs
 that a bare handler costs. A webhook is nearly always one packet with head and body. When a connection is idle and what
-arrives is exactly one whole POST, `whole_request` gets it at once, and aiohttp's loop stays asleep. Everything else
-(a body that is still coming, several requests at once, HTTP/1.0, errors) goes aiohttp's way.
+arrives is exactly one whole POST, `on_request` gets it at once, and aiohttp's loop stays asleep. Everything else
+(a body that is still coming, several requests at once, HTTP/1.0, errors) takes the slow path: aiohttp's own.
 
-How: the future on which aiohttp's loop sleeps (`_waiter`) is set aside, so that parsing only queues. It stays aside
-until the answer is sent; what arrives meanwhile queues up as behind any busy handler. `release` puts it back.
+How: the future on which aiohttp's loop sleeps (`_waiter`) is detached, so that parsing only queues. It stays so until
+the response is sent; what arrives meanwhile queues up as behind any busy handler. `reattach_waiter` puts it back.
 
-`SHORT_WAY` is False when this aiohttp is not built like that: then all requests go the long way, with the same answers.
-A test fails when that is so for the aiohttp that is installed.
+`FAST_PATH` is False when this aiohttp is not built like that: then all requests take the slow path, with the same
+responses. A test fails when that is so for the aiohttp that is installed.
 
 aiohttp bounds the lines of a head, and their number; together they may be a megabyte, and 32 such heads may be queued.
 So here is counted what arrives: `head_bytes` is how much of a head is here that is not complete, also behind requests
-that are not answered yet. And a client that does not take its answers is not listened to meanwhile.
+that are not answered yet. And a client that does not take its responses is not listened to meanwhile.
 """
 
 import asyncio
@@ -26,28 +26,37 @@ _LAST_BYTES = 64  # of what arrived: enough to see whether it ends with a reques
 _NEEDED = {"_waiter", "_messages", "_upgraded", "_parser"}
 
 
-def _has_short_way() -> bool:
+def _has_fast_path() -> bool:
     slots = {name for kind in web.RequestHandler.__mro__ for name in getattr(kind, "__slots__", ())}
     return slots >= _NEEDED and "_buffer" in StreamReader.__slots__ and hasattr(HttpRequestParser, "message_consumed")
 
 
-SHORT_WAY = _has_short_way()
+FAST_PATH = _has_fast_path()
 
 
-class Wire(web.RequestHandler):
-    """One connection, as aiohttp handles it, with the short way. Subclasses say what happens."""
+class FastPathHandler(web.RequestHandler):
+    """One connection, as aiohttp handles it, with the fast path. Subclasses say what happens."""
 
-    __slots__ = ("_aside", "_deaf", "_ends_there", "_last_bytes", "_newest", "head_bytes", "head_bytes_max", "reading")
+    __slots__ = (
+        "_detached_waiter",
+        "_ends_with_body",
+        "_input_closed",
+        "_last_bytes",
+        "_newest",
+        "head_bytes",
+        "head_bytes_max",
+        "reading",
+    )
 
     def __init__(
         self, manager: web.Server, head_bytes_max: int, *, loop: asyncio.AbstractEventLoop, **limits: float | bool
     ) -> None:
         super().__init__(manager, loop=loop, access_log=None, **limits)  # type: ignore[arg-type]  # names and types as in Server
-        self._aside: asyncio.Future[None] | None = None
+        self._detached_waiter: asyncio.Future[None] | None = None
         self._newest: StreamReader = EMPTY_PAYLOAD  # the body of the request that came last
         self._last_bytes = b""
-        self._ends_there = True  # whether what is here ended with that body, when it last grew
-        self._deaf = False
+        self._ends_with_body = True  # whether what is here ended with that body, when it last grew
+        self._input_closed = False
         self.head_bytes_max = head_bytes_max
         """Bound of a head as a whole; as the bounds of its lines, what it was when the connection began."""
         self.head_bytes = 1
@@ -55,21 +64,21 @@ class Wire(web.RequestHandler):
         self.reading: StreamReader | None = None
         """The body that a handler waits for. Broken framing ends it."""
 
-    def whole_request(self, message: RawRequestMessage, content: StreamReader) -> None:
-        """A request is here, whole; `body_of(content)` is its body. Whoever handles it writes the answer, then calls
-        `release`."""
+    def on_request(self, message: RawRequestMessage, content: StreamReader) -> None:
+        """A request is here, whole; `body_of(content)` is its body. Whoever handles it writes the response, then calls
+        `reattach_waiter`."""
         raise NotImplementedError
 
-    def head_grew(self, count: int) -> None:
+    def on_partial_head(self, count: int) -> None:
         """`count` bytes of a head arrived, and it is not complete. Nothing else is under way."""
         raise NotImplementedError
 
     def data_received(self, data: bytes) -> None:
         """Bytes from the client."""
-        if self._deaf:
+        if self._input_closed:
             return
         waiter = self._waiter
-        if waiter is None or waiter.done() or self._upgraded or not SHORT_WAY:
+        if waiter is None or waiter.done() or self._upgraded or not FAST_PATH:
             self._more_data(data)
             return
         self._waiter = None
@@ -78,19 +87,19 @@ class Wire(web.RequestHandler):
         finally:
             self._waiter = waiter
         if not self._messages:
-            self.head_grew(len(data))
+            self.on_partial_head(len(data))
             return
         if self.head_bytes + len(data) > self.head_bytes_max:
             self._refuse_large_heads(0)
         if self._holds_one_whole_post():
             message, content = self._messages.popleft()
             self._parser.message_consumed()  # type: ignore[union-attr]  # there is one until the connection is lost
-            self._waiter, self._aside = None, waiter
+            self._waiter, self._detached_waiter = None, waiter
             if data.endswith(_end_of(content)):
                 self.head_bytes = 0
             else:
                 self._begin_head(_left_over(data, content))
-            self.whole_request(message, content)  # type: ignore[arg-type]
+            self.on_request(message, content)  # type: ignore[arg-type]
             return
         self._newest, self._last_bytes = self._messages[-1][1], data[-_LAST_BYTES:]
         self._begin_head(self._behind(data))
@@ -102,11 +111,11 @@ class Wire(web.RequestHandler):
         known, open_body, bound = len(self._messages), not self._newest.is_eof(), self.head_bytes_max
         super().data_received(data)
         self._end_broken_body()
-        if not SHORT_WAY:
+        if not FAST_PATH:
             return
         self._last_bytes = (self._last_bytes + data)[-_LAST_BYTES:]
         if len(self._messages) > known:
-            if not data or self.head_bytes + len(data) > bound:  # without data: what was put aside is parsed now
+            if not data or self.head_bytes + len(data) > bound:  # without data: what had to wait is parsed now
                 self._refuse_large_heads(known)
             self._newest = self._messages[-1][1]
             self._begin_head(self._behind(data))
@@ -118,16 +127,16 @@ class Wire(web.RequestHandler):
     def _begin_head(self, count: int) -> None:
         """So many bytes are here behind the newest request."""
         self.head_bytes = count
-        if count > self.head_bytes_max and not self._deaf:
+        if count > self.head_bytes_max and not self._input_closed:
             self._refuse(len(self._messages))
 
     def _behind(self, data: bytes) -> int:
         """How much is here behind the newest request; at least that much."""
         content = self._newest
         if data or self._messages:
-            self._ends_there = self._last_bytes.endswith(_end_of(content))
+            self._ends_with_body = self._last_bytes.endswith(_end_of(content))
         # Else the parser, which had stopped for a while, found that it is through: nothing has come since.
-        return 0 if self._ends_there or not content.is_eof() else _left_over(data, content)
+        return 0 if self._ends_with_body or not content.is_eof() else _left_over(data, content)
 
     def _refuse_large_heads(self, first: int) -> None:
         for at in range(first, len(self._messages)):
@@ -142,10 +151,10 @@ class Wire(web.RequestHandler):
         while len(self._messages) > at:
             self._messages.pop()
         self._messages.append((_ErrInfo(400, error, ""), EMPTY_PAYLOAD))
-        self._deaf = True
+        self._input_closed = True
 
     def pause_writing(self) -> None:
-        """The client does not take its answers: what it still asks for waits with the system."""
+        """The client does not take its responses: what it still asks for waits with the system."""
         super().pause_writing()
         self._pause_transport_reading()
 
@@ -159,9 +168,9 @@ class Wire(web.RequestHandler):
         if not self.writing_paused:
             super()._resume_transport_reading()
 
-    def release(self) -> None:
+    def reattach_waiter(self) -> None:
         """Give the connection back to aiohttp's loop, and with it what arrived meanwhile."""
-        waiter, self._aside = self._aside, None
+        waiter, self._detached_waiter = self._detached_waiter, None
         if waiter is not None and not waiter.done():
             self._waiter = waiter
             # Once the connection closes, aiohttp's loop must not wake up any more: it would find itself taken apart.
@@ -170,8 +179,8 @@ class Wire(web.RequestHandler):
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """The client is gone; aiohttp cancels the future on which its loop sleeps, so it must be back in its place."""
-        if self._aside is not None:
-            self._waiter, self._aside = self._aside, None
+        if self._detached_waiter is not None:
+            self._waiter, self._detached_waiter = self._detached_waiter, None
         super().connection_lost(exc)
 
     def _holds_one_whole_post(self) -> bool:
@@ -187,11 +196,11 @@ class Wire(web.RequestHandler):
         )
 
     @property
-    def at_rest(self) -> bool:
-        """Whether all that came whole is answered: aiohttp's loop sleeps, and nothing goes the short way."""
+    def idle(self) -> bool:
+        """Whether all that came whole is answered: aiohttp's loop sleeps, and nothing is on the fast path."""
         return self._waiter is not None and not self._waiter.done()
 
-    def end_open_body(self) -> None:
+    def abort_open_body(self) -> None:
         """No more comes: whoever waits, or will wait, for the rest of a body gets an error instead."""
         content = self.reading or (self._messages[-1][1] if self._messages else None)
         if isinstance(content, StreamReader) and not content.is_eof():
@@ -228,8 +237,8 @@ def _head_size(message: RawRequestMessage) -> int:
     return len(message.path) + sum(len(name) + len(value) + 4 for name, value in message.raw_headers)
 
 
-def is_last(message: RawRequestMessage, content: StreamReader) -> bool:
-    """Whether nothing behind this request may be read: its answer closes the connection.
+def must_close(message: RawRequestMessage, content: StreamReader) -> bool:
+    """Whether nothing behind this request may be read: its response closes the connection.
 
     A client may ask for that. Besides, aiohttp's parser (3.14) has three gaps. It loses what comes in one piece with an
     offer to switch protocols. It takes a length of 2^64 - 1 for no body, and then swallows whatever comes. And it
@@ -241,11 +250,11 @@ def is_last(message: RawRequestMessage, content: StreamReader) -> bool:
     return content is EMPTY_PAYLOAD and message.headers.get("Content-Length", "").strip("0") != ""
 
 
-def is_last_of(request: web.BaseRequest) -> bool:
-    """`is_last` for a request that goes aiohttp's way."""
-    return is_last(request._message, request.content)  # noqa: SLF001 - as above
+def request_must_close(request: web.BaseRequest) -> bool:
+    """`must_close` for a request on the slow path."""
+    return must_close(request._message, request.content)  # noqa: SLF001 - as above
 
 
-def speak_http_1(request: web.BaseRequest) -> None:
+def answer_as_http_1(request: web.BaseRequest) -> None:
     """Answer in HTTP/1.1, whatever version the request line claims: aiohttp would repeat it."""
     request._cache["version"] = HttpVersion11  # noqa: SLF001 - as above

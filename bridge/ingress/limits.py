@@ -38,7 +38,7 @@ def body_bytes_held_max(max_body: int) -> int:
     return max(BODY_BYTES_HELD_MAX, 4 * max_body)
 
 
-def unproven_bytes_held_max(max_body: int) -> int:
+def unauthenticated_bytes_held_max(max_body: int) -> int:
     """The bound on bodies that arrive without proof yet: the signature that is to admit them needs their bytes.
 
     A part of its own, beside the other one: strangers may send such bodies, and must not take the room of webhooks
@@ -64,5 +64,4 @@ class ByteBudget:
         return True
 
     def give_back(self, count: int) -> None:
-        """Hold `count` bytes less."""
         self.held -= count

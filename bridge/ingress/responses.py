@@ -1,4 +1,4 @@
-"""Everything a client can get to see: a table of answers, each with its bytes prepared.
+"""Everything a client can get to see: a table of responses, each with its bytes prepared.
 
 Errors are problem details (RFC 9457). Their `type` is stable: programs may compare it. No text here is made from what
 a client sent or from an exception.
@@ -17,8 +17,8 @@ _PROBLEM_JSON = "application/problem+json"
 PROBLEM_PREFIX = "urn:treble-bridge:problem:"
 
 
-class Answer:
-    """One answer: status, headers, body, and `outcome`, the bounded word under which it is counted.
+class Response:
+    """One response: status, headers, body, and `outcome`, the bounded word under which it is counted.
 
     `reason` says more to the log where one outcome has several causes.
     """
@@ -39,46 +39,48 @@ class Answer:
         self._keep_end = b"\r\n\r\n" + body
         self._close_end = b"\r\nConnection: close\r\n\r\n" + body
 
-    def wire(self, date: bytes, *, close: bool) -> bytes:
-        """The whole answer in HTTP/1.1."""
+    def encode(self, date: bytes, *, close: bool) -> bytes:
+        """All its bytes in HTTP/1.1."""
         return self._head + date + (self._close_end if close else self._keep_end)
 
-    def response(self, *, close: bool) -> web.Response:
-        """The answer for aiohttp's own way of sending."""
+    def to_aiohttp(self, *, close: bool) -> web.Response:
+        """The same for the slow path, which aiohttp sends."""
         response = web.Response(status=self.status, body=self.body, headers=dict(self.headers))
         if close:
             response.force_close()
         return response
 
 
-def accepted(body: bytes = b"{}") -> Answer:
+def accepted(body: bytes = b"{}") -> Response:
     """200. Treble merges `user_session_keys` of the body into the conversation; `{}` changes nothing."""
-    return Answer(200, "accepted", body, (("Content-Type", _JSON),))
+    return Response(200, "accepted", body, (("Content-Type", _JSON),))
 
 
-def accepted_by_type(responses: Mapping[str, Mapping[str, Any]]) -> dict[str, Answer]:
+def accepted_by_type(responses: Mapping[str, Mapping[str, Any]]) -> dict[str, Response]:
     """The 200 for each event type that has a body of its own."""
     return {event_type: accepted(orjson.dumps(dict(body))) for event_type, body in responses.items()}
 
 
 def _problem(
     status: int, slug: str, title: str, *headers: tuple[str, str], outcome: str = "", reason: str = ""
-) -> Answer:
+) -> Response:
     body = orjson.dumps({"type": PROBLEM_PREFIX + slug, "title": title, "status": status})
-    return Answer(status, outcome or slug.replace("-", "_"), body, (("Content-Type", _PROBLEM_JSON), *headers), reason)
+    return Response(
+        status, outcome or slug.replace("-", "_"), body, (("Content-Type", _PROBLEM_JSON), *headers), reason
+    )
 
 
-def unauthorized(challenge: str) -> Answer:
+def unauthorized(challenge: str) -> Response:
     """401. The same for every cause: what was wrong goes to the log, not to whoever tries."""
     return _problem(401, "unauthorized", "Credentials are missing or not accepted", ("WWW-Authenticate", challenge))
 
 
-def rate_limited(retry_after_s: int) -> Answer:
+def rate_limited(retry_after_s: int) -> Response:
     """429."""
     return _problem(429, "rate-limited", "Too many requests for this source", ("Retry-After", str(retry_after_s)))
 
 
-def unavailable(reason: str, retry_after_s: int = 5) -> Answer:
+def unavailable(reason: str, retry_after_s: int = 5) -> Response:
     """503: the journal can't take it now. `reason` is a bounded word for the log; outside all causes look the same."""
     title = "Webhooks can't be stored now"
     retry = ("Retry-After", str(retry_after_s))
@@ -99,5 +101,5 @@ JOURNAL_FULL = unavailable("journal_full", retry_after_s=30)
 JOURNAL_FAILED = unavailable("journal_failed")
 UNCONFIRMED = unavailable("unconfirmed")  # no word from the journal within the deadline
 MEMORY_FULL = unavailable("memory_full", retry_after_s=1)  # too many bytes wait for the journal
-CROWDED = unavailable("too_many_connections", retry_after_s=1)
+TOO_MANY_CONNECTIONS = unavailable("too_many_connections", retry_after_s=1)
 UNFORESEEN = unavailable("unforeseen_error")

@@ -20,7 +20,7 @@ from bridge.catalogue import HINTS
 from bridge.ingress import responses
 from bridge.ingress.headers import HeaderKeeper
 from bridge.ingress.limits import TokenBucket
-from bridge.ingress.responses import Answer
+from bridge.ingress.responses import Response
 from bridge.settings.models import RateLimit, Settings, Source
 
 HINT_CHARS_MAX = 64
@@ -32,26 +32,14 @@ _NOT_IN_HINTS = re.compile(r"[^A-Za-z0-9._~-]")
 class Route:
     """What a source needs at a request, made when the configuration is loaded."""
 
-    __slots__ = (
-        "accepted",
-        "bucket",
-        "credentials",
-        "keeper",
-        "path",
-        "rate_limit",
-        "responses",
-        "source",
-        "unauthorized",
-    )
-
     def __init__(self, name: str, source: Source, trusted_proxies: Networks, now_s: float) -> None:
         self.source = name
-        self.path = path_of(name, source).rstrip("/")
+        self.path = source.path_of(name).rstrip("/")
         self.credentials = Credentials(source.auth, trusted_proxies)
         self.unauthorized = responses.unauthorized(self.credentials.challenge)
         self.keeper = HeaderKeeper(self.credentials.header_names, source.timezone)
         self.accepted = responses.accepted()
-        self.responses: Mapping[str, Answer] = responses.accepted_by_type(source.responses)
+        self.responses: Mapping[str, Response] = responses.accepted_by_type(source.responses)
         self.rate_limit: RateLimit | None = source.rate_limit
         self.bucket = None if source.rate_limit is None else TokenBucket(source.rate_limit, now_s)
 
@@ -72,12 +60,10 @@ class Target(NamedTuple):
 class Routes:
     """All sources by path."""
 
-    __slots__ = ("_by_segments", "_exact", "_longest", "_words")
-
     def __init__(self, settings: Settings, now_s: float, former: "Routes | None" = None) -> None:
         trusted = settings.server.trusted_proxies
         by_path = {
-            path_of(name, source): Route(name, source, trusted, now_s) for name, source in settings.sources.items()
+            source.path_of(name): Route(name, source, trusted, now_s) for name, source in settings.sources.items()
         }
         self._by_segments = {_segments(path): route for path, route in by_path.items()}
         self._words = frozenset(word for segments in self._by_segments for word in segments) | {""}
@@ -89,7 +75,6 @@ class Routes:
                 route.take_over(formerly[route.source])
 
     def routes(self) -> tuple[Route, ...]:
-        """All routes."""
         return tuple(self._by_segments.values())
 
     def find(self, path: str) -> Target | None:
@@ -116,11 +101,6 @@ class Routes:
             if route is not None:
                 return _target(route, segments[count:])
         return None
-
-
-def path_of(name: str, source: Source) -> str:
-    """The path of a source: configured, or from its name."""
-    return source.path or f"/webhooks/{name}"
 
 
 def _route_shown(target: Target) -> str:

@@ -1,6 +1,6 @@
-"""The long way of a request: its body is still coming, or it is not the plain case. As aiohttp handles it, a task each.
+"""The slow path of a request: its body is still coming, or it is not the plain case. aiohttp makes a task for each.
 
-The decisions are those of `intake`; here is what waiting for a body needs: 100 Continue, its time limit, its share of
+The decisions are those of `checks`; here is what waiting for a body needs: 100 Continue, its time limit, its share of
 memory, and what happens to a body that nobody wants.
 """
 
@@ -11,138 +11,119 @@ from aiohttp import StreamReader, web
 from aiohttp.http import HttpVersion11
 
 from bridge.ingress import responses
-from bridge.ingress.checks import Exchange, Intake
+from bridge.ingress.checks import Checks, RequestContext
 from bridge.ingress.connection import Connection
-from bridge.ingress.content_coding import TooLargeError
-from bridge.ingress.fast_path import is_last_of, speak_http_1
+from bridge.ingress.fast_path import answer_as_http_1, request_must_close
 from bridge.ingress.limits import ByteBudget
-from bridge.ingress.responses import Answer
-
-
-class BrokenBodyError(Exception):
-    """The body ends early, or its framing is not valid HTTP."""
-
-
-class MemoryFullError(Exception):
-    """There is no room for the rest of the body now."""
-
-
-async def read(content: StreamReader, bytes_max: int, budget: ByteBudget) -> bytes:
-    """The whole body, whose bytes count in `budget` while it arrives.
-
-    Raises TooLargeError as soon as it is above `bytes_max`, MemoryFullError, BrokenBodyError, ConnectionError.
-    """
-    chunks: list[bytes] = []
-    size = 0
-    try:
-        while chunk := await content.readany():
-            if size + len(chunk) > bytes_max:
-                raise TooLargeError
-            if not budget.take(len(chunk)):
-                raise MemoryFullError
-            size += len(chunk)
-            chunks.append(chunk)
-    except web.RequestPayloadError as error:
-        raise BrokenBodyError from error
-    except RuntimeError as error:  # how a reader says that the connection is gone
-        raise ConnectionResetError from error
-    finally:
-        budget.give_back(size)
-    return b"".join(chunks)
-
-
-LINGER_S = 1.0
-LINGER_BYTES_MAX = 1 << 20
-"""How much of an unwanted body is read and dropped after the answer. Closing while the client still sends resets the
-connection, and the client may never see the answer; reading on for ever would be a gift to those who waste our time."""
+from bridge.ingress.responses import Response
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+LINGER_S = 1.0
+LINGER_BYTES_MAX = 1 << 20
+"""How much of an unwanted body is read and dropped after the response. Closing while the client still sends resets the
+connection, and the client may never see the response; reading on without a bound would let a sender keep us busy."""
 
 
-class Streamed:
-    """Handles requests the long way. Callable: what web.Server wants as its handler.
+class SlowPath:
+    """Handles requests on the slow path. Callable: what web.Server wants as its handler.
 
-    While they arrive, bodies count in `budget`; those whose credentials are not decided yet, in `unproven`.
+    While they arrive, bodies count in `budget`; those whose credentials are not decided yet, in `unauthenticated`.
     """
 
-    def __init__(self, intake: Intake, budget: ByteBudget, unproven: ByteBudget) -> None:
-        self._intake = intake
+    def __init__(self, checks: Checks, budget: ByteBudget, unauthenticated: ByteBudget) -> None:
+        self._checks = checks
         self._budget = budget
-        self._unproven = unproven
+        self._unauthenticated = unauthenticated
 
     async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
-        """One request, to its end."""
         connection = request.protocol
         assert isinstance(connection, Connection)
         connection.busy = True
         try:
             return await self._handle(request, connection)
         finally:
-            connection.rested()
+            connection.on_request_done()
 
     async def _handle(self, request: web.BaseRequest, connection: Connection) -> web.StreamResponse:
         path = request.raw_path
-        exchange = Exchange(
-            self._intake.rules,
+        context = RequestContext(
+            rules=self._checks.rules,
             method=request.method,
             path=path if path.startswith("/") else request.path_qs,  # the absolute form, by which proxies ask
             headers=request.headers,
             remote=connection.remote,
-            now_ms=self._intake.clock_ms(),
-            close=is_last_of(request) or request.version[0] != 1,
+            now_ms=self._checks.clock_ms(),
+            close=request_must_close(request) or request.version[0] != 1,
         )
         if request.version[0] == 1:
-            answer = self._intake.admit(exchange)
+            response = self._checks.check_head(context)
         else:  # the parser takes HTTP/0.9 and 2.0 in a request line too; neither looks like what follows it
-            answer = responses.MALFORMED
-            speak_http_1(request)
-        if answer is None:
-            answer = await self._after_body(request, exchange, connection)
-        self._intake.count(exchange, answer)
+            response = responses.MALFORMED
+            answer_as_http_1(request)
+        if response is None:
+            response = await self._receive_body(request, context, connection)
+        self._checks.on_response(context, response)
         unread = not request.content.is_eof()
-        response = answer.response(close=exchange.close or unread or connection.last_answers)
+        sent = response.to_aiohttp(close=context.close or unread or connection.close_after_response)
         if unread:
-            await response.prepare(request)
-            await response.write_eof()
+            await sent.prepare(request)
+            await sent.write_eof()
             await _linger(request)
-        return response
+        return sent
 
-    async def _after_body(self, request: web.BaseRequest, exchange: Exchange, connection: Connection) -> Answer:
-        server = exchange.rules.server
-        budget = self._budget if exchange.undecided is None else self._unproven
+    async def _receive_body(
+        self, request: web.BaseRequest, context: RequestContext, connection: Connection
+    ) -> Response:
+        server = context.rules.server
+        budget = self._budget if context.undecided is None else self._unauthenticated
         try:
-            _let_continue(request)
+            _send_continue(request)
             connection.reading = request.content
-            if connection.spoken:
-                connection.end_open_body()
+            if connection.half_closed:
+                connection.abort_open_body()
             async with asyncio.timeout(server.body_timeout):
-                body = await read(request.content, server.max_body, budget)
+                body = await _read(request.content, server.max_body, budget)
         except TimeoutError:
             return responses.TIMED_OUT
-        except ConnectionError:
+        except (ConnectionError, RuntimeError):  # the latter is how a reader says that the connection is gone
             return responses.CLIENT_GONE
-        except TooLargeError:
-            return responses.TOO_LARGE
-        except MemoryFullError:
-            return responses.MEMORY_FULL
-        except BrokenBodyError:
-            exchange.close = True
+        except web.RequestPayloadError:
+            context.close = True
             return responses.MALFORMED
         finally:
             connection.reading = None
-        exchange.now_ms = self._intake.clock_ms()
-        answered: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        if isinstance(body, Response):
+            return body
+        context.now_ms = self._checks.clock_ms()
+        answered: asyncio.Future[Response] = asyncio.get_running_loop().create_future()
 
-        def done(answer: Answer) -> None:
+        def done(response: Response) -> None:
             if not answered.done():  # cancelled: the server closes
-                answered.set_result(answer)
+                answered.set_result(response)
 
-        self._intake.settle(exchange, body, done)
+        self._checks.handle_body(context, body, done)
         return await answered
 
 
-def _let_continue(request: web.BaseRequest) -> None:
-    """Ask for the body, if the client waits to be asked: its credentials hold, and its size was said to fit."""
+async def _read(content: StreamReader, bytes_max: int, budget: ByteBudget) -> bytes | Response:
+    # The whole body, whose bytes count in `budget` while it arrives; or why it is not read to its end.
+    chunks: list[bytes] = []
+    size = 0
+    try:
+        while chunk := await content.readany():
+            if size + len(chunk) > bytes_max:
+                return responses.TOO_LARGE
+            if not budget.take(len(chunk)):
+                return responses.MEMORY_FULL
+            size += len(chunk)
+            chunks.append(chunk)
+    finally:
+        budget.give_back(size)
+    return b"".join(chunks)
+
+
+def _send_continue(request: web.BaseRequest) -> None:
+    # The client waits to be asked for the body: its credentials hold, and its size was said to fit.
     asked = request.headers.get("Expect", "").strip().lower() == "100-continue"
     waits = asked and request.version == HttpVersion11 and not request.content.total_bytes
     if waits and not request.content.is_eof() and request.transport is not None:

@@ -21,13 +21,13 @@ import orjson
 from bridge.catalogue import TABLE
 from bridge.catalogue.samples import sample
 from bridge.ingress import responses
-from bridge.ingress.responses import Answer
+from bridge.ingress.responses import Response
 from bridge.settings.models import Alternative, HeaderCredential, Settings, Source
 from bridge.version import VERSION
 
 FILE: Final = Path(__file__).parent / "openapi.json"
 
-PROBLEMS: Final[Mapping[str, tuple[Answer, ...]]] = MappingProxyType(
+PROBLEMS: Final[Mapping[str, tuple[Response, ...]]] = MappingProxyType(
     {
         "400": (responses.NOT_JSON, responses.MALFORMED),
         "401": (responses.unauthorized("Bearer"),),
@@ -208,7 +208,7 @@ def _response(status: str) -> dict[str, Any]:
     return made
 
 
-def _problem(told: "list[Answer] | tuple[Answer, ...]") -> dict[str, Any]:
+def _problem(told: "list[Response] | tuple[Response, ...]") -> dict[str, Any]:
     bodies = [orjson.loads(one.body) for one in told]
     return {
         "type": "object",

@@ -1,15 +1,12 @@
 """Draining: forwards what an abandoned journal still holds, and ends. Takes no webhooks, opens no port.
 
 The stages are those of a running bridge: the journal with its lock, the forwarder with its recovery, lanes, duplicates
-and quarantine, the look at the topics. So what Kafka has already is not sent again, and a drain that is killed, or
-ended by its deadline, leaves the journal as a killed bridge would: the next drain, or the next bridge, goes on.
-
-What became of a journal that was drained, and why entries are left. Pure: figures in, an account out.
+and quarantine, the look at the topics. So what Kafka has already is not sent again. A drain that is killed, or ended by
+its deadline, leaves the journal as a killed bridge would: the next drain, or the next bridge, goes on.
 """
 
 import asyncio
 import contextlib
-import signal
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AsyncExitStack
@@ -24,8 +21,7 @@ from bridge.forward import Forwarder
 from bridge.journal import Journal
 from bridge.kafka.sink import Sink
 from bridge.model import JournalUsage
-from bridge.service.service import keep_running, open_journal, wall_clock_ms
-from bridge.service.stages import Ending
+from bridge.service.stages import Shutdown, handled_signals, keep_running, open_journal, paused_topics, wall_clock_ms
 from bridge.service.topic_watch import TopicWatch
 from bridge.settings.models import Settings
 from bridge.settings.secrets import secrets_of
@@ -33,6 +29,34 @@ from bridge.telemetry import Telemetry
 from bridge.telemetry.log_writer import descriptor_sink
 from bridge.telemetry.logs import Logs
 from bridge.transform.prepare import Preparer
+
+POLL_S: Final = 0.05
+LOCK_POLL_S: Final = 0.2
+PROGRESS_S: Final = 5.0
+CLOSE_S: Final = 10.0
+"""For the producer to close in order, once nothing is left: what it sent is committed by then."""
+STDERR: Final = 2
+
+Tell = Callable[[int, int], None]
+"""Called once in a while: entries that are done, entries that are left."""
+
+
+def drain(settings: Settings, folder: Path, *, wait_s: float, deadline_s: float, tell: Tell | None = None) -> "Drained":
+    """Drain in this process; see `Drain.run`. Its log goes to standard error: the account is for standard output.
+
+    `tell` is for people who watch a terminal: then the log has only what is wrong.
+    """
+    level, form = settings.log.level, settings.log.format
+    if tell is not None:
+        level, form = "error" if level == "error" else "warning", "console"
+    logs = Logs(level, form, sink=descriptor_sink(STDERR), secrets=[secret for _, secret in secrets_of(settings)])
+    try:
+        telemetry = Telemetry()
+        telemetry.verbose = level == "debug"
+        draining = Drain(settings, folder, telemetry=telemetry, tell=tell)
+        return uvloop.run(draining.run(wait_s=wait_s, deadline_s=deadline_s))
+    finally:
+        logs.close()
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,17 +114,107 @@ NO_JOURNAL: Final = Drained("", 0, 0, 0, 0, 0, 0, (), 0, 0, 0.0, "no journal")
 """The account of a folder in which there is none."""
 
 
-def why_left(usage: JournalUsage, forwarder: Mapping[str, Any]) -> Iterator[Left]:
-    """What is left by `usage`, with the reason that the forwarder's status gives."""
-    lanes = {lane["topic"]: lane for lane in forwarder["lanes_behind"]}
-    connected, error = forwarder["connected"], forwarder["last_error"]
-    general = ("time", "it was still being forwarded") if connected else ("kafka", error or "no connection yet")
-    for topic, entries in sorted(usage.parked.items()):
-        lane = lanes.get(topic, {})
-        waits = connected and lane.get("cause")
-        yield Left(topic, entries, *((lane["state"], lane["cause"]) if waits else general))
-    if others := usage.pending - sum(usage.parked.values()):
-        yield Left(None, others, *general)
+class Drain:
+    """One drain of the journal in `folder`. The configuration's own `journal.path` has no say; `sink` is for tests."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        folder: Path,
+        *,
+        telemetry: Telemetry,
+        tell: Tell | None = None,
+        clock_ms: Callable[[], int] = wall_clock_ms,
+        sink: Sink | None = None,
+    ) -> None:
+        self.shutdown = Shutdown()
+        self._settings, self._folder, self._telemetry = settings, folder, telemetry
+        self._tell = tell or telemetry.drain_progress
+        self._clock_ms, self._sink = clock_ms, sink
+
+    async def run(self, *, wait_s: float, deadline_s: float) -> Drained:
+        """Wait `wait_s` for an owner to go, then forward for `deadline_s` at the most (0: as long as it takes).
+
+        Raises JournalLockedError when it has an owner still, the other errors of a journal, and FencedError.
+        """
+        began_s = time.monotonic()
+        status: Mapping[str, Any] | None = None
+        outcomes: Mapping[str, int] = {}
+        async with AsyncExitStack() as closing:
+            closing.enter_context(handled_signals(self.shutdown.request))
+            journal = await self._own(wait_s)
+            closing.push_async_callback(journal.close)
+            before = journal.usage()
+            if before.pending:
+                status, outcomes = await self._forward(journal, deadline_s)
+            held = await journal.count_held()
+        after = journal.usage()
+        drained = account(
+            before,
+            after,
+            outcomes,
+            tuple(why_left(after, status)) if status is not None else (),
+            journal_id=journal.id,
+            held=held,
+            seconds=round(time.monotonic() - began_s, 3),
+            cause=self.shutdown.cause or "nothing left",
+        )
+        self._telemetry.drain_ended(drained.cause, forwarded=drained.forwarded, left=drained.entries_left)
+        return drained
+
+    async def _own(self, wait_s: float) -> Journal:
+        until_s = time.monotonic() + wait_s
+        while True:
+            try:
+                return await open_journal(self._settings, self._folder, self._telemetry, self._clock_ms)
+            except JournalLockedError as error:
+                if self.shutdown.requested or time.monotonic() >= until_s:
+                    raise
+                self._telemetry.drain_waiting(error)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(LOCK_POLL_S):
+                    await self.shutdown.wait()
+
+    async def _forward(self, journal: Journal, deadline_s: float) -> tuple[Mapping[str, Any], Mapping[str, int]]:
+        """Forward until nothing is left, the deadline, or a signal. The forwarder's status then, and its outcomes."""
+        preparer = Preparer(self._settings, lambda: journal.id)
+        forwarder = Forwarder(self._settings, journal, preparer, self._telemetry, self._clock_ms, sink=self._sink)
+        topics = TopicWatch(self._settings, preparer.topics(), self._telemetry)
+        forwarding = asyncio.create_task(forwarder.run())
+        emptied = asyncio.create_task(self._watch(journal))
+        asked = asyncio.create_task(self.shutdown.wait())
+        looking = asyncio.create_task(keep_running("topics", topics.run, self._telemetry))
+        ends: set[asyncio.Future[Any]] = {forwarding, emptied, asked, journal.failed}
+        try:
+            await asyncio.wait(ends, timeout=deadline_s or None, return_when=asyncio.FIRST_COMPLETED)
+            if journal.failed.done():
+                raise journal.failed.result()
+            if forwarding.done():  # by an error: nobody asked it to stop
+                await forwarding
+            status = forwarder.status()
+            if emptied.done():
+                self.shutdown.request("nothing left")
+                forwarder.request_stop()
+                await asyncio.wait({forwarding}, timeout=CLOSE_S)
+            elif not self.shutdown.requested:
+                self.shutdown.request("deadline")
+            return status, forwarder.outcomes
+        finally:
+            tasks = (forwarding, emptied, asked, looking)
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _watch(self, journal: Journal) -> None:
+        """Return when nothing is left, parked entries included; say how far it is meanwhile."""
+        total = journal.usage().pending
+        self._telemetry.drain_started(total)
+        told_s = time.monotonic()
+        while left := journal.usage().pending:
+            await asyncio.sleep(POLL_S)
+            if time.monotonic() - told_s >= PROGRESS_S:
+                told_s = time.monotonic()
+                self._tell(total - left, left)
 
 
 def account(
@@ -121,145 +235,12 @@ def account(
     )
 
 
-LOOK_S: Final = 0.05
-OWNER_LOOK_S: Final = 0.2
-PROGRESS_S: Final = 5.0
-CLOSE_S: Final = 10.0
-"""For the producer to close in order, once nothing is left: what it sent is committed by then."""
-STDERR: Final = 2
-
-Tell = Callable[[int, int], None]
-"""Called once in a while: entries that are done, entries that are left."""
-
-
-class Drain:
-    """One drain of the journal in `folder`. The configuration's own `journal.path` has no say; `sink` is for tests."""
-
-    def __init__(
-        self,
-        settings: Settings,
-        folder: Path,
-        *,
-        telemetry: Telemetry,
-        tell: Tell | None = None,
-        clock_ms: Callable[[], int] = wall_clock_ms,
-        sink: Sink | None = None,
-    ) -> None:
-        self.ending = Ending()
-        self._settings, self._folder, self._telemetry = settings, folder, telemetry
-        self._tell = tell or telemetry.drain_progress
-        self._clock_ms, self._sink = clock_ms, sink
-
-    async def run(self, *, wait_s: float, deadline_s: float) -> Drained:
-        """Wait `wait_s` for an owner to go, then forward for `deadline_s` at the most (0: as long as it takes).
-
-        Raises JournalLockedError when it has an owner still, the other errors of a journal, and FencedError.
-        """
-        began_s = time.monotonic()
-        status: Mapping[str, Any] | None = None
-        async with AsyncExitStack() as closing:
-            closing.callback(self._listen_to_signals())
-            journal = await self._own(wait_s)
-            closing.push_async_callback(journal.close)
-            before = journal.usage()
-            if before.pending:
-                status = await self._forward(journal, deadline_s)
-            held = await journal.count_held()
-        after = journal.usage()
-        drained = account(
-            before,
-            after,
-            self._telemetry.entries_by_outcome(),
-            tuple(why_left(after, status)) if status is not None else (),
-            journal_id=journal.id,
-            held=held,
-            seconds=round(time.monotonic() - began_s, 3),
-            cause=self.ending.cause or "nothing left",
-        )
-        self._telemetry.drain_ended(drained.cause, forwarded=drained.forwarded, left=drained.entries_left)
-        return drained
-
-    async def _own(self, wait_s: float) -> Journal:
-        until_s = time.monotonic() + wait_s
-        while True:
-            try:
-                return await open_journal(self._settings, self._folder, self._telemetry, self._clock_ms)
-            except JournalLockedError as error:
-                if self.ending.asked or time.monotonic() >= until_s:
-                    raise
-                self._telemetry.drain_waiting(error)
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(OWNER_LOOK_S):
-                    await self.ending.wait()
-
-    async def _forward(self, journal: Journal, deadline_s: float) -> Mapping[str, Any]:
-        """Forward until nothing is left, the deadline, or a signal. The forwarder's status as it was at that moment."""
-        preparer = Preparer(self._settings, lambda: journal.id)
-        forwarder = Forwarder(self._settings, journal, preparer, self._telemetry, self._clock_ms, sink=self._sink)
-        topics = TopicWatch(self._settings, preparer.topics(), self._telemetry)
-        forwarding = asyncio.create_task(forwarder.run())
-        emptied = asyncio.create_task(self._watch(journal))
-        asked = asyncio.create_task(self.ending.wait())
-        looking = asyncio.create_task(keep_running("topics", topics.run, self._telemetry))
-        ends: set[asyncio.Future[Any]] = {forwarding, emptied, asked, journal.failed}
-        try:
-            await asyncio.wait(ends, timeout=deadline_s or None, return_when=asyncio.FIRST_COMPLETED)
-            if journal.failed.done():
-                raise journal.failed.result()
-            if forwarding.done():  # by an error: nobody asked it to stop
-                await forwarding
-            status = forwarder.status()
-            if emptied.done():
-                self.ending.ask("nothing left")
-                forwarder.request_stop()
-                await asyncio.wait({forwarding}, timeout=CLOSE_S)
-            elif not self.ending.asked:
-                self.ending.ask("deadline")
-            return status
-        finally:
-            tasks = (forwarding, emptied, asked, looking)
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-
-    async def _watch(self, journal: Journal) -> None:
-        """Return when nothing is left, parked entries included; say how far it is meanwhile."""
-        total = journal.usage().pending
-        self._telemetry.drain_started(total)
-        told_s = time.monotonic()
-        while left := journal.usage().pending:
-            await asyncio.sleep(LOOK_S)
-            if time.monotonic() - told_s >= PROGRESS_S:
-                told_s = time.monotonic()
-                self._tell(total - left, left)
-
-    def _listen_to_signals(self) -> Callable[[], None]:
-        """React to SIGTERM and SIGINT; returns what ends that."""
-        loop = asyncio.get_running_loop()
-        numbers = (signal.SIGTERM, signal.SIGINT)
-        for number in numbers:
-            loop.add_signal_handler(number, self.ending.ask, signal.Signals(number).name)
-
-        def forget() -> None:
-            for number in numbers:
-                loop.remove_signal_handler(number)
-
-        return forget
-
-
-def drain(settings: Settings, folder: Path, *, wait_s: float, deadline_s: float, tell: Tell | None = None) -> Drained:
-    """Drain in this process; see `Drain.run`. Its log goes to standard error: the account is for standard output.
-
-    `tell` is for people who watch a terminal: then the log has only what is wrong.
-    """
-    level, form = settings.log.level, settings.log.format
-    if tell is not None:
-        level, form = "error" if level == "error" else "warning", "console"
-    logs = Logs(level, form, sink=descriptor_sink(STDERR), secrets=[secret for _, secret in secrets_of(settings)])
-    try:
-        telemetry = Telemetry()
-        telemetry.verbose = level == "debug"
-        draining = Drain(settings, folder, telemetry=telemetry, tell=tell)
-        return uvloop.run(draining.run(wait_s=wait_s, deadline_s=deadline_s))
-    finally:
-        logs.close()
+def why_left(usage: JournalUsage, forwarder: Mapping[str, Any]) -> Iterator[Left]:
+    """What is left by `usage`, with the reason that the forwarder's status gives."""
+    connected, error = forwarder["connected"], forwarder["last_error"]
+    paused = paused_topics(forwarder) if connected else {}
+    general = ("time", "it was still being forwarded") if connected else ("kafka", error or "no connection yet")
+    for topic, entries in sorted(usage.parked.items()):
+        yield Left(topic, entries, *paused.get(topic, general))
+    if others := usage.pending - sum(usage.parked.values()):
+        yield Left(None, others, *general)

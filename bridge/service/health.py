@@ -7,10 +7,11 @@ import time
 from collections.abc import Callable, Mapping
 from functools import cache
 from importlib.metadata import version as version_of
-from typing import Any
+from typing import Any, NotRequired, TypedDict
 
 from bridge.service.admin import Check, State
-from bridge.service.stages import Ending, Stages
+from bridge.service.reload import ReloadStatus
+from bridge.service.stages import Shutdown, Stages, paused_topics
 from bridge.telemetry import Telemetry
 from bridge.version import VERSION
 
@@ -20,12 +21,46 @@ STUCK_AFTER_S = 10.0
 _OF_FILL: Mapping[str, State] = {"ok": "ok", "nearly_full": "degraded"}
 
 
-class ServiceHealth:
-    """The health of one running service. `stages` is None until they are built, and again after they are closed."""
+class JournalStatus(TypedDict):
+    """The journal, in /status."""
 
-    def __init__(self, telemetry: Telemetry, ending: Ending, clock_ms: Callable[[], int]) -> None:
+    id: str
+    path: str
+    state: str
+    fill: float
+    bytes: int
+    bytes_max: int
+    entries: int
+    pending: int
+    parked: Mapping[str, int]
+    held: Mapping[str, int]
+    oldest_pending_seconds: float | None
+    last_id: int
+
+
+class ServiceStatus(TypedDict):
+    """/status. The parts from `journal` on are there once the stages are built."""
+
+    version: str
+    started_at: str
+    uptime_seconds: float
+    stopping: str | None
+    versions: Mapping[str, str]
+    config: NotRequired[ReloadStatus]
+    journal: NotRequired[JournalStatus]
+    positions: NotRequired[Mapping[str, Any]]
+    lanes: NotRequired[Mapping[str, str]]
+    forwarder: NotRequired[Mapping[str, Any]]
+    topics: NotRequired[Mapping[str, Any]]
+    ingress: NotRequired[Mapping[str, Any]]
+
+
+class ServiceHealth:
+    """The health of one running service. `stages` is None until they are built."""
+
+    def __init__(self, telemetry: Telemetry, shutdown: Shutdown, clock_ms: Callable[[], int]) -> None:
         self.stages: Stages | None = None
-        self._telemetry, self._ending, self._clock_ms = telemetry, ending, clock_ms
+        self._telemetry, self._shutdown, self._clock_ms = telemetry, shutdown, clock_ms
         self._started_s = self._beat_s = time.monotonic()
         self._started_at = dt.datetime.now(dt.UTC)
 
@@ -46,23 +81,21 @@ class ServiceHealth:
         stages = self.stages
         if stages is None:
             return {"stages": Check("unready", {"reason": "starting"})}
-        checks = {"stopping": self._stopping(), "journal": _journal_check(stages), "ingress": _ingress_check(stages)}
+        stopping = Check("unready" if self._shutdown.requested else "ok", {"cause": self._shutdown.cause or None})
+        checks = {"stopping": stopping, "journal": _journal_check(stages), "ingress": _ingress_check(stages)}
         checks["kafka"] = _kafka_check(stages)
         checks["topics"] = Check("ok" if stages.topics.fit else "degraded", stages.topics.status(), reported=True)
         if stages.reloader is not None:
             checks["config"] = _config_check(stages.reloader.status())
         return checks
 
-    def _stopping(self) -> Check:
-        return Check("unready" if self._ending.asked else "ok", {"cause": self._ending.cause or None})
-
-    def status(self) -> Mapping[str, Any]:
+    def status(self) -> ServiceStatus:
         """All there is to know, for a person who looks for a cause. Holds no secret."""
-        status: dict[str, Any] = {
+        status: ServiceStatus = {
             "version": VERSION,
             "started_at": self._started_at.isoformat(timespec="seconds"),
             "uptime_seconds": round(time.monotonic() - self._started_s, 1),
-            "stopping": self._ending.cause or None,
+            "stopping": self._shutdown.cause or None,
             "versions": _versions(),
         }
         stages = self.stages
@@ -70,10 +103,12 @@ class ServiceHealth:
             return status
         if stages.reloader is not None:
             status["config"] = stages.reloader.status()
-        status["journal"] = self._journal(stages)
-        status["positions"] = _positions(stages)
-        status["lanes"] = dict(self._telemetry.lanes_blocked())
+        status["journal"] = _journal_status(stages, self._clock_ms())
+        positions = stages.journal.positions
+        topics = {topic: positions.of(topic) for topic in sorted(stages.preparer.topics())}
+        status["positions"] = {"next_id": positions.next_id, "topics": topics}
         status["forwarder"] = stages.forwarder.status()
+        status["lanes"] = {topic: state for topic, (state, _) in paused_topics(status["forwarder"]).items()}
         status["topics"] = stages.topics.status()
         status["ingress"] = {
             "accepting": stages.ingress.accepting,
@@ -81,23 +116,24 @@ class ServiceHealth:
         }
         return status
 
-    def _journal(self, stages: Stages) -> Mapping[str, Any]:
-        usage, journal = stages.journal.usage(), stages.journal
-        oldest_ms = usage.oldest_pending_ms
-        return {
-            "id": journal.id,
-            "path": str(journal.path),
-            "state": journal.state,
-            "fill": round(journal.fill, 4),
-            "bytes": usage.bytes,
-            "bytes_max": usage.bytes_max,
-            "entries": usage.entries,
-            "pending": usage.pending,
-            "parked": dict(usage.parked),
-            "held": usage.held._asdict(),
-            "oldest_pending_seconds": None if oldest_ms is None else max(0, self._clock_ms() - oldest_ms) / 1000,
-            "last_id": journal.last_id,
-        }
+
+def _journal_status(stages: Stages, now_ms: int) -> JournalStatus:
+    usage, journal = stages.journal.usage(), stages.journal
+    oldest_ms = usage.oldest_pending_ms
+    return {
+        "id": journal.id,
+        "path": str(journal.path),
+        "state": journal.state,
+        "fill": round(journal.fill, 4),
+        "bytes": usage.bytes,
+        "bytes_max": usage.bytes_max,
+        "entries": usage.entries,
+        "pending": usage.pending,
+        "parked": dict(usage.parked),
+        "held": usage.held._asdict(),
+        "oldest_pending_seconds": None if oldest_ms is None else max(0, now_ms - oldest_ms) / 1000,
+        "last_id": journal.last_id,
+    }
 
 
 def _journal_check(stages: Stages) -> Check:
@@ -114,20 +150,12 @@ def _ingress_check(stages: Stages) -> Check:
 
 
 def _kafka_check(stages: Stages) -> Check:
-    status = stages.forwarder.status()
-    return Check("ok" if status.get("connected") else "degraded", {"connected": bool(status.get("connected"))}, True)
+    connected: bool = stages.forwarder.status()["connected"]
+    return Check("ok" if connected else "degraded", {"connected": connected}, reported=True)
 
 
-def _config_check(status: Mapping[str, Any]) -> Check:
-    return Check("degraded" if status.get("error") else "ok", status, reported=True)
-
-
-def _positions(stages: Stages) -> Mapping[str, Any]:
-    positions = stages.journal.positions
-    return {
-        "next_id": positions.next_id,
-        "topics": {topic: positions.of(topic) for topic in stages.topic_names()},
-    }
+def _config_check(status: ReloadStatus) -> Check:
+    return Check("degraded" if status["error"] else "ok", {**status}, reported=True)
 
 
 @cache

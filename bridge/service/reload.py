@@ -12,27 +12,35 @@ as before. (The ingress looks after its own certificates.)
 """
 
 import asyncio
+import contextlib
 import dataclasses
 import hashlib
 import stat
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 from bridge.catalogue import TABLE
 from bridge.errors import ConfigError
-from bridge.settings.changes import Changes, changes, config_hash, merged
+from bridge.settings.changes import changes, config_hash, merged
 from bridge.settings.load import FILE_BYTES_MAX, Loaded, files_of, load
 from bridge.settings.models import Settings
 from bridge.settings.problems import InvalidSettingsError, path_text
 from bridge.telemetry import Telemetry
 
-__all__ = ["Changes", "Reloader", "changes"]
-
 INTERVAL_S = 1.0
 _LOADS_MAX = 3  # one, and one more whenever a load made known files that were not watched before
 
 Fingerprint = Mapping[str, str]
+
+
+class ReloadStatus(TypedDict):
+    """What is in force, what is wrong with the file, what waits for a restart."""
+
+    path: str
+    hash: str
+    error: str | None
+    needs_restart: list[str]
 
 
 class Reloader:
@@ -46,7 +54,6 @@ class Reloader:
         telemetry: Telemetry,
         *,
         interval_s: float = INTERVAL_S,
-        event_types: Collection[str] = TABLE,
         load_file: Callable[[Path, Collection[str]], Loaded] = load,
     ) -> None:
         """`settings` is what runs, read from `path`. `apply` puts a configuration in force, or raises: ConfigError
@@ -55,7 +62,7 @@ class Reloader:
         What `apply` gets differs from what runs only in keys that a running bridge can take; it gets their paths, too.
         """
         self._path, self._running, self._apply, self._telemetry = path, settings, apply, telemetry
-        self._interval_s, self._event_types, self._load_file = interval_s, event_types, load_file
+        self._interval_s, self._load_file = interval_s, load_file
         self._asked = asyncio.Event()
         self._files: frozenset[str] = frozenset({str(path)})
         self._loaded: Fingerprint | None = None  # the content that the last load read, right or wrong
@@ -70,18 +77,16 @@ class Reloader:
         """Look once an interval, and at once when asked. Ends by cancellation only."""
         while True:
             await self.look()
-            try:
+            with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self._interval_s):
                     await self._asked.wait()
-            except TimeoutError:
-                pass
 
     def request(self) -> None:
         """Read the configuration now (SIGHUP), whether it changed or not. Called in the event loop."""
         self._asked.set()
 
-    def status(self) -> Mapping[str, Any]:
-        """For /status and /readyz: what is in force, what is wrong with the file, what waits for a restart."""
+    def status(self) -> ReloadStatus:
+        """For /status and /readyz."""
         return {
             "path": str(self._path),
             "hash": self._hash,
@@ -116,7 +121,7 @@ class Reloader:
 
     def _try(self) -> tuple[Loaded | None, ConfigError, frozenset[str]]:
         try:
-            loaded = self._load_file(self._path, self._event_types)
+            loaded = self._load_file(self._path, TABLE)
         except InvalidSettingsError as error:
             return None, error, frozenset(error.files) | self._files
         except ConfigError as error:
@@ -131,7 +136,7 @@ class Reloader:
             self._telemetry.config_doubtful(str(warning))
         try:
             if found.reloadable:
-                settings = merged(self._running, loaded.settings, self._event_types)
+                settings = merged(self._running, loaded.settings, TABLE)
                 self._apply(settings, found.reloadable)
                 self._running, self._hash = settings, config_hash(settings)
                 self._kafka_files = {name: contents.get(name, "") for name in files.values()}

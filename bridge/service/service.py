@@ -6,12 +6,9 @@ topics, reload → ingress last, when whatever comes in can be kept. Kafka is no
 End, on SIGTERM or SIGINT: unready → `drain_delay`, while a load balancer notices → no new connections → requests in
 flight get their answer → forward until nothing can be moved or `drain_deadline` has passed → close. A second signal
 ends the waiting, not the order. A journal that fails, or a stage that does, goes the same way without the waiting.
-
-What running a bridge and draining a journal have in common: the journal as configured, work beside the way.
 """
 
 import asyncio
-import signal
 import time
 from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
@@ -26,7 +23,15 @@ from bridge.kafka.sink import Sink
 from bridge.service.admin import AdminServer
 from bridge.service.health import ServiceHealth
 from bridge.service.reload import Reloader
-from bridge.service.stages import Ending, Stages, expose
+from bridge.service.stages import (
+    Shutdown,
+    Stages,
+    handled_signals,
+    keep_running,
+    open_journal,
+    set_config_metrics,
+    wall_clock_ms,
+)
 from bridge.service.topic_watch import TopicWatch
 from bridge.settings.models import Settings
 from bridge.telemetry import Telemetry
@@ -34,42 +39,7 @@ from bridge.telemetry.logs import Logs
 from bridge.telemetry.tracing.start import Tracing, start_tracing
 from bridge.transform.prepare import Preparer
 
-RESTART_PAUSE_S = 5.0
-
-
-async def open_journal(settings: Settings, path: Path, telemetry: Telemetry, clock_ms: Callable[[], int]) -> Journal:
-    """Own and open the journal in `path`, with the bounds of the configuration. Raises what `Journal.open` does."""
-    journal = await asyncio.to_thread(
-        Journal.open,
-        path,
-        max_bytes=settings.journal.max_bytes,
-        retain_s=settings.journal.retain,
-        retain_bytes=settings.journal.retain_bytes,
-        window_s=settings.duplicates.window,
-        telemetry=telemetry,
-        clock_ms=clock_ms,
-        loop=asyncio.get_running_loop(),
-    )
-    telemetry.journal_opened(str(journal.path), journal.id, journal.usage())
-    return journal
-
-
-async def keep_running(stage: str, work: Callable[[], Coroutine[Any, Any, None]], telemetry: Telemetry) -> None:
-    """`work`, started again after a failure: a mistake beside the way of an event must not stop events."""
-    while True:
-        try:
-            await work()
-        except Exception as error:  # noqa: BLE001 - a mistake of ours
-            telemetry.stage_restarted(stage, error)
-            await asyncio.sleep(RESTART_PAUSE_S)
-
-
-FINISH_MARGIN_S = 1.0  # beyond ack_deadline, for an answer to be written
-
-
-def wall_clock_ms() -> int:
-    """Milliseconds since the epoch. It may jump; what measures a duration asks the monotonic clock."""
-    return time.time_ns() // 1_000_000
+FINISH_MARGIN_S = 1.0  # beyond ack_deadline, for a response to be written
 
 
 class Service:
@@ -92,15 +62,15 @@ class Service:
         """
         self.telemetry = telemetry or Telemetry()
         self.telemetry.verbose = settings.log.level == "debug"
-        self.ending = Ending()
-        self.health = ServiceHealth(self.telemetry, self.ending, clock_ms)
+        self.shutdown = Shutdown()
+        self.health = ServiceHealth(self.telemetry, self.shutdown, clock_ms)
         self.admin = AdminServer(settings.admin.listen, self.health, self.telemetry)
         self._settings, self._config_path, self._logs = settings, config_path, logs
         self._clock_ms, self._sink, self._on_started = clock_ms, sink, on_started
 
     async def run(self) -> ExitCode:
         """Run until a signal, or a failure, ends it. Raises BridgeError when it can't even start."""
-        self._took_off_s = time.monotonic()
+        started_s = time.monotonic()
         async with AsyncExitStack() as closing:
             journal = await self._open_journal()
             closing.push_async_callback(journal.close)
@@ -111,11 +81,12 @@ class Service:
                 closing.push_async_callback(tracing.close, 0.0)
             stages = self._build(journal, tracing)
             closing.push_async_callback(stages.ingress.close)
-            closing.callback(self._listen_to_signals(stages))
+            reload = stages.reloader.request if stages.reloader is not None else None
+            closing.enter_context(handled_signals(self._on_stop_signal, reload))
             await self._live(stages)
             pending = journal.usage().pending
-        self.telemetry.service_stopped(self.ending.exit_code, pending, time.monotonic() - self._took_off_s)
-        return self.ending.exit_code
+        self.telemetry.service_stopped(self.shutdown.exit_code, pending, time.monotonic() - started_s)
+        return self.shutdown.exit_code
 
     async def _open_journal(self) -> Journal:
         """Raises ConfigError where `journal.path` is of no use: a restart would change nothing."""
@@ -149,7 +120,7 @@ class Service:
         if self._config_path is not None:
             stages.reloader = Reloader(self._config_path, settings, stages.apply, self.telemetry)
         self.health.stages = stages
-        expose(settings, self.telemetry)
+        set_config_metrics(settings, self.telemetry)
         return stages
 
     async def _live(self, stages: Stages) -> None:
@@ -168,8 +139,8 @@ class Service:
                 others.append(start("reload", keep_running("reload", stages.reloader.run, self.telemetry)))
             forwarding = start("forward", self._essential("forward", stages.forwarder.run))
             await self._essential("ingress", lambda: self._take_requests(stages))
-            await self.ending.wait()
-            self.telemetry.service_stopping(self.ending.cause)
+            await self.shutdown.wait()
+            self.telemetry.service_stopping(self.shutdown.cause)
             await self._stop_taking(stages)
             await self._drain(stages, forwarding)
             for task in others:
@@ -184,10 +155,10 @@ class Service:
             await work()
         except BridgeError as error:
             self.telemetry.stage_ended(stage, error)
-            self.ending.ask(stage, error.exit_code)
+            self.shutdown.request(stage, error.exit_code)
         except Exception as error:  # noqa: BLE001 - a mistake of ours: the others still end in order
             self.telemetry.service_failed(stage, error)
-            self.ending.ask(stage, ExitCode.FAILURE)
+            self.shutdown.request(stage, ExitCode.FAILURE)
 
     async def _take_requests(self, stages: Stages) -> None:
         await stages.ingress.start()
@@ -203,13 +174,13 @@ class Service:
         raise await asyncio.shield(journal.failed)
 
     async def _stop_taking(self, stages: Stages) -> None:
-        if self.ending.exit_code is not ExitCode.OK:
+        if self.shutdown.exit_code is not ExitCode.OK:
             if stages.ingress.addresses:  # else nobody is answered at all
-                self.telemetry.accepting_changed(accepting=False, reason=self.ending.cause)
-            stages.ingress.pause(self.ending.cause)
+                self.telemetry.accepting_changed(accepting=False, reason=self.shutdown.cause)
+            stages.ingress.pause(self.shutdown.cause)
         else:
-            stages.ingress.part()
-            await self.ending.pause(stages.settings.server.drain_delay)
+            stages.ingress.start_draining()
+            await self.shutdown.sleep(stages.settings.server.drain_delay)
         stages.ingress.stop_listening()
         await stages.ingress.finish(stages.settings.server.ack_deadline + FINISH_MARGIN_S)
         self.telemetry.accepting_changed(accepting=False)
@@ -222,29 +193,15 @@ class Service:
         """
         stages.forwarder.request_stop()
         until_s = time.monotonic() + stages.settings.server.drain_deadline
-        if self.ending.exit_code is ExitCode.OK:
-            hurry = asyncio.ensure_future(self.ending.pause(stages.settings.server.drain_deadline))
-            await asyncio.wait({forwarding, hurry}, return_when=asyncio.FIRST_COMPLETED)
-            hurry.cancel()
+        if self.shutdown.exit_code is ExitCode.OK:
+            deadline = asyncio.ensure_future(self.shutdown.sleep(stages.settings.server.drain_deadline))
+            await asyncio.wait({forwarding, deadline}, return_when=asyncio.FIRST_COMPLETED)
+            deadline.cancel()
         forwarding.cancel()
         if stages.tracing is not None:
-            await stages.tracing.close(0.0 if self.ending.hurried else until_s - time.monotonic())
+            await stages.tracing.close(0.0 if self.shutdown.forced else until_s - time.monotonic())
 
-    def _listen_to_signals(self, stages: Stages) -> Callable[[], None]:
-        """React to SIGTERM, SIGINT and SIGHUP; returns what ends that."""
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self._end_by, signal.Signals(number).name)
-        if stages.reloader is not None:
-            loop.add_signal_handler(signal.SIGHUP, stages.reloader.request)
-
-        def forget() -> None:
-            for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-                loop.remove_signal_handler(number)
-
-        return forget
-
-    def _end_by(self, cause: str) -> None:
-        if self.ending.asked:
-            self.telemetry.service_hastened(cause)
-        self.ending.ask(cause)
+    def _on_stop_signal(self, name: str) -> None:
+        if self.shutdown.requested:
+            self.telemetry.shutdown_forced(name)
+        self.shutdown.request(name)

@@ -1,15 +1,17 @@
-"""The stages of one running service, and what a new configuration changes in them.
+"""The stages of one running service, what a new configuration changes in them, and the one place that ends them.
 
-What the metrics show of a configuration itself: until when its credentials and certificates are valid, and zeros.
-
-A counter that first shows up with a 1 has not grown, as Prometheus sees it; what an alert waits for starts at 0.
-
-Why the service ends, with which exit code, and whether it may still take its time.
+What running a bridge and draining a journal have in common is here, too: the journal as configured, work that is
+started again after a failure, signals.
 """
 
 import asyncio
-from collections.abc import Sequence
+import contextlib
+import signal
+import time
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 from bridge.auth import REASONS
 from bridge.errors import ConfigError, ExitCode
@@ -29,18 +31,7 @@ from bridge.telemetry.tracing.start import Tracing
 from bridge.transform.dead_letter import REASONS as QUARANTINE_REASONS
 from bridge.transform.prepare import Preparer
 
-
-def expose(settings: Settings, telemetry: Telemetry) -> None:
-    """Show `settings`, which are in force from now on. Reads the client certificate for Kafka, where there is one."""
-    telemetry.counters_begin(settings.sources, REASONS, QUARANTINE_REASONS)
-    telemetry.credentials_end(credential_ends(settings.sources))
-    security = settings.kafka.security
-    if security.certificate_file is not None:
-        password = security.key_password.get_secret_value() if security.key_password else ""
-        end_s = certificate_end_s(security.certificate_file, security.key_file, password, as_client=True)
-        telemetry.certificate_ends("kafka", end_s)
-    else:
-        telemetry.certificate_ends("kafka", None)
+RESTART_PAUSE_S = 5.0
 
 
 @dataclass(slots=True)
@@ -57,10 +48,6 @@ class Stages:
     logs: Logs | None
     reloader: Reloader | None = None
     tracing: Tracing | None = None
-
-    def topic_names(self) -> list[str]:
-        """All topics that the configuration in force can lead to."""
-        return sorted(self.preparer.topics())
 
     def apply(self, settings: Settings, changed: Sequence[str]) -> None:
         """Put a configuration in force without dropping a request. `changed` are the paths of keys that differ.
@@ -82,46 +69,108 @@ class Stages:
             self.logs.set_level(settings.log.level)
         self.telemetry.verbose = settings.log.level == "debug"
         self.preparer, self.settings = preparer, settings
-        expose(settings, self.telemetry)
+        set_config_metrics(settings, self.telemetry)
 
 
-class Ending:
-    """The one place that is asked to end. The first cause counts, unless a failure comes on top of an orderly stop."""
+def set_config_metrics(settings: Settings, telemetry: Telemetry) -> None:
+    """Show until when the credentials and certificates in force are valid. Reads the client certificate for Kafka."""
+    # Counters begin with 0: one that first shows up with a 1 has not grown, as Prometheus sees it, and no alert fires.
+    telemetry.counters_begin(settings.sources, REASONS, QUARANTINE_REASONS)
+    telemetry.credentials_end(credential_ends(settings.sources))
+    security, end_s = settings.kafka.security, None
+    if security.certificate_file is not None:
+        password = security.key_password.get_secret_value() if security.key_password else ""
+        end_s = certificate_end_s(security.certificate_file, security.key_file, password, as_client=True)
+    telemetry.certificate_ends("kafka", end_s)
+
+
+def paused_topics(forwarder: Mapping[str, Any]) -> Mapping[str, tuple[str, str]]:
+    """Topic → state and reason, of those that can't take records now. `forwarder` is the forwarder's status."""
+    behind = forwarder["lanes_behind"]
+    return {lane["topic"]: (lane["state"], lane["cause"]) for lane in behind if lane["cause"]}
+
+
+class Shutdown:
+    """The one place that is asked to end the process. The first cause counts, unless a failure comes on top of an
+    orderly stop."""
 
     def __init__(self) -> None:
         self.cause = ""
         self.exit_code = ExitCode.OK
-        self._asked = asyncio.Event()
-        self._hurried = asyncio.Event()
+        self._requested = asyncio.Event()
+        self._forced = asyncio.Event()
 
     @property
-    def asked(self) -> bool:
-        """Whether the end has begun."""
-        return self._asked.is_set()
+    def requested(self) -> bool:
+        return self._requested.is_set()
 
     @property
-    def hurried(self) -> bool:
+    def forced(self) -> bool:
         """Whether nothing should be waited for any more."""
-        return self._hurried.is_set()
+        return self._forced.is_set()
 
-    def ask(self, cause: str, exit_code: ExitCode = ExitCode.OK) -> None:
-        """Begin the end. Asked again, it hastens: a second signal, or a stage that failed while others still drain."""
-        if self.asked:
-            self._hurried.set()
-        if not self.asked or (exit_code is not ExitCode.OK and self.exit_code is ExitCode.OK):
+    def request(self, cause: str, exit_code: ExitCode = ExitCode.OK) -> None:
+        """Begin the end. Requested again, it is forced: a second signal, or a stage that failed meanwhile."""
+        if self.requested:
+            self._forced.set()
+        if not self.requested or (exit_code is not ExitCode.OK and self.exit_code is ExitCode.OK):
             self.cause, self.exit_code = cause, exit_code
-        self._asked.set()
+        self._requested.set()
 
     async def wait(self) -> None:
-        """Return when the end has begun."""
-        await self._asked.wait()
+        await self._requested.wait()
 
-    async def pause(self, seconds: float) -> None:
-        """Wait `seconds`, less when hurried."""
-        if seconds <= 0 or self.hurried:
+    async def sleep(self, seconds: float) -> None:
+        """Sleep `seconds`, less when forced."""
+        if seconds <= 0 or self.forced:
             return
-        try:
+        with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
-                await self._hurried.wait()
-        except TimeoutError:
-            return
+                await self._forced.wait()
+
+
+@contextlib.contextmanager
+def handled_signals(stop: Callable[[str], None], reload: Callable[[], None] | None = None) -> Iterator[None]:
+    """Inside the block, call `stop` with the name of SIGTERM or SIGINT, and `reload` on SIGHUP, in the event loop."""
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop, number.name)
+    if reload is not None:
+        loop.add_signal_handler(signal.SIGHUP, reload)
+    try:
+        yield
+    finally:
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            loop.remove_signal_handler(number)
+
+
+async def open_journal(settings: Settings, path: Path, telemetry: Telemetry, clock_ms: Callable[[], int]) -> Journal:
+    """Own and open the journal in `path`, with the bounds of the configuration. Raises what `Journal.open` does."""
+    journal = await asyncio.to_thread(
+        Journal.open,
+        path,
+        max_bytes=settings.journal.max_bytes,
+        retain_s=settings.journal.retain,
+        retain_bytes=settings.journal.retain_bytes,
+        window_s=settings.duplicates.window,
+        telemetry=telemetry,
+        clock_ms=clock_ms,
+        loop=asyncio.get_running_loop(),
+    )
+    telemetry.journal_opened(str(journal.path), journal.id, journal.usage())
+    return journal
+
+
+async def keep_running(stage: str, work: Callable[[], Coroutine[Any, Any, None]], telemetry: Telemetry) -> None:
+    """`work`, started again after a failure: a mistake in a side stage must not stop events."""
+    while True:
+        try:
+            await work()
+        except Exception as error:  # noqa: BLE001 - a mistake of ours
+            telemetry.stage_restarted(stage, error)
+            await asyncio.sleep(RESTART_PAUSE_S)
+
+
+def wall_clock_ms() -> int:
+    """Milliseconds since the epoch. It may jump; what measures a duration asks the monotonic clock."""
+    return time.time_ns() // 1_000_000

@@ -274,9 +274,9 @@ class Telemetry(Voice):
         """The stop begins. `cause` is a signal's name, or what failed."""
         self.log.info("service.stopping", cause=cause, **fields)
 
-    def service_hastened(self, cause: str) -> None:
-        """A second signal: waiting ends, closing goes on."""
-        self.log.warning("service.hastened", cause=cause)
+    def shutdown_forced(self, cause: str) -> None:
+        """A second signal: nothing is waited for any more, closing goes on."""
+        self.log.warning("shutdown.forced", cause=cause)
 
     def service_stopped(self, exit_code: int, pending: int | None, seconds: float) -> None:
         """The process ends; `pending` entries wait in the journal for the next start."""
@@ -335,13 +335,6 @@ class Telemetry(Voice):
     def drain_ended(self, cause: str, **counts: Any) -> None:
         """The end. `cause` is empty, deadline or a signal's name."""
         self.log.info("drain.ended", cause=cause, **counts)
-
-    def entries_by_outcome(self) -> Mapping[str, int]:
-        """How many entries left the journal in this process as forwarded, quarantined, dropped, duplicate."""
-        counts: dict[str, int] = {}
-        for (_, outcome), count in self.metrics.events.counts.items():
-            counts[str(outcome)] = counts.get(str(outcome), 0) + count
-        return counts
 
     # traces
 

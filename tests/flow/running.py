@@ -230,7 +230,7 @@ class BridgeInside(Bridge):
 
     async def end(self) -> None:
         """End it in order, if it runs."""
-        self.service.ending.ask("test")
+        self.service.shutdown.request("test")
         with contextlib.suppress(Exception):
             await self.ended()
 

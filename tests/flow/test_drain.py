@@ -67,7 +67,7 @@ async def test_a_stop_ends_it_in_order_and_the_next_one_goes_on(folder: Path, co
     drain = drain_of(folder, configure, sink)
     draining = asyncio.create_task(drain.run(wait_s=0, deadline_s=30))
     await until(lambda: sink.taken, "the first batch")
-    drain.ending.ask("SIGTERM")
+    drain.shutdown.request("SIGTERM")
     stopped = await draining
     assert (stopped.exit_code, stopped.cause, stopped.left[0].state) == (ExitCode.UNREACHABLE, "SIGTERM", "time")
     assert stopped.entries_left == 22 - read_standing(folder).positions.next_id > 0

@@ -103,7 +103,7 @@ async def test_a_second_signal_ends_the_waiting_but_not_the_order(
     await until(lambda: bridge.log.lines("service.stopping"), "the stop")
     bridge.signal(signal.SIGINT)
     assert await bridge.ended(timeout_s=10) == 0
-    assert bridge.log.lines("service.hastened")
+    assert bridge.log.lines("shutdown.forced")
     assert bridge.log.lines("service.stopped")[0]["pending"] == 1
 
 
@@ -115,7 +115,7 @@ async def test_the_stop_forwards_what_is_there_before_it_ends(
     for number in range(50):
         assert await bridge.post(http, webhook(f"s-{number}")) == 200
     sink.up, sink.send_s = True, 0.2
-    bridge.service.ending.ask("test")
+    bridge.service.shutdown.request("test")
     assert await bridge.ended() == 0
     assert len(sink.taken) == 50
     assert bridge.log.lines("service.stopped")[0]["pending"] == 0
@@ -129,7 +129,7 @@ async def test_a_lane_that_waits_does_not_hold_up_the_stop(
     assert await bridge.post(http) == 200
     await until(lambda: bridge.log.lines("lane.blocked"), "the lane")
     began_s = time.monotonic()
-    bridge.service.ending.ask("test")
+    bridge.service.shutdown.request("test")
     assert await bridge.ended() == 0
     assert time.monotonic() - began_s < 10
     assert bridge.log.lines("service.stopped")[0]["pending"] == 1

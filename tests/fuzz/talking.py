@@ -13,13 +13,13 @@ from typing import Self
 import orjson
 
 from bridge.ingress import responses
-from bridge.ingress.responses import Answer
+from bridge.ingress.responses import Response
 from tests.flow.running import PATH, TOKEN, webhook
 
 LIMIT_S = 10.0
 BODY = orjson.dumps(webhook("fuzz"))
 
-_NAMED = [each for each in vars(responses).values() if isinstance(each, Answer)]
+_NAMED = [each for each in vars(responses).values() if isinstance(each, Response)]
 _MADE = [
     responses.accepted(),
     responses.unauthorized("Bearer"),

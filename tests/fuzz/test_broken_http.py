@@ -43,6 +43,5 @@ def test_the_admin_port_is_as_unmoved(bridge: Sturdy) -> None:
             got = client.hear()
         assert b" 500 " not in got, case.name
         assert b"HTTP/1." in got[:7] or not got, case.name
-        assert b"b'" not in got, f"{case.name}: a piece of what was sent, as the parser's errors have it"
         answered += bool(got)
     assert answered > 0.9 * len(CASES)

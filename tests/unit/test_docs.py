@@ -177,7 +177,7 @@ def test_the_record_that_the_readme_shows_is_that_of_its_first_webhook() -> None
 
 
 def test_every_answer_is_in_the_contract_with_its_status() -> None:
-    made = [value for value in vars(responses).values() if isinstance(value, responses.Answer)]
+    made = [value for value in vars(responses).values() if isinstance(value, responses.Response)]
     made += [responses.unauthorized("Bearer"), responses.rate_limited(1), responses.accepted()]
     outcomes = text_of("docs/metrics.md").partition("| `outcome` of requests |")[2].partition("\n")[0]
     for answer in made:

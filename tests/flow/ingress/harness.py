@@ -144,13 +144,11 @@ class Door:
     @property
     def open(self) -> int:
         """Open connections, as the server sees them."""
-        assert self.ingress._connections is not None
         return len(self.ingress._connections.open)
 
     @property
     def in_flight(self) -> int:
         """Connections with a request on them."""
-        assert self.ingress._connections is not None
         return self.ingress._connections.in_flight
 
     async def close(self) -> None:

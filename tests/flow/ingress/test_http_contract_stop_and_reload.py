@@ -42,12 +42,12 @@ async def test_a_stop_lets_requests_in_flight_finish_and_closes_kept_connections
         assert len(d.journal.stored) == 4
 
 
-async def test_who_parts_still_takes_connections_and_closes_each_with_its_answer() -> None:
+async def test_while_it_drains_it_still_takes_connections_and_closes_each_with_its_answer() -> None:
     async with door(settings()) as d:
         kept = await d.connect()
         await kept.send(request(PATH, READ, AUTHORIZED))
         assert "Connection" not in (await kept.reply()).headers
-        d.ingress.part()
+        d.ingress.start_draining()
         d.ingress.reconfigure(settings())
         for client in (kept, await d.connect()):
             await client.send(request(PATH, READ, AUTHORIZED))
@@ -167,8 +167,6 @@ async def test_before_start_and_after_close_every_call_is_harmless() -> None:
     ingress = Ingress(settings(), FakeJournal(), Telemetry(), lambda: 0)
     assert ingress.addresses == []
     ingress.pause("early")
-    ingress.resume()
-    ingress.reload_tls()
     ingress.reconfigure(settings())
     await ingress.start()
     ingress.stop_listening()

@@ -16,7 +16,7 @@ HASTY = settings(server={"ack_deadline": "100ms"})
 
 
 async def in_pieces(client: Client, body: bytes = READ) -> None:
-    """A POST whose body comes later, so that it goes the long way."""
+    """A POST whose body comes later, so that it takes the slow path."""
     data = request(f"{PATH}/read", body, AUTHORIZED)
     await client.send(data[: -len(body)])
     await asyncio.sleep(0.02)
@@ -190,7 +190,6 @@ async def test_what_comes_behind_a_request_that_closes_the_connection_is_dropped
         await client.send(request(PATH, READ, {**AUTHORIZED, "Connection": "close"}))
         await d.until(lambda: d.journal.held)
         await client.send(request(PATH, READ, AUTHORIZED))
-        assert d.ingress._connections is not None
         (connection,) = d.ingress._connections.open
         await d.until(lambda: connection._messages)
         d.journal.release()
@@ -207,8 +206,6 @@ async def test_while_paused_the_answer_is_503_for_those_who_may_post_and_nothing
         assert (await d.post(body=b"no json")).status == 503
         assert (await d.post(headers={})).status == 401
         assert not d.journal.submissions
-        d.ingress.resume()
-        assert (await d.post()).status == 200
 
 
 async def test_bodies_that_wait_for_a_hanging_journal_have_a_bound_in_memory() -> None:

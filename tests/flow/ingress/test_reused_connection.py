@@ -28,7 +28,7 @@ async def say(client: Client, sent: bytes, *, pieces: int) -> None:
     await client.send(sent[-9:])
 
 
-@pytest.mark.parametrize("pieces", [1, 2], ids=["short way", "long way"])
+@pytest.mark.parametrize("pieces", [1, 2], ids=["fast path", "slow path"])
 @pytest.mark.parametrize(("trailer", "next_one"), [(RIGHT, BARE), (WRONG, GOOD)], ids=["lets in", "keeps out"])
 async def test_a_trailer_is_never_a_header_of_the_next_request(trailer: bytes, next_one: bytes, pieces: int) -> None:
     async with door() as d:
@@ -57,7 +57,7 @@ async def test_what_is_pipelined_behind_a_chunked_request_is_not_read(
         assert d.requests == {("-", "not_found"): 1} | ({("treble", "accepted"): 1} if before else {})
 
 
-@pytest.mark.parametrize("pieces", [1, 2], ids=["short way", "long way"])
+@pytest.mark.parametrize("pieces", [1, 2], ids=["fast path", "slow path"])
 @pytest.mark.parametrize("trailer", [b"", b"X-T: 1"], ids=["no trailer", "trailer"])
 async def test_a_chunked_request_is_taken_and_the_last_of_its_connection(trailer: bytes, pieces: int) -> None:
     async with door() as d:
@@ -87,7 +87,7 @@ LARGEST = b"18446744073709551615"  # aiohttp's parser takes this length for none
 
 @pytest.mark.parametrize("headers", [AUTHORIZED, {}], ids=["authorized", "not"])
 @pytest.mark.parametrize("method", ["POST", "GET"])
-@pytest.mark.parametrize("cut", [None, 30, -2], ids=["short way", "long way", "end of head apart"])
+@pytest.mark.parametrize("cut", [None, 30, -2], ids=["fast path", "slow path", "end of head apart"])
 async def test_a_length_without_bounds_is_too_large_and_ends_the_connection(
     headers: dict[str, str], method: str, cut: int | None
 ) -> None:
@@ -113,7 +113,7 @@ async def test_a_length_without_bounds_behind_another_request_ends_the_connectio
         assert len(d.journal.stored) == 1
 
 
-@pytest.mark.parametrize("pieces", [1, 2], ids=["short way", "long way"])
+@pytest.mark.parametrize("pieces", [1, 2], ids=["fast path", "slow path"])
 @pytest.mark.parametrize(
     ("offer", "closes"),
     [

@@ -149,7 +149,6 @@ def test_a_signature_holds_for_its_body_only(algorithm: str, encoding: str) -> N
 
 def test_a_signature_is_decided_after_the_body_and_everything_else_before_it() -> None:
     both = credentials({**HEADER, "hmac": {"header": "X-Sig", "secret": "s"}}, BEARER)
-    assert both.needs_body
     signature = ("X-Sig", sign(BODY).hex())
     assert both.before_body(facts(signature), NOW_MS) == Denied("missing")
     assert both.before_body(facts(signature, ("X-API-Key", "x")), NOW_MS) == Denied("wrong")
@@ -231,7 +230,6 @@ def test_nothing_to_hold_is_refused_rather_than_held_by_everyone(auth: Any) -> N
 
 def test_only_auth_none_lets_everyone_in() -> None:
     assert Credentials("none").decide(facts(), b"", NOW_MS) == Grant(0)
-    assert not Credentials("none").needs_body
 
 
 @pytest.mark.parametrize(

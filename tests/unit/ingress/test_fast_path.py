@@ -1,4 +1,4 @@
-"""The short way through aiohttp is there, is taken, and has a long way behind it."""
+"""The fast path through aiohttp is there, is taken, and has the slow path behind it."""
 
 import asyncio
 from typing import Any
@@ -11,36 +11,36 @@ from bridge.ingress.connection import Connection
 from tests.flow.ingress.harness import AUTHORIZED, PATH, READ, door, request
 
 
-def test_this_aiohttp_has_the_inside_that_the_short_way_needs() -> None:
-    """Fails when an aiohttp is built otherwise: `wire` must be looked at before it is used with that version."""
-    assert fast_path.SHORT_WAY
+def test_this_aiohttp_has_the_inside_that_the_fast_path_needs() -> None:
+    """Fails when an aiohttp is built otherwise: `fast_path` must be looked at before it is used with that version."""
+    assert fast_path.FAST_PATH
 
 
-async def test_a_plain_post_takes_the_short_way(monkeypatch: pytest.MonkeyPatch) -> None:
-    short: list[bytes] = []
-    whole_request = Connection.whole_request
+async def test_a_plain_post_takes_the_fast_path(monkeypatch: pytest.MonkeyPatch) -> None:
+    fast: list[bytes] = []
+    on_request = Connection.on_request
 
     def noting(self: Connection, message: Any, content: StreamReader) -> None:
-        short.append(fast_path.body_of(content))
-        whole_request(self, message, content)
+        fast.append(fast_path.body_of(content))
+        on_request(self, message, content)
 
-    monkeypatch.setattr(Connection, "whole_request", noting)
+    monkeypatch.setattr(Connection, "on_request", noting)
     async with door() as d:
         client = await d.connect()
         for _ in range(20):
             await client.send(request(f"{PATH}/read", READ, AUTHORIZED))
             assert (await client.reply()).status == 200
-        assert len(short) >= 19, "all but the first, which may come before aiohttp's loop is at rest"
-        assert set(short) == {READ}
+        assert len(fast) >= 19, "all but the first, which may come before aiohttp's loop is at rest"
+        assert set(fast) == {READ}
         await client.send(request(PATH, method="GET") + request(PATH, READ, AUTHORIZED))
         assert [(await client.reply()).status for _ in range(2)] == [405, 200]
-        count = len(short)
+        count = len(fast)
         await client.send(request(PATH, READ, AUTHORIZED))
         assert (await client.reply()).status == 200
-        assert len(short) == count + 1, "back on the short way after the long one"
+        assert len(fast) == count + 1, "back on the fast path after the slow one"
 
 
-async def test_without_the_short_way_the_answers_are_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_without_the_fast_path_the_answers_are_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     async def ask() -> list[tuple[int, bytes, set[str]]]:
         async with door() as d:
             client = await d.connect()
@@ -57,15 +57,15 @@ async def test_without_the_short_way_the_answers_are_the_same(monkeypatch: pytes
             return answers
 
     with_it = await ask()
-    monkeypatch.setattr(fast_path, "SHORT_WAY", False)
+    monkeypatch.setattr(fast_path, "FAST_PATH", False)
     assert await ask() == with_it
     assert [status for status, _, _ in with_it] == [200, 400, 401] * 2
 
 
 async def test_a_connection_without_requests_is_left_to_aiohttp() -> None:
-    """`release` without a request is harmless: the answer of a request may come when its connection is gone."""
+    """`reattach_waiter` without a request is harmless: the answer of a request may come when its connection is gone."""
     server = web.Server(lambda request: asyncio.sleep(0))  # type: ignore[arg-type, return-value]
-    lonely = fast_path.Wire(server, 1000, loop=asyncio.get_running_loop())
-    lonely.release()
+    lonely = fast_path.FastPathHandler(server, 1000, loop=asyncio.get_running_loop())
+    lonely.reattach_waiter()
     with pytest.raises(NotImplementedError):
-        lonely.head_grew(1)
+        lonely.on_partial_head(1)

@@ -1,4 +1,4 @@
-"""What is kept of a request's headers where traces are on."""
+"""What is kept of a request's headers."""
 
 import orjson
 
@@ -46,3 +46,14 @@ def test_a_header_that_carries_credentials_is_no_trace() -> None:
     assert keeper.trace_of(SENT) == (None, None)
     assert b"theirs" not in keeper.keep_traced(SENT, KEPT, None)
     assert HeaderKeeper(()).trace_of(SENT) == (KEPT, "theirs=1")
+
+
+def test_kept_headers_are_remembered_within_a_bound() -> None:
+    keeper = HeaderKeeper(frozenset({"user-agent"}))
+    kept = {keeper.keep({"x-request-id": str(n), "user-agent": "secret"}) for n in range(1000)}
+    assert len(kept) == 1000
+    assert b"secret" not in b"".join(kept)
+    assert len(keeper._cache) <= 256
+    long = keeper.keep({"content-type": "x" * 10_000})
+    assert long == b'{"content-type":"' + b"x" * 512 + b'"}'
+    assert all(sum(len(each) for each in key if each) <= 1024 for key in keeper._cache)

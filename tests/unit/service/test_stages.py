@@ -4,33 +4,33 @@ import asyncio
 import time
 
 from bridge.errors import ExitCode
-from bridge.service.stages import Ending
+from bridge.service.stages import Shutdown
 
 
-async def test_the_first_cause_counts_and_a_second_one_only_hastens() -> None:
-    ending = Ending()
-    ending.ask("SIGTERM")
-    assert (ending.asked, ending.hurried) == (True, False)
-    ending.ask("SIGINT")
-    assert (ending.cause, ending.exit_code, ending.hurried) == ("SIGTERM", ExitCode.OK, True)
+async def test_the_first_cause_counts_and_a_second_one_forces_the_end() -> None:
+    shutdown = Shutdown()
+    shutdown.request("SIGTERM")
+    assert (shutdown.requested, shutdown.forced) == (True, False)
+    shutdown.request("SIGINT")
+    assert (shutdown.cause, shutdown.exit_code, shutdown.forced) == ("SIGTERM", ExitCode.OK, True)
 
 
 async def test_a_failure_during_an_orderly_stop_decides_the_exit_code() -> None:
-    ending = Ending()
-    ending.ask("SIGTERM")
-    ending.ask("journal", ExitCode.JOURNAL_FAILED)
-    ending.ask("forward", ExitCode.FENCED)
-    assert (ending.cause, ending.exit_code) == ("journal", ExitCode.JOURNAL_FAILED)
+    shutdown = Shutdown()
+    shutdown.request("SIGTERM")
+    shutdown.request("journal", ExitCode.JOURNAL_FAILED)
+    shutdown.request("forward", ExitCode.FENCED)
+    assert (shutdown.cause, shutdown.exit_code) == ("journal", ExitCode.JOURNAL_FAILED)
 
 
-async def test_a_pause_ends_at_its_time_or_when_hurried() -> None:
-    ending = Ending()
-    await ending.pause(0.01)
-    waiting = asyncio.create_task(ending.pause(60))
+async def test_a_sleep_ends_at_its_time_or_when_forced() -> None:
+    shutdown = Shutdown()
+    await shutdown.sleep(0.01)
+    waiting = asyncio.create_task(shutdown.sleep(60))
     await asyncio.sleep(0)
     began_s = time.monotonic()
-    ending.ask("SIGTERM")
-    ending.ask("SIGTERM")
+    shutdown.request("SIGTERM")
+    shutdown.request("SIGTERM")
     await asyncio.wait_for(waiting, timeout=5)
-    await ending.pause(60)
+    await shutdown.sleep(60)
     assert time.monotonic() - began_s < 5
