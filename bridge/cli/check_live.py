@@ -37,11 +37,10 @@ def exit_code_of(findings: list[Finding]) -> ExitCode:
 async def _findings(settings: Settings) -> list[Finding]:
     servers = await diagnose(settings.kafka, settings.kafka.call_timeout)
     try:
-        async with Topics(settings.kafka) as topics:
-            specs = wanted_topics(settings)[0]
-            differences = await topics.compare(specs)
-            if settings.topics.create == "missing":
-                differences = await _tried(topics, specs, differences)
+        topics, specs = Topics(settings.kafka), wanted_topics(settings)[0]
+        differences = await topics.compare(specs)
+        if settings.topics.create == "missing":
+            differences = await _rehearsed(topics, specs, differences)
     except SinkError as error:
         return [Finding("error", _CONNECTION, text) for text in servers or [str(error)]]
     # There is a way to Kafka: a server that doesn't answer is one that was taken down, or mistyped.
@@ -64,13 +63,13 @@ async def _producer_problem(kafka: Kafka) -> str:
     return problem
 
 
-async def _tried(topics: Topics, specs: Sequence[TopicSpec], found: list[Difference]) -> list[Difference]:
+async def _rehearsed(topics: Topics, specs: Sequence[TopicSpec], found: list[Difference]) -> list[Difference]:
     """The differences, and of a missing topic whether the bridge will make it: then it is none that matters."""
     missing = {difference.topic for difference in found if difference.kind == "missing"}
     wanted = [spec for spec in specs if spec.name in missing]
-    reasons = await topics.could_make(wanted) if wanted else {}
+    reasons = await topics.rehearse_create(wanted) if wanted else {}
     return [
-        dataclasses.replace(difference, message=_WILL_BE_MADE, mend="", blocking=False)
+        dataclasses.replace(difference, message=_WILL_BE_MADE, create_line="", blocking=False)
         if difference.topic in missing and difference.topic not in reasons
         else with_reason(difference, reasons)
         for difference in found

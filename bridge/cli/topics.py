@@ -12,10 +12,8 @@ from bridge.errors import ExitCode
 from bridge.model import TopicSpec
 
 if TYPE_CHECKING:
-    from bridge.kafka.topics import Difference, TopicState
+    from bridge.kafka.topics import Difference, Topics, TopicState
     from bridge.settings.models import Settings
-
-print_option = click.option("--print", "only_print", is_flag=True, help="Print commands to paste; change nothing.")
 
 
 @click.group()
@@ -40,7 +38,7 @@ def list_topics(config: Path, as_json: bool) -> None:
     """
     settings = load_configuration(config).settings
     specs, uses = wanted_topics(settings)
-    states = run(_probe(settings, specs))
+    states = run(_topics_of(settings).probe([spec.name for spec in specs]))
     rows = [_row(spec, states[spec.name], uses[spec.name]) for spec in specs]
     if as_json:
         print_json(rows)
@@ -50,7 +48,7 @@ def list_topics(config: Path, as_json: bool) -> None:
 
 @topics.command("create")
 @config_option()
-@print_option
+@click.option("--print", "only_print", is_flag=True, help="Print commands to paste; change nothing.")
 @json_option
 def create_topics(config: Path, only_print: bool, as_json: bool) -> None:
     """Make the topics that are missing. What exists is left as it is, and said where it differs.
@@ -59,13 +57,13 @@ def create_topics(config: Path, only_print: bool, as_json: bool) -> None:
     Example:
       treble-bridge topics create --config bridge.yaml --print
     """
-    from bridge.kafka.admin import TopicCommands  # noqa: PLC0415 - not for --help
+    from bridge.kafka.topics import create_line  # noqa: PLC0415 - not for --help
 
     settings = load_configuration(config).settings
     specs, _ = wanted_topics(settings)
     if only_print:
         for spec in specs:
-            click.echo(TopicCommands(settings.kafka).create(spec))
+            click.echo(create_line(settings.kafka, spec))
         return
     made, left = run(_create(settings, specs))
     if as_json:
@@ -78,9 +76,8 @@ def create_topics(config: Path, only_print: bool, as_json: bool) -> None:
 
 @topics.command("verify")
 @config_option()
-@print_option
 @json_option
-def verify_topics(config: Path, only_print: bool, as_json: bool) -> ExitCode:
+def verify_topics(config: Path, as_json: bool) -> ExitCode:
     """Compare the topics with the configuration. Exit code 8 when one differs.
 
     \b
@@ -89,16 +86,14 @@ def verify_topics(config: Path, only_print: bool, as_json: bool) -> ExitCode:
     """
     settings = load_configuration(config).settings
     specs, _ = wanted_topics(settings)
-    found = run(_compare(settings, specs))
+    found = run(_topics_of(settings).compare(specs))
     if as_json:
         print_json({"topics": len(specs), "differences": [_as_json(difference) for difference in found]})
-    elif only_print:
-        for difference in found:
-            click.echo(difference.mend or f"# {difference}")
     else:
         for difference in found:
             click.echo(str(difference))
-        click.echo(f"{len(specs)} topics, {len({d.topic for d in found})} differ" if found else _all_well(len(specs)))
+        differing = len({difference.topic for difference in found})
+        click.echo(f"{len(specs)} topics, " + (f"{differing} differ" if found else "all as configured"))
     return ExitCode.MISMATCH if any(difference.blocking for difference in found) else ExitCode.OK
 
 
@@ -119,32 +114,22 @@ def wanted_topics(settings: "Settings") -> tuple[list[TopicSpec], dict[str, list
     return specs, uses
 
 
-async def _probe(settings: "Settings", specs: Sequence[TopicSpec]) -> "dict[str, TopicState]":
+def _topics_of(settings: "Settings") -> "Topics":
     from bridge.kafka.topics import Topics  # noqa: PLC0415 - not for --help
 
-    async with Topics(settings.kafka) as kafka:
-        return await kafka.probe([spec.name for spec in specs])
-
-
-async def _compare(settings: "Settings", specs: Sequence[TopicSpec]) -> "list[Difference]":
-    from bridge.kafka.topics import Topics  # noqa: PLC0415 - not for --help
-
-    async with Topics(settings.kafka) as kafka:
-        return await kafka.compare(specs)
+    return Topics(settings.kafka)
 
 
 async def _create(settings: "Settings", specs: Sequence[TopicSpec]) -> "tuple[list[str], list[Difference]]":
-    from bridge.kafka.topics import Topics  # noqa: PLC0415 - not for --help
-
-    async with Topics(settings.kafka) as kafka:
-        before = await kafka.probe([spec.name for spec in specs])
-        left = await kafka.ensure(specs, "missing")
-        return [name for name, state in before.items() if state.status == "missing"], left
+    topics = _topics_of(settings)
+    before = await topics.probe([spec.name for spec in specs])
+    left = await topics.ensure(specs, "missing")
+    return [name for name, state in before.items() if state.status == "missing"], left
 
 
 def _row(spec: TopicSpec, state: "TopicState", uses: list[str]) -> dict[str, Any]:
     settings = state.settings or {}
-    retention = settings.get("retention.ms")
+    retention, largest = settings.get("retention.ms"), settings.get("max.message.bytes")
     return {
         "topic": spec.name,
         "receives": uses,
@@ -156,7 +141,7 @@ def _row(spec: TopicSpec, state: "TopicState", uses: list[str]) -> dict[str, Any
         "retention_ms": int(retention) if retention is not None else None,
         "retention_ms_wanted": spec.retention_ms,
         "cleanup_policy": settings.get("cleanup.policy"),
-        "max_message_bytes": state.max_message_bytes,
+        "max_message_bytes": int(largest) if largest is not None else None,
     }
 
 
@@ -196,10 +181,6 @@ def _as_json(difference: "Difference") -> dict[str, Any]:
         "topic": difference.topic,
         "kind": difference.kind,
         "message": difference.message,
-        "command": difference.mend or None,
+        "command": difference.create_line or None,
         "blocking": difference.blocking,
     }
-
-
-def _all_well(count: int) -> str:
-    return f"{count} topics, all as configured"

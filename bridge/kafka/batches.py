@@ -125,7 +125,7 @@ class Times:
         return own_ms
 
 
-class Stamps:
+class Timestamps:
     """What is known of the times that topics refuse. In memory: a new process finds it out again.
 
     `clock_ms` is the host's clock, `seconds` one that never jumps.

@@ -3,7 +3,7 @@
 Files are read when the options are made, so each new client takes rotated certificates. An error names the option and
 the file, and never what is in it.
 
-The token of SASL/OAUTHBEARER: fixed, or read from a file at each login, so that a rotated one counts.
+A token of SASL/OAUTHBEARER that is in a file is read at each login, for the same reason.
 """
 
 import asyncio
@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from aiokafka.abc import AbstractTokenProvider
 
-from bridge.errors import ConfigError
+from bridge.errors import ConfigError, SinkUnavailableError
 from bridge.settings.models import Kafka, Security
 
 TOKEN_BYTES_MAX: Final = 64 << 10
@@ -81,6 +81,16 @@ def client_options(kafka: Kafka) -> dict[str, Any]:
     if security.protocol.startswith("SASL"):
         options |= _login(security)
     return options
+
+
+def current_options(kafka: Kafka) -> dict[str, Any]:
+    """`client_options` of a bridge that runs. Raises SinkUnavailableError: the files were readable at the start, so
+    something is replacing them, or a mount is gone.
+    """
+    try:
+        return client_options(kafka)
+    except ConfigError as error:
+        raise SinkUnavailableError(str(error)) from error
 
 
 def _login(security: Security) -> dict[str, Any]:

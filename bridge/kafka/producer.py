@@ -22,14 +22,15 @@ from bridge.errors import (
     SinkUnavailableError,
     TimestampRefusedError,
 )
-from bridge.kafka.aiokafka_patches import CLOSE_TIMEOUT_S, abandon, give_back_what_lacks_replicas, use_fast_lz4
+from bridge.kafka.aiokafka_patches import fail_under_replicated_batches, kill_producer, use_fast_lz4
 from bridge.kafka.batches import Batch
-from bridge.kafka.errors import blocked, translate
+from bridge.kafka.errors import blocked, translate, translated
 from bridge.kafka.transaction_markers import have_ended, join, stable_ends
 from bridge.model import DoubtfulEnd
 from bridge.settings.models import Kafka
 
 BATCH_BYTES_MAX: Final = 512 << 10
+CLOSE_TIMEOUT_S: Final = 1.0
 SUSPICIOUS_S: Final = 2.0
 METADATA_TRIES: Final = 3
 METADATA_PAUSE_S: Final = 0.1
@@ -54,7 +55,7 @@ class Producer:
         self.acknowledged = False
         """Whether Kafka acknowledged the commit of the last transaction."""
         use_fast_lz4()
-        give_back_what_lacks_replicas()
+        fail_under_replicated_batches()
         self._inner = AIOKafkaProducer(
             **options,
             acks="all",
@@ -249,11 +250,9 @@ class Producer:
         return future
 
     async def _limited(self, awaitable: Any, limit_s: float | None = None, topic: str = "") -> Any:
-        try:
+        with translated(topic):
             async with asyncio.timeout(limit_s or self._call_timeout_s):
                 return await awaitable
-        except Exception as error:
-            raise translate(error, topic) from error
 
     async def close(self, *, healthy: bool) -> None:
         """End the producer within seconds, whatever Kafka does. An unhealthy one is dropped without a flush."""
@@ -265,7 +264,7 @@ class Producer:
                 if healthy:
                     await inner.stop()
                     return
-        await abandon(inner)
+        await kill_producer(inner)
 
 
 def _ends(batches: Sequence[Batch], offsets: Sequence[int]) -> tuple[DoubtfulEnd, ...]:

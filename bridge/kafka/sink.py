@@ -9,24 +9,20 @@ import os
 import socket
 import uuid
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Any, Final, Protocol
-
-from aiokafka.errors import KafkaConnectionError, NodeNotReadyError
+from typing import Any, Protocol
 
 from bridge.errors import (
-    ConfigError,
     FencedError,
     LaneBlockedError,
     ProducerFencedError,
     RecordRefusedError,
     SinkError,
-    SinkTimeoutError,
     SinkUnavailableError,
     TimestampRefusedError,
 )
-from bridge.kafka.batches import Batch, Sizing, Stamps, assemble
-from bridge.kafka.client import client_options
-from bridge.kafka.diagnosis import diagnose
+from bridge.kafka.batches import Batch, Sizing, Timestamps, assemble
+from bridge.kafka.client import current_options
+from bridge.kafka.diagnosis import connect
 from bridge.kafka.errors import blocked
 from bridge.kafka.positions import Found, Instance, PositionsTopic
 from bridge.kafka.producer import METADATA_TRIES, Producer
@@ -75,9 +71,6 @@ class Sink(Protocol):
         """Use these servers, credentials and certificates from the next `open` on."""
 
 
-_NO_CONNECTION: Final = (KafkaConnectionError, NodeNotReadyError)
-
-
 class _ProducerSink:
     """What both deliveries share: the current producer."""
 
@@ -85,7 +78,7 @@ class _ProducerSink:
         self._kafka = kafka
         self._journal_id = journal_id
         self._producer: Producer | None = None
-        self._stamps = Stamps()
+        self._timestamps = Timestamps()
 
     @property
     def producer(self) -> Producer:
@@ -98,25 +91,9 @@ class _ProducerSink:
     def _transactional_id(self) -> str:
         return self._kafka.transactional_id_prefix + self._journal_id
 
-    def options(self) -> dict[str, Any]:
-        """The options of a new client: files are read again, so that rotated secrets and certificates count."""
-        try:
-            return client_options(self._kafka)
-        except ConfigError as error:  # it was readable at the start: a rotation under way, or a mount that is gone
-            raise SinkUnavailableError(str(error)) from error
-
-    async def _start(self, options: dict[str, Any], transactional_id: str | None) -> Producer:
-        """Start a new producer; when it can't, find out why: aiokafka says the reason only in its log."""
+    async def _start(self, options: Mapping[str, Any], transactional_id: str | None) -> Producer:
         self._producer = producer = Producer(self._kafka, options, transactional_id)
-        try:
-            await producer.start()
-        except SinkError as error:
-            if not isinstance(error, SinkTimeoutError) and not isinstance(error.__cause__, _NO_CONNECTION):
-                raise  # Kafka answered: it has said why
-            reasons = await diagnose(self._kafka, self._kafka.request_timeout)
-            if not reasons:
-                raise
-            raise SinkUnavailableError(f"no connection to Kafka: {'; '.join(reasons)}") from error
+        await connect(producer, self._kafka)
         return producer
 
     async def partition_counts(
@@ -133,12 +110,12 @@ class _ProducerSink:
         *more: Batch,
     ) -> tuple[list[Batch], list[int]]:
         """Send the records of `items`, and `more`. The batches, and the offset of each one's first record."""
-        times = self._stamps.times()
+        times = self._timestamps.times()
         batches = [*assemble(self.producer, items, partitions, sizing, times), *more]
         try:
             return batches, await self.producer.deliver(batches)
         except TimestampRefusedError as error:
-            raise self._stamps.refused(error, times) from error
+            raise self._timestamps.refused(error, times) from error
 
     async def close(self, *, healthy: bool) -> Doubts:
         """Drop the producer."""
@@ -162,7 +139,7 @@ class IdempotentSink(_ProducerSink):
     async def open(self, known_offset: int | None, doubtful: Collection[DoubtfulEnd] = ()) -> Found | None:
         """Build a producer."""
         del known_offset, doubtful
-        await self._start(self.options(), None)
+        await self._start(current_options(self._kafka), None)
         return None
 
     async def have_ended(self, ends: Collection[DoubtfulEnd]) -> dict[DoubtfulEnd, bool]:
@@ -173,7 +150,7 @@ class IdempotentSink(_ProducerSink):
         """Abort what `exactly_once` left there without an end before it was given up: it holds up whoever reads what is
         committed, for good. Takes a producer of its own.
         """
-        producer = Producer(self._kafka, self.options(), self._transactional_id)
+        producer = Producer(self._kafka, current_options(self._kafka), self._transactional_id)
         healthy = False
         try:
             await producer.start()
@@ -234,7 +211,7 @@ class TransactionalSink(_ProducerSink):
 
         Raises FencedError when the last producer was superseded by another live process.
         """
-        options = self.options()
+        options = current_options(self._kafka)
         self._positions = PositionsTopic(self._kafka, options, self._journal_id, self._instance)
         await self._refuse_if_taken_over(self._positions)
         self._sending = None

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bridge.errors import SinkError, TopicsError
-from bridge.kafka.backoff import delay_s
+from bridge.kafka.errors import delay_s
 from bridge.kafka.topics import Topics, merged, system_topics
 from bridge.model import TopicSpec
 from bridge.settings.models import Settings
@@ -76,8 +76,7 @@ class TopicWatch:
 
     async def _look(self) -> None:
         try:
-            async with Topics(self._kafka) as topics:
-                found = await topics.ensure(self._specs, self._mode)
+            found = await Topics(self._kafka).ensure(self._specs, self._mode)
         except TopicsError as error:
             self._report(error.differences, fit=False)
         except SinkError as error:
