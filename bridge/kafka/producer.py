@@ -43,7 +43,7 @@ END_PAUSE_S_MAX: Final = 0.05
 
 
 class Producer:
-    """A producer with or without a transactional id. `options` are those of `security.client_options`."""
+    """A producer with or without a transactional id. `options` are those of `client.client_options`."""
 
     def __init__(self, kafka: Kafka, options: Mapping[str, Any], transactional_id: str | None) -> None:
         self._call_timeout_s = kafka.call_timeout
@@ -51,7 +51,7 @@ class Producer:
         self._transactional = transactional_id is not None
         self._in_transaction = False
         self.doubtful: tuple[DoubtfulEnd, ...] = ()
-        """Of the last transaction, when it failed: what may be there without an end. See `ends`."""
+        """Of the last transaction, when it failed: what may be there without an end. See `transaction_markers`."""
         self.acknowledged = False
         """Whether Kafka acknowledged the commit of the last transaction."""
         use_fast_lz4()
@@ -80,7 +80,6 @@ class Producer:
         await self._limited(self._inner.start(), self._start_timeout_s)
 
     def create_batch(self) -> Any:
-        """An empty batch."""
         return self._inner.create_batch()
 
     async def partition_counts(
@@ -122,22 +121,17 @@ class Producer:
         Raises a SinkError: nothing of it is then visible, except after SinkTimeoutError or ProducerLostError, when it
         is unknown.
         """
-        try:
-            if not self._transactional:
-                return await self._send(batches)
-            await self._limited(self._inner.begin_transaction())
-            self._in_transaction = True
-            offsets = await self._send(batches)  # every future is awaited: a commit succeeds over failed records
-            # From here on: a commit without an answer may end as badly as one with it.
-            self.doubtful, self.acknowledged = _ends(batches, offsets), False
-            await self._limited(self._inner.commit_transaction())
-            self._in_transaction, self.acknowledged = False, True
-            await self._ended(self.doubtful)
-            self.doubtful = ()
-        except SinkError:
-            raise
-        except Exception as error:
-            raise translate(error) from error
+        if not self._transactional:
+            return await self._send(batches)
+        await self._limited(self._inner.begin_transaction())
+        self._in_transaction = True
+        offsets = await self._send(batches)  # every future is awaited: a commit succeeds over failed records
+        # From here on: a commit without an answer may end as badly as one with it.
+        self.doubtful, self.acknowledged = _ends(batches, offsets), False
+        await self._limited(self._inner.commit_transaction())
+        self._in_transaction, self.acknowledged = False, True
+        await self._ended(self.doubtful)
+        self.doubtful = ()
         return offsets
 
     async def _ended(self, ends: Collection[DoubtfulEnd]) -> None:
@@ -178,18 +172,13 @@ class Producer:
         """
         if not ends:
             return
-        try:
-            await self._limited(self._inner.begin_transaction())
-            self._in_transaction = True
-            places = {TopicPartition(end.topic, end.partition) for end in ends}
-            await self._limited(join(self._inner, places), topic=topic)
-            await self._limited(self._inner.abort_transaction())
-            self._in_transaction = False
-            await self._ended(ends)
-        except SinkError:
-            raise
-        except Exception as error:
-            raise translate(error, topic) from error
+        await self._limited(self._inner.begin_transaction())
+        self._in_transaction = True
+        places = {TopicPartition(end.topic, end.partition) for end in ends}
+        await self._limited(join(self._inner, places), topic=topic)
+        await self._limited(self._inner.abort_transaction())
+        self._in_transaction = False
+        await self._ended(ends)
 
     async def _send(self, batches: Sequence[Batch]) -> list[int]:
         futures: list[asyncio.Future[Any]] = []
@@ -220,7 +209,7 @@ class Producer:
             _, pending = await asyncio.wait(futures, timeout=SUSPICIOUS_S)
             if not pending:
                 return
-            await self._inner.client.force_metadata_update()
+            await self._limited(self._inner.client.force_metadata_update())
             for topic in {batch.topic for batch in batches}:
                 count = self._partition_count(topic)
                 if isinstance(count, LaneBlockedError):

@@ -29,7 +29,7 @@ from bridge.kafka.producer import METADATA_TRIES, Producer
 from bridge.model import NO_DOUBTS, DoubtfulEnd, Doubts, Positions, Prepared, Unclear
 from bridge.settings.models import Kafka
 
-Placed = Callable[[int, int, Sequence[int]], None]
+OnDelivered = Callable[[int, int, Sequence[int]], None]
 """Told where records are: the partition, the offset of the first, and the entries whose records follow one another."""
 
 
@@ -51,11 +51,11 @@ class Sink(Protocol):
         positions: Positions,
         partitions: Mapping[str, int],
         sizing: Sizing,
-        placed: Placed | None = None,
+        on_delivered: OnDelivered | None = None,
     ) -> int | None:
         """Hand over the records of `items` with `positions`. Returns the offset of the positions' record, if any.
 
-        `placed` is called once Kafka has them, where the caller wants to know.
+        `on_delivered` is called once Kafka has them, where the caller wants to know.
         """
 
     async def have_ended(self, ends: Collection[DoubtfulEnd]) -> dict[DoubtfulEnd, bool]:
@@ -99,7 +99,6 @@ class _ProducerSink:
     async def partition_counts(
         self, topics: Sequence[str], tries: int = METADATA_TRIES
     ) -> dict[str, int | LaneBlockedError]:
-        """How many partitions each topic has, or why it can't take records."""
         return await self.producer.partition_counts(topics, tries)
 
     async def _deliver(
@@ -107,18 +106,22 @@ class _ProducerSink:
         items: Sequence[Prepared],
         partitions: Mapping[str, int],
         sizing: Sizing,
+        on_delivered: OnDelivered | None,
         *more: Batch,
-    ) -> tuple[list[Batch], list[int]]:
-        """Send the records of `items`, and `more`. The batches, and the offset of each one's first record."""
+    ) -> list[int]:
+        """Send the records of `items`, and `more`. Returns the offset of each batch's first record."""
         times = self._timestamps.times()
         batches = [*assemble(self.producer, items, partitions, sizing, times), *more]
         try:
-            return batches, await self.producer.deliver(batches)
+            offsets = await self.producer.deliver(batches)
         except TimestampRefusedError as error:
             raise self._timestamps.refused(error, times) from error
+        if on_delivered is not None:
+            for batch, offset in zip(batches, offsets, strict=True):
+                on_delivered(batch.partition, offset, batch.entry_ids)
+        return offsets
 
     async def close(self, *, healthy: bool) -> Doubts:
-        """Drop the producer."""
         producer, self._producer = self._producer, None
         if producer is None:
             return NO_DOUBTS
@@ -129,7 +132,6 @@ class _ProducerSink:
         return Doubts(producer.doubtful)
 
     def connect_by(self, kafka: Kafka) -> None:
-        """Use these servers, credentials and certificates from the next `open` on."""
         self._kafka = kafka
 
 
@@ -137,7 +139,6 @@ class IdempotentSink(_ProducerSink):
     """`at_least_once`: an idempotent producer; the positions are only in the journal."""
 
     async def open(self, known_offset: int | None, doubtful: Collection[DoubtfulEnd] = ()) -> Found | None:
-        """Build a producer."""
         del known_offset, doubtful
         await self._start(current_options(self._kafka), None)
         return None
@@ -166,13 +167,10 @@ class IdempotentSink(_ProducerSink):
         positions: Positions,
         partitions: Mapping[str, int],
         sizing: Sizing,
-        placed: Placed | None = None,
+        on_delivered: OnDelivered | None = None,
     ) -> int | None:
-        """Send the records and wait for each."""
         del positions
-        batches, offsets = await self._deliver(items, partitions, sizing)
-        if placed is not None:
-            _tell(placed, batches, offsets)
+        await self._deliver(items, partitions, sizing, on_delivered)
         return None
 
 
@@ -199,7 +197,6 @@ class TransactionalSink(_ProducerSink):
         self._sending: Positions | None = None
 
     def connect_by(self, kafka: Kafka) -> None:
-        """Use these servers, credentials and certificates from the next `open` on."""
         if kafka.bootstrap_servers != self._kafka.bootstrap_servers:
             # It may be another cluster, where the last barrier's offset means nothing. Should another process live on
             # this journal, our new producer supersedes it, and it is the one that finds out.
@@ -232,11 +229,9 @@ class TransactionalSink(_ProducerSink):
         return found
 
     async def have_ended(self, ends: Collection[DoubtfulEnd]) -> dict[DoubtfulEnd, bool]:
-        """Whether these have an end."""
         return await self.producer.have_ended(ends)
 
     async def take_back(self, topic: str, ends: Collection[DoubtfulEnd]) -> None:
-        """Abort what has no end there."""
         await self.producer.take_back(topic, ends)
 
     def _left_by(self, producer: Producer) -> Doubts:
@@ -268,28 +263,20 @@ class TransactionalSink(_ProducerSink):
         positions: Positions,
         partitions: Mapping[str, int],
         sizing: Sizing,
-        placed: Placed | None = None,
+        on_delivered: OnDelivered | None = None,
     ) -> int | None:
-        """Send the records and the positions in one transaction, and commit it."""
         assert self._positions is not None
         own = self._positions.batch(self.producer, self._partition, positions, self._topics())
         self._sending = positions
         try:
-            batches, offsets = await self._deliver(items, partitions, sizing, own)
+            offsets = await self._deliver(items, partitions, sizing, on_delivered, own)
         except ProducerFencedError:
             self._superseded = True
             raise
         except (LaneBlockedError, RecordRefusedError) as error:
             raise self._positions_error(error) from error
         self._sending = None
-        if placed is not None:
-            _tell(placed, batches, offsets)
         return offsets[-1]
-
-
-def _tell(placed: Placed, batches: Sequence[Batch], offsets: Sequence[int]) -> None:
-    for batch, offset in zip(batches, offsets, strict=True):
-        placed(batch.partition, offset, batch.entry_ids)
 
 
 def build_sink(kafka: Kafka, journal_id: str, topics: Callable[[], list[str]]) -> Sink:
