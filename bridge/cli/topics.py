@@ -50,8 +50,10 @@ def list_topics(config: Path, as_json: bool) -> None:
 @config_option()
 @click.option("--print", "only_print", is_flag=True, help="Print commands to paste; change nothing.")
 @json_option
-def create_topics(config: Path, only_print: bool, as_json: bool) -> None:
+def create_topics(config: Path, only_print: bool, as_json: bool) -> ExitCode:
     """Make the topics that are missing. What exists is left as it is, and said where it differs.
+
+    Exit code 8 when one can't be made.
 
     \b
     Example:
@@ -64,14 +66,17 @@ def create_topics(config: Path, only_print: bool, as_json: bool) -> None:
     if only_print:
         for spec in specs:
             click.echo(create_line(settings.kafka, spec))
-        return
+        return ExitCode.OK
     made, left = run(_create(settings, specs))
+    still_missing = any(difference.kind == "missing" for difference in left)
     if as_json:
         print_json({"made": made, "differences": [_as_json(difference) for difference in left]})
-        return
-    click.echo(f"made: {', '.join(made)}" if made else "nothing was missing")
-    for difference in left:
-        click.echo(f"differs: {difference}", err=True)
+    else:
+        if made or not still_missing:
+            click.echo(f"made: {', '.join(made)}" if made else "nothing was missing")
+        for difference in left:
+            click.echo(f"differs: {difference}", err=True)
+    return ExitCode.MISMATCH if still_missing else ExitCode.OK
 
 
 @topics.command("verify")
@@ -123,8 +128,9 @@ def _topics_of(settings: "Settings") -> "Topics":
 async def _create(settings: "Settings", specs: Sequence[TopicSpec]) -> "tuple[list[str], list[Difference]]":
     topics = _topics_of(settings)
     before = await topics.probe([spec.name for spec in specs])
-    left = await topics.ensure(specs, "missing")
-    return [name for name, state in before.items() if state.status == "missing"], left
+    left = await topics.create_missing(specs)
+    still_missing = {difference.topic for difference in left if difference.kind == "missing"}
+    return [n for n, state in before.items() if state.status == "missing" and n not in still_missing], left
 
 
 def _row(spec: TopicSpec, state: "TopicState", uses: list[str]) -> dict[str, Any]:

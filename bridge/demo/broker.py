@@ -122,8 +122,8 @@ class GivenBroker:
         """Ask it for its brokers. Raises a SinkError when it can't be reached."""
         broker = cls(settings)
         async with open_admin(settings) as admin:
-            view = await admin.view([])
-        broker.replication_factor = max(1, min(_REPLICAS_MAX, len(view.brokers)))
+            _, brokers = await admin.view([])
+        broker.replication_factor = max(1, min(_REPLICAS_MAX, brokers))
         return broker
 
     async def prepare(self, plan: Plan) -> None:

@@ -8,7 +8,6 @@ import asyncio
 import contextlib
 import random
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
@@ -41,14 +40,6 @@ async def open_admin(kafka: Kafka) -> AsyncIterator["Admin"]:
                 await admin.close()
 
 
-@dataclass(frozen=True, slots=True)
-class ClusterView:
-    """An answer about topics: `topics` by name as Kafka describes them, `brokers` the ids of those alive."""
-
-    topics: dict[str, dict[str, Any]]
-    brokers: tuple[int, ...]
-
-
 class Admin(AIOKafkaAdminClient):  # type: ignore[misc]  # aiokafka is untyped
     """Each call ends within `kafka.call_timeout`, and raises a SinkError."""
 
@@ -64,13 +55,12 @@ class Admin(AIOKafkaAdminClient):  # type: ignore[misc]  # aiokafka is untyped
         if self._client.get_random_node() is None:
             raise KafkaConnectionError("the brokers answer with an empty cluster")
 
-    async def view(self, names: Sequence[str]) -> ClusterView:
-        """Describe these topics, and make none."""
+    async def view(self, names: Sequence[str]) -> tuple[dict[str, dict[str, Any]], int]:
+        """Describe these topics, and make none: each by its name as Kafka does. And how many brokers are alive."""
         request = MetadataRequest(list(names), allow_auto_topic_creation=False)
         with translated():
             answer = (await self._send_request(request)).to_object()
-        topics = {topic["topic"]: topic for topic in answer["topics"]}
-        return ClusterView(topics, tuple(broker["node_id"] for broker in answer["brokers"]))
+        return {topic["topic"]: topic for topic in answer["topics"]}, len(answer["brokers"])
 
     async def settings(self, names: Sequence[str], keys: Sequence[str]) -> dict[str, dict[str, str] | None]:
         """Topic settings that are in force, defaults included. None for a topic whose settings may not be read."""

@@ -8,12 +8,12 @@ import dataclasses
 import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 from aiokafka.errors import for_code
 
-from bridge.errors import SinkUnavailableError, TopicsError
-from bridge.kafka.admin import Admin, ClusterView, open_admin, settings_of
+from bridge.errors import SinkUnavailableError
+from bridge.kafka.admin import Admin, open_admin, settings_of
 from bridge.model import TopicSpec
 from bridge.settings.models import Kafka, Settings
 from bridge.settings.units import format_duration
@@ -113,7 +113,8 @@ class Difference:
     """One way in which a topic is not as configured.
 
     `kind` is missing, unauthorized, invalid, leaderless, partitions, replication_factor, retention, setting or
-    unreadable. `create_line` makes a missing topic. `blocking` is False for what could not be compared.
+    unreadable. `create_line` makes a missing topic. `blocking` is False for what could not be
+    compared, or will be made at the start.
     """
 
     topic: str
@@ -202,79 +203,54 @@ class Topics:
         async with open_admin(self._kafka) as admin:
             return (await _look(admin, names))[0]
 
-    async def compare(self, specs: Iterable[TopicSpec]) -> list[Difference]:
+    async def compare(self, specs: Sequence[TopicSpec]) -> list[Difference]:
         """Every difference between the topics and `specs`; an empty list when there is none."""
         async with open_admin(self._kafka) as admin:
-            return await self._compare(admin, merged(specs))
+            return await self._compare(admin, specs)
 
-    async def ensure(self, specs: Iterable[TopicSpec], mode: Literal["missing", "verify", "off"]) -> list[Difference]:
-        """Do what `topics.create` says. Returns the differences that are left, for the log.
+    async def create_missing(self, specs: Sequence[TopicSpec], *, dry_run: bool = False) -> list[Difference]:
+        """Make what is missing. Returns the differences that are left, with Kafka's reason for what could not be made.
 
-        `missing` makes what is missing and changes nothing that exists; another bridge that makes the same at the same
-        moment is no error. Raises TopicsError when `verify` finds a difference, or when `missing` can't make a topic.
+        Another bridge that makes the same at the same moment is no error. With `dry_run` none is made; a missing topic
+        that could be made is then a difference that doesn't block.
         """
-        if mode == "off":
-            return []
-        wanted = merged(specs)
         async with open_admin(self._kafka) as admin:
-            reasons = await _create_missing(admin, wanted) if mode == "missing" else {}
-            found = [with_reason(difference, reasons) for difference in await self._compare(admin, wanted)]
-        failures = [d for d in found if d.blocking and (mode == "verify" or d.topic in reasons or d.kind == "missing")]
-        if failures:
-            raise TopicsError(_complaint(failures, mode), [difference.sentence for difference in found])
-        return found
+            left = await self._compare(admin, specs)
+            names = {difference.topic for difference in left if difference.kind == "missing"}
+            missing = [spec for spec in specs if spec.name in names]
+            reasons = await admin.create(missing, dry_run=dry_run) if missing else {}
+            if missing and not dry_run:
+                await _await_visible(admin, [spec.name for spec in missing if spec.name not in reasons])
+                left = await self._compare(admin, specs)
+        return [_after_create(difference, reasons, dry_run=dry_run) for difference in left]
 
-    async def rehearse_create(self, specs: Iterable[TopicSpec]) -> dict[str, str]:
-        """Whether these topics could be made, and makes none: Kafka's reason for each that could not."""
-        async with open_admin(self._kafka) as admin:
-            return await admin.create(merged(specs), dry_run=True)
-
-    async def _compare(self, admin: Admin, wanted: Sequence[TopicSpec]) -> list[Difference]:
-        states, view = await _look(admin, [spec.name for spec in wanted])
-        brokers = len(view.brokers)
-        return [d for spec in wanted for d in differences(self._kafka, spec, states[spec.name], brokers)]
+    async def _compare(self, admin: Admin, specs: Sequence[TopicSpec]) -> list[Difference]:
+        states, brokers = await _look(admin, [spec.name for spec in specs])
+        return [d for spec in specs for d in differences(self._kafka, spec, states[spec.name], brokers)]
 
 
-async def _look(admin: Admin, names: Sequence[str]) -> tuple[dict[str, TopicState], ClusterView]:
-    view = await admin.view(names)
-    there = [name for name in names if name in view.topics and view.topics[name]["error_code"] == 0]
+async def _look(admin: Admin, names: Sequence[str]) -> tuple[dict[str, TopicState], int]:
+    """The topics' states, and how many brokers there are."""
+    topics, brokers = await admin.view(names)
+    there = [name for name in names if name in topics and topics[name]["error_code"] == 0]
     settings = await admin.settings(there, COMPARED_SETTINGS)
-    return {name: state_of(name, view.topics.get(name), settings.get(name)) for name in names}, view
-
-
-async def _create_missing(admin: Admin, wanted: Sequence[TopicSpec]) -> dict[str, str]:
-    """Returns Kafka's reason for each topic that could not be made."""
-    topics = (await admin.view([spec.name for spec in wanted])).topics
-    missing = [spec for spec in wanted if state_of(spec.name, topics.get(spec.name), None).status == "missing"]
-    if not missing:
-        return {}
-    reasons = await admin.create(missing)
-    await _await_visible(admin, [spec.name for spec in missing if spec.name not in reasons])
-    return reasons
+    return {name: state_of(name, topics.get(name), settings.get(name)) for name in names}, brokers
 
 
 async def _await_visible(admin: Admin, names: Sequence[str]) -> None:
     """A topic that was made is known to the brokers a moment later only."""
     for _ in range(VISIBLE_TRIES_MAX if names else 0):
-        topics = (await admin.view(names)).topics
+        topics, _brokers = await admin.view(names)
         if all(state_of(name, topics.get(name), None).status == "ok" for name in names):
             return
         await asyncio.sleep(VISIBLE_PAUSE_S)  # the comparison that follows says what is not there even then
 
 
-def with_reason(difference: Difference, reasons: Mapping[str, str]) -> Difference:
-    """The difference with Kafka's reason, where the topic is one of those that could not be made."""
-    if difference.topic not in reasons:
-        return difference
-    message = f"{difference.message}, and could not be made: {reasons[difference.topic]}"
-    return dataclasses.replace(difference, message=message)
-
-
-def _complaint(failures: Sequence[Difference], mode: str) -> str:
-    count = len({failure.topic for failure in failures})
-    what = "1 topic is" if count == 1 else f"{count} topics are"
-    advice = ""
-    if mode == "verify" and any(failure.kind == "missing" for failure in failures):
-        advice = "\nThe bridge makes missing topics by itself with topics.create: missing."
-    lines = "\n".join(f"  {failure}" for failure in failures)
-    return f"{what} not as the configuration wants:\n{lines}{advice}"
+def _after_create(difference: Difference, reasons: Mapping[str, str], *, dry_run: bool) -> Difference:
+    if difference.topic in reasons:
+        message = f"{difference.message}, and could not be made: {reasons[difference.topic]}"
+        return dataclasses.replace(difference, message=message)
+    if dry_run and difference.kind == "missing":
+        message = "is missing, and will be made at the start"
+        return dataclasses.replace(difference, message=message, create_line="", blocking=False)
+    return difference

@@ -9,7 +9,7 @@ import random
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bridge.errors import SinkError, TopicsError
+from bridge.errors import SinkError
 from bridge.kafka.errors import delay_s
 from bridge.kafka.topics import Topics, merged, system_topics
 from bridge.model import TopicSpec
@@ -75,10 +75,10 @@ class TopicWatch:
         self._state = "unknown"
 
     async def _look(self) -> None:
+        topics = Topics(self._kafka)
+        look = topics.create_missing if self._mode == "missing" else topics.compare
         try:
-            found = await Topics(self._kafka).ensure(self._specs, self._mode)
-        except TopicsError as error:
-            self._report(error.differences, fit=False)
+            found = await look(self._specs)
         except SinkError as error:
             self._tries += 1
             self._problem = str(error)

@@ -88,7 +88,7 @@ async def test_records_pass_by_every_protocol_and_mechanism(
     kafka = kafka_settings(secured, protocol, **extra)
     name = unique("secured")
     topics = Topics(kafka)
-    assert await topics.ensure([TopicSpec(name, 1, 1)], "missing") == []
+    assert await topics.create_missing([TopicSpec(name, 1, 1)]) == []
     async with AIOKafkaProducer(**client_options(kafka), transactional_id=name) as producer, producer.transaction():
         await producer.send_and_wait(name, b"secret")
     options = client_options(kafka)
@@ -182,7 +182,7 @@ async def test_a_topic_that_may_not_be_seen_is_said_with_the_acls_that_it_needs(
     await _allow(secured, f"--operation Describe --operation Write --topic {name}")
     state = (await topics.probe([name]))[name]
     assert (state.status, state.settings) == ("ok", None)
-    (unread,) = await topics.ensure([spec], "verify")
+    (unread,) = await topics.compare([spec])
     assert (unread.kind, unread.blocking) == ("unreadable", False)
     assert unread.message.endswith("the bridge's user needs the ACL DescribeConfigs")
     await _allow(secured, f"--operation DescribeConfigs --topic {name}")
