@@ -16,13 +16,12 @@ from aiokafka.errors import IncompatibleBrokerVersion, KafkaConnectionError, for
 from aiokafka.protocol.metadata import MetadataRequest
 
 from bridge.errors import SinkUnavailableError
-from bridge.kafka.client import current_options
+from bridge.kafka.client import close, current_options
 from bridge.kafka.diagnosis import connect
 from bridge.kafka.errors import translated
 from bridge.model import TopicSpec
 from bridge.settings.models import Kafka
 
-CLOSE_TIMEOUT_S: Final = 2.0
 _ALREADY_EXISTS: Final = 36
 _NO_SUCH_TOPIC: Final = 3
 
@@ -35,9 +34,7 @@ async def open_admin(kafka: Kafka) -> AsyncIterator["Admin"]:
         await connect(admin, kafka)
         yield admin
     finally:
-        with contextlib.suppress(Exception):
-            async with asyncio.timeout(CLOSE_TIMEOUT_S):
-                await admin.close()
+        await close(admin.close())
 
 
 class Admin(AIOKafkaAdminClient):  # type: ignore[misc]  # aiokafka is untyped

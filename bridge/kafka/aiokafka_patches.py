@@ -10,7 +10,6 @@ use_fast_lz4                    its lz4 is at level 9, and no option says anothe
 """
 
 import asyncio
-import contextlib
 import time
 from typing import Any, Final
 
@@ -18,6 +17,8 @@ import cramjam
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import NotEnoughReplicasAfterAppendError, NotEnoughReplicasError
 from aiokafka.producer import sender
+
+from bridge.kafka.client import close
 
 CHECKED_VERSION: Final = "0.14"
 
@@ -35,18 +36,12 @@ async def kill_producer(producer: AIOKafkaProducer) -> None:
     task = producer._sender._sender_task  # noqa: SLF001
     if task is not None:
         task.cancel()
-    await _close_connections(producer)
+    await close(producer.client.close(), _CLOSE_TIMEOUT_S)
     if task is not None:
         await asyncio.wait({task}, timeout=_CLOSE_TIMEOUT_S)
     # A request that was under way may have opened a connection again while the others were being closed.
-    await _close_connections(producer)
+    await close(producer.client.close(), _CLOSE_TIMEOUT_S)
     _retrieve_all(producer)
-
-
-async def _close_connections(producer: AIOKafkaProducer) -> None:
-    with contextlib.suppress(Exception):
-        async with asyncio.timeout(_CLOSE_TIMEOUT_S):
-            await producer.client.close()
 
 
 def _retrieve_all(producer: AIOKafkaProducer) -> None:

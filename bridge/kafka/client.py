@@ -7,7 +7,9 @@ A token of SASL/OAUTHBEARER that is in a file is read at each login, for the sam
 """
 
 import asyncio
+import contextlib
 import ssl
+from collections.abc import Awaitable
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,8 +18,9 @@ from aiokafka.abc import AbstractTokenProvider
 from bridge.errors import ConfigError, SinkUnavailableError
 from bridge.settings.models import Kafka, Security
 
+CLOSE_TIMEOUT_S: Final = 2.0
 TOKEN_BYTES_MAX: Final = 64 << 10
-_NOTHING_IN_IT: Final = "holds no certificate in PEM form"
+_NO_CERTIFICATE: Final = "holds no certificate in PEM form"
 
 
 def client_options(kafka: Kafka) -> dict[str, Any]:
@@ -48,6 +51,13 @@ def current_options(kafka: Kafka) -> dict[str, Any]:
         raise SinkUnavailableError(str(error)) from error
 
 
+async def close(closing: Awaitable[object], timeout_s: float = CLOSE_TIMEOUT_S) -> None:
+    """Let a client close, for so long. Never raises."""
+    with contextlib.suppress(Exception):
+        async with asyncio.timeout(timeout_s):
+            await closing
+
+
 def _login(security: Security) -> dict[str, Any]:
     options: dict[str, Any] = {"sasl_mechanism": security.mechanism}
     if security.mechanism == "OAUTHBEARER":
@@ -69,16 +79,16 @@ def _tls(security: Security) -> ssl.SSLContext:
     try:
         context = ssl.create_default_context(cafile=security.ca_file)
     except ssl.SSLError:
-        raise ConfigError(f"kafka.security.ca_file {security.ca_file} {_NOTHING_IN_IT}") from None
+        raise ConfigError(f"kafka.security.ca_file {security.ca_file} {_NO_CERTIFICATE}") from None
     except OSError as error:
         raise _unreadable("ca_file", security.ca_file, error) from None
     context.check_hostname = security.verify_hostname
     if security.certificate_file is not None:
-        _show_certificate(context, security, security.certificate_file)
+        _load_certificate(context, security, security.certificate_file)
     return context
 
 
-def _show_certificate(context: ssl.SSLContext, security: Security, certificate: str) -> None:
+def _load_certificate(context: ssl.SSLContext, security: Security, certificate: str) -> None:
     key = security.key_file or certificate
     # The two are read before OpenSSL is: its error does not say which of them it means.
     for option, path in (("certificate_file", certificate), ("key_file", key)):
@@ -88,7 +98,7 @@ def _show_certificate(context: ssl.SSLContext, security: Security, certificate: 
             raise _unreadable(option, path, error) from None
         expected = b"CERTIFICATE-----" if option == "certificate_file" else b"PRIVATE KEY-----"
         if expected not in text:
-            what = _NOTHING_IN_IT if option == "certificate_file" else "holds no private key in PEM form"
+            what = _NO_CERTIFICATE if option == "certificate_file" else "holds no private key in PEM form"
             raise ConfigError(f"kafka.security.{option} {path} {what}")
     password = security.key_password.get_secret_value() if security.key_password else ""
     try:

@@ -17,13 +17,12 @@ from aiokafka import AIOKafkaConsumer
 from aiokafka.structs import TopicPartition
 
 from bridge.errors import SinkTimeoutError
-from bridge.kafka.client import client_options
+from bridge.kafka.client import client_options, close
 from bridge.kafka.diagnosis import connect
 from bridge.kafka.errors import blocked, translated
 from bridge.kafka.topics import Topics
 from bridge.settings.models import Kafka
 
-CLOSE_TIMEOUT_S: Final = 2.0
 LOOK_AGAIN_S: Final = 2.0
 FETCH_WAIT_S: Final = 0.5
 _HISTORY_WAIT_S: Final = 0.25
@@ -80,14 +79,14 @@ class Reader:
         try:
             with translated():
                 await connect(self._consumer, self._kafka)
-                await self._take_up(from_beginning=self._from_beginning)
+                await self._assign_new(from_beginning=self._from_beginning)
         except BaseException:
-            await stop(self._consumer)
+            await close(self._consumer.stop())
             raise
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        await stop(self._consumer)
+        await close(self._consumer.stop())
 
     async def records(self, quiet_s: float) -> AsyncIterator[Incoming | None]:
         """Records as they come; None whenever nothing came for `quiet_s`. Raises a SinkError."""
@@ -95,7 +94,7 @@ class Reader:
         while True:
             with translated():
                 if self.absent and time.monotonic() - looked_s >= LOOK_AGAIN_S:
-                    await self._take_up(from_beginning=True)  # it was made while we watched: all in it is new
+                    await self._assign_new(from_beginning=True)  # it was made while we watched: all in it is new
                     looked_s = time.monotonic()
                 batch = await self._next(quiet_s)
             for record in batch:
@@ -110,7 +109,7 @@ class Reader:
         batches = await self._consumer.getmany(timeout_ms=int(quiet_s * 1000), max_records=_READER_RECORDS_MAX)
         return [_incoming(message) for batch in batches.values() for message in batch]
 
-    async def _take_up(self, *, from_beginning: bool) -> None:
+    async def _assign_new(self, *, from_beginning: bool) -> None:
         """Read the topics that are there now and are not read yet, beside those that are."""
         states = (await self._topics.probe(self.absent)).values()
         new = [TopicPartition(s.name, n) for s in states if s.status in _READABLE for n in range(s.partitions)]
@@ -226,7 +225,7 @@ async def _history_consumer(kafka: Kafka, *, committed: bool) -> AsyncIterator[A
             await connect(consumer, kafka)
             yield consumer
     finally:
-        await stop(consumer)
+        await close(consumer.stop())
 
 
 def new_consumer(
@@ -245,10 +244,3 @@ def new_consumer(
         fetch_max_wait_ms=int(fetch_wait_s * 1000),
         check_crcs=check_crcs,
     )
-
-
-async def stop(consumer: AIOKafkaConsumer) -> None:
-    """End it within seconds. Never raises."""
-    with contextlib.suppress(Exception):
-        async with asyncio.timeout(CLOSE_TIMEOUT_S):
-            await consumer.stop()

@@ -29,7 +29,8 @@ from aiokafka.structs import ConsumerRecord, TopicPartition
 
 from bridge.errors import SinkTimeoutError
 from bridge.kafka.batches import Batch, partition_of
-from bridge.kafka.consumer import new_consumer, stop
+from bridge.kafka.client import close
+from bridge.kafka.consumer import new_consumer
 from bridge.kafka.errors import translated
 from bridge.kafka.producer import Producer
 from bridge.model import Positions
@@ -158,7 +159,7 @@ class PositionsTopic:
                         yield record
         finally:
             # Not waited for: over TLS, the broker's own goodbye takes its seconds now and then.
-            closing = asyncio.create_task(stop(consumer))
+            closing = asyncio.create_task(close(consumer.stop()))
             self._closing.add(closing)
             closing.add_done_callback(self._closing.discard)
 

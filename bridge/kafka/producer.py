@@ -186,22 +186,22 @@ class Producer:
             async with asyncio.timeout(self._call_timeout_s):
                 for batch in batches:
                     futures.append(await self._submit(batch))  # noqa: PERF401 - what was sent counts after a timeout, too
-                await self._confirmed(batches, futures)
+                await self._await_confirmations(batches, futures)
         except (TimeoutError, SinkTimeoutError) as error:  # the latter: a batch waits too long for the one before
-            raise _worst(batches, futures) or self._stalled(batches, futures) from error
+            raise _decisive_error(batches, futures) or self._timeout_cause(batches, futures) from error
         except SinkError:
             # A batch that failed before makes the next send complain about the transaction's state: say the reason.
-            if (worst := _worst(batches, futures)) is not None:
+            if (worst := _decisive_error(batches, futures)) is not None:
                 raise worst from None
             raise
         finally:
             for future in futures:
                 future.add_done_callback(_retrieve)
-        if (worst := _worst(batches, futures)) is not None:
+        if (worst := _decisive_error(batches, futures)) is not None:
             raise worst
         return [future.result().offset for future in futures]
 
-    async def _confirmed(self, batches: Sequence[Batch], futures: "Sequence[asyncio.Future[Any]]") -> None:
+    async def _await_confirmations(self, batches: Sequence[Batch], futures: "Sequence[asyncio.Future[Any]]") -> None:
         """Wait for the batches. While that takes long, ask for the topics: a deleted one holds up its transaction as a
         whole, without an error, and would cost all others the whole time limit.
         """
@@ -215,7 +215,7 @@ class Producer:
                 if isinstance(count, LaneBlockedError):
                     raise count
 
-    def _stalled(self, batches: Sequence[Batch], futures: "Sequence[asyncio.Future[Any]]") -> SinkError:
+    def _timeout_cause(self, batches: Sequence[Batch], futures: "Sequence[asyncio.Future[Any]]") -> SinkError:
         """Who is to blame for a send that took too long: a topic, if metadata says so; else Kafka, or the way to it.
 
         That others got through says nothing: batches are sent one after another, and a slow link had time for some.
@@ -273,7 +273,7 @@ def _retrieve(future: "asyncio.Future[Any]") -> None:
         future.exception()
 
 
-_SAYS_MOST: Final = (
+_PRECEDENCE: Final = (
     ProducerFencedError,
     RecordRefusedError,
     TimestampRefusedError,
@@ -283,7 +283,7 @@ _SAYS_MOST: Final = (
 )
 
 
-def _worst(batches: Sequence[Batch], futures: "Sequence[asyncio.Future[Any]]") -> SinkError | None:
+def _decisive_error(batches: Sequence[Batch], futures: "Sequence[asyncio.Future[Any]]") -> SinkError | None:
     """The error that says most about what to do, of those batches that failed; None when none did."""
     failed: list[SinkError] = []
     for batch, future in zip(batches, futures, strict=False):
@@ -297,4 +297,4 @@ def _worst(batches: Sequence[Batch], futures: "Sequence[asyncio.Future[Any]]") -
             elif isinstance(sink_error, TimestampRefusedError):
                 sink_error.oldest_ms = batch.oldest_ms
             failed.append(sink_error)
-    return min(failed, key=lambda e: next(i for i, kind in enumerate(_SAYS_MOST) if isinstance(e, kind)), default=None)
+    return min(failed, key=lambda e: next(i for i, kind in enumerate(_PRECEDENCE) if isinstance(e, kind)), default=None)

@@ -101,17 +101,16 @@ class _ProducerSink:
     ) -> dict[str, int | LaneBlockedError]:
         return await self.producer.partition_counts(topics, tries)
 
-    async def _deliver(
+    async def send(
         self,
         items: Sequence[Prepared],
+        positions: Positions,
         partitions: Mapping[str, int],
         sizing: Sizing,
-        on_delivered: OnDelivered | None,
-        *more: Batch,
-    ) -> list[int]:
-        """Send the records of `items`, and `more`. Returns the offset of each batch's first record."""
-        times = self._timestamps.times()
-        batches = [*assemble(self.producer, items, partitions, sizing, times), *more]
+        on_delivered: OnDelivered | None = None,
+    ) -> int | None:
+        times, own = self._timestamps.times(), self._positions_batches(positions)
+        batches = [*assemble(self.producer, items, partitions, sizing, times), *own]
         try:
             offsets = await self.producer.deliver(batches)
         except TimestampRefusedError as error:
@@ -119,7 +118,12 @@ class _ProducerSink:
         if on_delivered is not None:
             for batch, offset in zip(batches, offsets, strict=True):
                 on_delivered(batch.partition, offset, batch.entry_ids)
-        return offsets
+        return offsets[-1] if own else None
+
+    def _positions_batches(self, positions: Positions) -> list[Batch]:
+        """What goes with the records to say how far forwarding has come."""
+        del positions
+        return []
 
     async def close(self, *, healthy: bool) -> Doubts:
         producer, self._producer = self._producer, None
@@ -161,18 +165,6 @@ class IdempotentSink(_ProducerSink):
         finally:
             await producer.close(healthy=healthy)
 
-    async def send(
-        self,
-        items: Sequence[Prepared],
-        positions: Positions,
-        partitions: Mapping[str, int],
-        sizing: Sizing,
-        on_delivered: OnDelivered | None = None,
-    ) -> int | None:
-        del positions
-        await self._deliver(items, partitions, sizing, on_delivered)
-        return None
-
 
 class TransactionalSink(_ProducerSink):
     """`exactly_once`: one transaction carries the records and the positions.
@@ -210,7 +202,7 @@ class TransactionalSink(_ProducerSink):
         """
         options = current_options(self._kafka)
         self._positions = PositionsTopic(self._kafka, options, self._journal_id, self._instance)
-        await self._refuse_if_taken_over(self._positions)
+        await self._check_takeover(self._positions)
         self._sending = None
         producer = await self._start(options, self._transactional_id)
         try:
@@ -245,7 +237,7 @@ class TransactionalSink(_ProducerSink):
         """Without its positions topic nothing can be forwarded: not one lane's trouble, but everyone's."""
         return SinkUnavailableError(str(error)) if error.topic == self._kafka.positions_topic else error
 
-    async def _refuse_if_taken_over(self, positions: PositionsTopic) -> None:
+    async def _check_takeover(self, positions: PositionsTopic) -> None:
         """Before fencing anybody: a superseded epoch may mean that another process lives on this journal."""
         if not self._superseded or self._barrier_offset is None:
             return
@@ -265,18 +257,20 @@ class TransactionalSink(_ProducerSink):
         sizing: Sizing,
         on_delivered: OnDelivered | None = None,
     ) -> int | None:
-        assert self._positions is not None
-        own = self._positions.batch(self.producer, self._partition, positions, self._topics())
         self._sending = positions
         try:
-            offsets = await self._deliver(items, partitions, sizing, on_delivered, own)
+            offset = await super().send(items, positions, partitions, sizing, on_delivered)
         except ProducerFencedError:
             self._superseded = True
             raise
         except (LaneBlockedError, RecordRefusedError) as error:
             raise self._positions_error(error) from error
         self._sending = None
-        return offsets[-1]
+        return offset
+
+    def _positions_batches(self, positions: Positions) -> list[Batch]:
+        assert self._positions is not None
+        return [self._positions.batch(self.producer, self._partition, positions, self._topics())]
 
 
 def build_sink(kafka: Kafka, journal_id: str, topics: Callable[[], list[str]]) -> Sink:
