@@ -113,8 +113,8 @@ class Difference:
     """One way in which a topic is not as configured.
 
     `kind` is missing, unauthorized, invalid, leaderless, partitions, replication_factor, retention, setting or
-    unreadable. `create_line` makes a missing topic. `blocking` is False for what could not be
-    compared, or will be made at the start.
+    unreadable. `create_line` makes a missing topic. `blocking` is False for what could not be compared, or will be made
+    at the start.
     """
 
     topic: str
