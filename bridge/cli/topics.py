@@ -154,6 +154,8 @@ def _row(spec: TopicSpec, state: "TopicState", uses: list[str]) -> dict[str, Any
 def _print_table(rows: list[dict[str, Any]]) -> None:
     from rich.table import Table  # noqa: PLC0415 - not for --help, nor for --json
 
+    from bridge.kafka.topics import retention_text  # noqa: PLC0415
+
     table = Table(box=None, pad_edge=False)
     for title in ("topic", "receives", "status", "partitions", "replicas", "retention"):
         table.add_column(title, no_wrap=title == "topic")
@@ -165,21 +167,13 @@ def _print_table(rows: list[dict[str, Any]]) -> None:
             f"[{colour}]{row['status']}[/]",
             _is_and_wanted(row["partitions"], row["partitions_wanted"]),
             _is_and_wanted(row["replication_factor"], row["replication_factor_wanted"]),
-            "compacted" if row["cleanup_policy"] == "compact" else _retention(row["retention_ms"]),
+            "compacted" if row["cleanup_policy"] == "compact" else retention_text(row["retention_ms"]),
         )
     console().print(table)
 
 
 def _is_and_wanted(actual: int, wanted: int) -> str:
     return str(actual) if actual == wanted else f"{actual or '-'} (want {wanted})"
-
-
-def _retention(retention_ms: int | None) -> str:
-    from bridge.settings.units import format_duration  # noqa: PLC0415 - not for --help
-
-    if retention_ms is None:
-        return "?"
-    return "without end" if retention_ms < 0 else format_duration(retention_ms / 1000)
 
 
 def _as_json(difference: "Difference") -> dict[str, Any]:

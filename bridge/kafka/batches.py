@@ -19,33 +19,6 @@ from bridge.errors import LaneBlockedError, TimestampRefusedError
 from bridge.kafka.errors import blocked
 from bridge.model import Prepared, Record
 
-_SEED: Final = 0x9747B28C
-_M: Final = 0x5BD1E995
-_MASK: Final = 0xFFFFFFFF
-_WORDS = tuple(struct.Struct(f"<{n}I") for n in range(65))
-
-
-def murmur2(data: bytes) -> int:
-    """MurmurHash2 of `data` as an unsigned 32-bit number."""
-    length = len(data)
-    h = _SEED ^ length
-    words = length >> 2
-    layout = _WORDS[words] if words < len(_WORDS) else struct.Struct(f"<{words}I")
-    for k in layout.unpack_from(data):
-        mixed = k * _M & _MASK
-        h = (h * _M & _MASK) ^ ((mixed ^ (mixed >> 24)) * _M & _MASK)
-    tail = data[words << 2 :]
-    if tail:
-        h = (h ^ int.from_bytes(tail, "little")) * _M & _MASK
-    h = (h ^ (h >> 13)) * _M & _MASK
-    return h ^ (h >> 15)
-
-
-def partition_of(key: bytes, partitions: int) -> int:
-    """The partition of `key`, as Java's client computes it: the hash without its sign bit, modulo `partitions`."""
-    return (murmur2(key) & 0x7FFFFFFF) % partitions
-
-
 AGE_MIN_MS: Final = 60_000
 """Below this age the search ends: then each record of the topic carries the time of sending."""
 
@@ -189,3 +162,30 @@ def _append(batch: Batch, entry_id: int, record: Record, time_ms: int) -> bool:
     if batch.oldest_ms is None or time_ms < batch.oldest_ms:
         batch.oldest_ms = time_ms
     return True
+
+
+_SEED: Final = 0x9747B28C
+_M: Final = 0x5BD1E995
+_MASK: Final = 0xFFFFFFFF
+_WORDS = tuple(struct.Struct(f"<{n}I") for n in range(65))
+
+
+def partition_of(key: bytes, partitions: int) -> int:
+    """The partition of `key`, as Java's client computes it: the hash without its sign bit, modulo `partitions`."""
+    return (murmur2(key) & 0x7FFFFFFF) % partitions
+
+
+def murmur2(data: bytes) -> int:
+    """MurmurHash2 of `data` as an unsigned 32-bit number."""
+    length = len(data)
+    h = _SEED ^ length
+    words = length >> 2
+    layout = _WORDS[words] if words < len(_WORDS) else struct.Struct(f"<{words}I")
+    for k in layout.unpack_from(data):
+        mixed = k * _M & _MASK
+        h = (h * _M & _MASK) ^ ((mixed ^ (mixed >> 24)) * _M & _MASK)
+    tail = data[words << 2 :]
+    if tail:
+        h = (h ^ int.from_bytes(tail, "little")) * _M & _MASK
+    h = (h ^ (h >> 13)) * _M & _MASK
+    return h ^ (h >> 15)

@@ -175,17 +175,18 @@ def _differing_settings(spec: TopicSpec, state: TopicState) -> Iterator[Differen
         if actual == value or (key in _ENOUGH_IF_MORE and actual.isdigit() and int(actual) >= int(value)):
             continue
         if key == "retention.ms":
-            message = f"has retention {_retention(actual)}, expected {_retention(value)}"
-            yield Difference(spec.name, "retention", message)
+            has = retention_text(int(actual) if actual else None)
+            yield Difference(spec.name, "retention", f"has retention {has}, expected {retention_text(int(value))}")
         else:
             least = "at least " if key in _ENOUGH_IF_MORE else ""
             yield Difference(spec.name, "setting", f"has {key} {actual}, expected {least}{value}")
 
 
-def _retention(text: str) -> str:
-    if text == "-1":
-        return "without end"
-    return format_duration(int(text) / 1000) if text.isdigit() else text
+def retention_text(retention_ms: int | None) -> str:
+    """For people; "?" where it can't be read."""
+    if retention_ms is None:
+        return "?"
+    return "without end" if retention_ms < 0 else format_duration(retention_ms / 1000)
 
 
 def _count(number: int, what: str) -> str:
