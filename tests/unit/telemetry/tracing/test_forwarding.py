@@ -59,8 +59,8 @@ async def test_each_entry_says_what_became_of_it() -> None:
     _, flight = ForwardingTraces(spans.append, transactions=False).take_up([traced(n) for n in range(1, 6)])
     assert flight is not None
     out = [prepared(1), prepared(2, "quarantined", "invalid"), prepared(3, "dropped"), prepared(4, "duplicate")]
-    on_delivered = flight.departs()
-    on_delivered(3, 100, [2, 1])
+    placed = flight.departs()
+    placed(3, 100, [2, 1])
     flight.ended([item for item in out if item.record], "committed")
     await flight.tell(out, [prepared(5)])
     batch, *events = spans
