@@ -75,6 +75,10 @@ def test_a_topic_that_can_not_be_made_is_exit_code_8_and_the_reason(kafka: Broke
     created = call("topics", "create", "--config", file)
     assert (created.exit_code, created.stdout) == (ExitCode.MISMATCH, "")
     assert f"differs: {prefix}.quarantine: is missing, and could not be made: InvalidReplication" in created.stderr
+    created = call("topics", "create", "--config", file, "--json")
+    told = json.loads(created.stdout)
+    assert (created.exit_code, told["made"]) == (ExitCode.MISMATCH, [])
+    assert all("could not be made: InvalidReplication" in difference["message"] for difference in told["differences"])
 
 
 def test_printed_commands_make_exactly_what_is_verified(process_kafka: ProcessBroker, tmp_path: Path) -> None:
