@@ -1,6 +1,5 @@
 """The exceptions of the bridge. Each class carries its disposition, so that no caller keeps a list of classes."""
 
-from collections.abc import Iterable
 from enum import IntEnum
 from typing import ClassVar
 
@@ -162,17 +161,3 @@ class TimestampRefusedError(SinkError):
         super().__init__(message)
         self.topic = topic
         self.oldest_ms: int | None = None
-
-
-class TopicsError(SinkError):
-    """Topics are missing or differ from the configuration. The message lists each, and the command that mends it.
-
-    `differences` has them as sentences, each on one line.
-    """
-
-    exit_code = ExitCode.MISMATCH
-    cause_label = "topics"
-
-    def __init__(self, message: str, differences: Iterable[str] = ()) -> None:
-        super().__init__(message)
-        self.differences = tuple(differences)

@@ -1,22 +1,16 @@
 """What Kafka says to a configuration: whether it answers, takes the login, and has the topics as they should be."""
 
-import dataclasses
-from collections.abc import Sequence
-from typing import Final
-
 from bridge.cli.console import run
 from bridge.cli.topics import wanted_topics
 from bridge.errors import ExitCode, SinkError
 from bridge.kafka.client import client_options
 from bridge.kafka.diagnosis import diagnose
 from bridge.kafka.producer import Producer
-from bridge.kafka.topics import Difference, Topics, with_reason
-from bridge.model import TopicSpec
+from bridge.kafka.topics import Difference, Topics
 from bridge.settings.models import Kafka, Settings
 from bridge.settings.problems import Finding
 
 _CONNECTION, _TOPICS = "kafka", "topics"
-_WILL_BE_MADE: Final = "is missing, and will be made at the start"
 
 
 def live_findings(settings: Settings) -> list[Finding]:
@@ -37,11 +31,11 @@ def exit_code_of(findings: list[Finding]) -> ExitCode:
 async def _findings(settings: Settings) -> list[Finding]:
     servers = await diagnose(settings.kafka, settings.kafka.call_timeout)
     try:
-        async with Topics(settings.kafka) as topics:
-            specs = wanted_topics(settings)[0]
+        topics, specs = Topics(settings.kafka), wanted_topics(settings)[0]
+        if settings.topics.create == "missing":
+            differences = await topics.create_missing(specs, dry_run=True)
+        else:
             differences = await topics.compare(specs)
-            if settings.topics.create == "missing":
-                differences = await _tried(topics, specs, differences)
     except SinkError as error:
         return [Finding("error", _CONNECTION, text) for text in servers or [str(error)]]
     # There is a way to Kafka: a server that doesn't answer is one that was taken down, or mistyped.
@@ -64,20 +58,8 @@ async def _producer_problem(kafka: Kafka) -> str:
     return problem
 
 
-async def _tried(topics: Topics, specs: Sequence[TopicSpec], found: list[Difference]) -> list[Difference]:
-    """The differences, and of a missing topic whether the bridge will make it: then it is none that matters."""
-    missing = {difference.topic for difference in found if difference.kind == "missing"}
-    wanted = [spec for spec in specs if spec.name in missing]
-    reasons = await topics.could_make(wanted) if wanted else {}
-    return [
-        dataclasses.replace(difference, message=_WILL_BE_MADE, mend="", blocking=False)
-        if difference.topic in missing and difference.topic not in reasons
-        else with_reason(difference, reasons)
-        for difference in found
-    ]
-
-
 def _difference(difference: Difference) -> Finding:
-    if difference.message == _WILL_BE_MADE:
-        return Finding("note", _TOPICS, str(difference))
-    return Finding("error" if difference.blocking else "warning", _TOPICS, str(difference))
+    if difference.blocking:
+        return Finding("error", _TOPICS, str(difference))
+    will_be_made = difference.kind == "missing"
+    return Finding("note" if will_be_made else "warning", _TOPICS, str(difference))

@@ -12,10 +12,8 @@ from bridge.errors import ExitCode
 from bridge.model import TopicSpec
 
 if TYPE_CHECKING:
-    from bridge.kafka.topics import Difference, TopicState
+    from bridge.kafka.topics import Difference, Topics, TopicState
     from bridge.settings.models import Settings
-
-print_option = click.option("--print", "only_print", is_flag=True, help="Print commands to paste; change nothing.")
 
 
 @click.group()
@@ -40,7 +38,7 @@ def list_topics(config: Path, as_json: bool) -> None:
     """
     settings = load_configuration(config).settings
     specs, uses = wanted_topics(settings)
-    states = run(_probe(settings, specs))
+    states = run(_topics_of(settings).probe([spec.name for spec in specs]))
     rows = [_row(spec, states[spec.name], uses[spec.name]) for spec in specs]
     if as_json:
         print_json(rows)
@@ -50,37 +48,41 @@ def list_topics(config: Path, as_json: bool) -> None:
 
 @topics.command("create")
 @config_option()
-@print_option
+@click.option("--print", "only_print", is_flag=True, help="Print commands to paste; change nothing.")
 @json_option
-def create_topics(config: Path, only_print: bool, as_json: bool) -> None:
+def create_topics(config: Path, only_print: bool, as_json: bool) -> ExitCode:
     """Make the topics that are missing. What exists is left as it is, and said where it differs.
+
+    Exit code 8 when one can't be made.
 
     \b
     Example:
       treble-bridge topics create --config bridge.yaml --print
     """
-    from bridge.kafka.admin import TopicCommands  # noqa: PLC0415 - not for --help
+    from bridge.kafka.topics import create_line  # noqa: PLC0415 - not for --help
 
     settings = load_configuration(config).settings
     specs, _ = wanted_topics(settings)
     if only_print:
         for spec in specs:
-            click.echo(TopicCommands(settings.kafka).create(spec))
-        return
+            click.echo(create_line(settings.kafka, spec))
+        return ExitCode.OK
     made, left = run(_create(settings, specs))
+    still_missing = any(difference.kind == "missing" for difference in left)
     if as_json:
         print_json({"made": made, "differences": [_as_json(difference) for difference in left]})
-        return
-    click.echo(f"made: {', '.join(made)}" if made else "nothing was missing")
-    for difference in left:
-        click.echo(f"differs: {difference}", err=True)
+    else:
+        if made or not still_missing:
+            click.echo(f"made: {', '.join(made)}" if made else "nothing was missing")
+        for difference in left:
+            click.echo(f"differs: {difference}", err=True)
+    return ExitCode.MISMATCH if still_missing else ExitCode.OK
 
 
 @topics.command("verify")
 @config_option()
-@print_option
 @json_option
-def verify_topics(config: Path, only_print: bool, as_json: bool) -> ExitCode:
+def verify_topics(config: Path, as_json: bool) -> ExitCode:
     """Compare the topics with the configuration. Exit code 8 when one differs.
 
     \b
@@ -89,16 +91,14 @@ def verify_topics(config: Path, only_print: bool, as_json: bool) -> ExitCode:
     """
     settings = load_configuration(config).settings
     specs, _ = wanted_topics(settings)
-    found = run(_compare(settings, specs))
+    found = run(_topics_of(settings).compare(specs))
     if as_json:
         print_json({"topics": len(specs), "differences": [_as_json(difference) for difference in found]})
-    elif only_print:
-        for difference in found:
-            click.echo(difference.mend or f"# {difference}")
     else:
         for difference in found:
             click.echo(str(difference))
-        click.echo(f"{len(specs)} topics, {len({d.topic for d in found})} differ" if found else _all_well(len(specs)))
+        differing = len({difference.topic for difference in found})
+        click.echo(f"{len(specs)} topics, " + (f"{differing} differ" if found else "all as configured"))
     return ExitCode.MISMATCH if any(difference.blocking for difference in found) else ExitCode.OK
 
 
@@ -119,32 +119,23 @@ def wanted_topics(settings: "Settings") -> tuple[list[TopicSpec], dict[str, list
     return specs, uses
 
 
-async def _probe(settings: "Settings", specs: Sequence[TopicSpec]) -> "dict[str, TopicState]":
+def _topics_of(settings: "Settings") -> "Topics":
     from bridge.kafka.topics import Topics  # noqa: PLC0415 - not for --help
 
-    async with Topics(settings.kafka) as kafka:
-        return await kafka.probe([spec.name for spec in specs])
-
-
-async def _compare(settings: "Settings", specs: Sequence[TopicSpec]) -> "list[Difference]":
-    from bridge.kafka.topics import Topics  # noqa: PLC0415 - not for --help
-
-    async with Topics(settings.kafka) as kafka:
-        return await kafka.compare(specs)
+    return Topics(settings.kafka)
 
 
 async def _create(settings: "Settings", specs: Sequence[TopicSpec]) -> "tuple[list[str], list[Difference]]":
-    from bridge.kafka.topics import Topics  # noqa: PLC0415 - not for --help
-
-    async with Topics(settings.kafka) as kafka:
-        before = await kafka.probe([spec.name for spec in specs])
-        left = await kafka.ensure(specs, "missing")
-        return [name for name, state in before.items() if state.status == "missing"], left
+    topics = _topics_of(settings)
+    before = await topics.probe([spec.name for spec in specs])
+    left = await topics.create_missing(specs)
+    still_missing = {difference.topic for difference in left if difference.kind == "missing"}
+    return [n for n, state in before.items() if state.status == "missing" and n not in still_missing], left
 
 
 def _row(spec: TopicSpec, state: "TopicState", uses: list[str]) -> dict[str, Any]:
     settings = state.settings or {}
-    retention = settings.get("retention.ms")
+    retention, largest = settings.get("retention.ms"), settings.get("max.message.bytes")
     return {
         "topic": spec.name,
         "receives": uses,
@@ -156,12 +147,14 @@ def _row(spec: TopicSpec, state: "TopicState", uses: list[str]) -> dict[str, Any
         "retention_ms": int(retention) if retention is not None else None,
         "retention_ms_wanted": spec.retention_ms,
         "cleanup_policy": settings.get("cleanup.policy"),
-        "max_message_bytes": state.max_message_bytes,
+        "max_message_bytes": int(largest) if largest is not None else None,
     }
 
 
 def _print_table(rows: list[dict[str, Any]]) -> None:
     from rich.table import Table  # noqa: PLC0415 - not for --help, nor for --json
+
+    from bridge.kafka.topics import retention_text  # noqa: PLC0415
 
     table = Table(box=None, pad_edge=False)
     for title in ("topic", "receives", "status", "partitions", "replicas", "retention"):
@@ -174,7 +167,7 @@ def _print_table(rows: list[dict[str, Any]]) -> None:
             f"[{colour}]{row['status']}[/]",
             _is_and_wanted(row["partitions"], row["partitions_wanted"]),
             _is_and_wanted(row["replication_factor"], row["replication_factor_wanted"]),
-            "compacted" if row["cleanup_policy"] == "compact" else _retention(row["retention_ms"]),
+            "compacted" if row["cleanup_policy"] == "compact" else retention_text(row["retention_ms"]),
         )
     console().print(table)
 
@@ -183,23 +176,11 @@ def _is_and_wanted(actual: int, wanted: int) -> str:
     return str(actual) if actual == wanted else f"{actual or '-'} (want {wanted})"
 
 
-def _retention(retention_ms: int | None) -> str:
-    from bridge.settings.units import format_duration  # noqa: PLC0415 - not for --help
-
-    if retention_ms is None:
-        return "?"
-    return "without end" if retention_ms < 0 else format_duration(retention_ms / 1000)
-
-
 def _as_json(difference: "Difference") -> dict[str, Any]:
     return {
         "topic": difference.topic,
         "kind": difference.kind,
         "message": difference.message,
-        "command": difference.mend or None,
+        "command": difference.create_line or None,
         "blocking": difference.blocking,
     }
-
-
-def _all_well(count: int) -> str:
-    return f"{count} topics, all as configured"

@@ -10,7 +10,7 @@ from bridge.demo.errors import NoEmbeddedKafkaError, StageError
 from bridge.demo.plan import Plan
 from bridge.demo.processes import Child
 from bridge.errors import SinkError
-from bridge.kafka.admin import Cluster
+from bridge.kafka.admin import open_admin
 from bridge.kafka.consumer import FETCH_WAIT_S
 from bridge.settings.models import Kafka
 
@@ -115,19 +115,15 @@ class GivenBroker:
         self.settings = settings
         self.servers = tuple(settings.bootstrap_servers)
         self.name = f"the Kafka at {', '.join(self.servers)}"
-        self._cluster = Cluster(settings)
         self.replication_factor = 1
 
     @classmethod
     async def reach(cls, settings: Kafka) -> "GivenBroker":
         """Ask it for its brokers. Raises a SinkError when it can't be reached."""
         broker = cls(settings)
-        try:
-            view = await broker._cluster.view([])
-        except BaseException:
-            await broker.close()
-            raise
-        broker.replication_factor = max(1, min(_REPLICAS_MAX, len(view.brokers)))
+        async with open_admin(settings) as admin:
+            _, brokers = await admin.view([])
+        broker.replication_factor = max(1, min(_REPLICAS_MAX, brokers))
         return broker
 
     async def prepare(self, plan: Plan) -> None:
@@ -136,11 +132,11 @@ class GivenBroker:
     async def clean_up(self, plan: Plan) -> str:
         """Remove the run's topics."""
         try:
-            left = await self._cluster.delete([*plan.topics(), plan.positions])
+            async with open_admin(self.settings) as admin:
+                left = await admin.delete([*plan.topics(), plan.positions])
         except SinkError as error:
             return f"all of them ({error})"
         return ", ".join(f"{name} ({reason})" for name, reason in left.items())
 
     async def close(self) -> None:
-        """End the connection."""
-        await self._cluster.close()
+        """Nothing is kept open."""

@@ -28,8 +28,7 @@ from bridge.forward.recovery import begin_anew, is_older, recover
 from bridge.forward.rejected import Refusals
 from bridge.forward.topic_queues import Lane, Lanes, count_of_those_that_may_go, destinations
 from bridge.journal import Journal
-from bridge.kafka.backoff import delay_s
-from bridge.kafka.errors import blocked
+from bridge.kafka.errors import blocked, delay_s
 from bridge.kafka.sink import Sink, build_sink
 from bridge.model import Entry, Positions, Prepared
 from bridge.settings.models import Settings

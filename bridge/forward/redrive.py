@@ -31,7 +31,7 @@ from bridge.errors import (
     TimestampRefusedError,
 )
 from bridge.journal.offline.inspect import get_entry, read_standing
-from bridge.kafka.batches import Sizing, Stamps, Times, assemble
+from bridge.kafka.batches import Sizing, Times, Timestamps, assemble
 from bridge.kafka.client import client_options
 from bridge.kafka.consumer import Kept, ends_of, history
 from bridge.kafka.producer import Producer
@@ -139,7 +139,7 @@ class Redrive:
         self._wanted = wanted
         self._topic = settings.topics.quarantine
         self._producer: Producer | None = None
-        self._stamps = Stamps()
+        self._timestamps = Timestamps()
         self._marks = Marks(set(), set())
         self._ends: Mapping[int, int] = {}
         """Up to where the marks were read."""
@@ -240,7 +240,7 @@ class Redrive:
                 if step.event is not None and step.event.topic in stuck
             ]
         whole = {topic: count for topic, count in counts.items() if isinstance(count, int)}
-        times = self._stamps.times()
+        times = self._timestamps.times()
         try:
             await self._producer.deliver(assemble(self._producer, records, whole, Sizing(), times))
         except (RecordRefusedError, LaneBlockedError, TimestampRefusedError) as refusal:
@@ -253,7 +253,7 @@ class Redrive:
         """The same with other times, or one by one; a single one is left as it is."""
         error = refusal
         if isinstance(refusal, TimestampRefusedError):
-            error = self._stamps.refused(refusal, times)
+            error = self._timestamps.refused(refusal, times)
             if error is refusal:
                 return await self._deliver(steps)
         if len(steps) == 1:

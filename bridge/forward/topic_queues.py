@@ -18,7 +18,7 @@ from bridge.errors import LaneBlockedError
 from bridge.forward.batch import pages, prepare
 from bridge.journal import Journal
 from bridge.journal.queries import ID_MAX
-from bridge.kafka.backoff import delay_s
+from bridge.kafka.errors import delay_s
 from bridge.model import Positions, Prepared
 from bridge.transform.prepare import Preparer
 

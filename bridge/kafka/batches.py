@@ -1,15 +1,7 @@
 """Records → batches, one list a partition, in order.
 
-One batch per partition and transaction is the fast shape: one request and one future for a thousand records.
-
-Key → partition, as Java's client computes it: murmur2 with Kafka's seed, the sign bit cleared, modulo partitions.
-
-The hash of one key costs 3.5 µs here, and twice that in aiokafka. A batch has hundreds of keys, mostly of one length
-(session ids), so theirs are computed side by side: one large integer holds a 64-bit lane for each key, and each step of
-the hash is one operation on all lanes, 0.7 µs a key. A 32-bit number times a 32-bit constant fits its lane, so lanes
-never touch; after each multiplication the upper halves are cleared.
-
-The time that a record carries: its webhook's arrival, if the broker takes that; else the time of sending.
+One batch per partition and transaction is the fast shape: one request and one future for a thousand records. Here is
+also decided on which partition a record goes, and which time it carries: its webhook's arrival, if the broker takes it.
 
 A broker refuses a batch that holds a time too far from its own clock (`message.timestamp.after.max.ms`, an hour by
 default, and `message.timestamp.before.max.ms`). That is no fault of the event: its envelope says when it came, whatever
@@ -18,86 +10,14 @@ Which age is too old isn't said: it is found by halving. When even the present t
 """
 
 import struct
-import sys
 import time
-from array import array
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
 from bridge.errors import LaneBlockedError, TimestampRefusedError
 from bridge.kafka.errors import blocked
-from bridge.model import Prepared
-
-_SEED: Final = 0x9747B28C
-_M: Final = 0x5BD1E995
-_MASK: Final = 0xFFFFFFFF
-_WORDS = tuple(struct.Struct(f"<{n}I") for n in range(65))
-_SIDE_BY_SIDE_MIN: Final = 8
-_LITTLE: Final = "little"
-_LANES_WORK: Final = sys.byteorder == _LITTLE  # arrays are in the machine's order, the hash reads little-endian
-
-
-def murmur2(data: bytes) -> int:
-    """MurmurHash2 of `data` as an unsigned 32-bit number."""
-    length = len(data)
-    h = _SEED ^ length
-    words = length >> 2
-    layout = _WORDS[words] if words < len(_WORDS) else struct.Struct(f"<{words}I")
-    for k in layout.unpack_from(data):
-        mixed = k * _M & _MASK
-        h = (h * _M & _MASK) ^ ((mixed ^ (mixed >> 24)) * _M & _MASK)
-    tail = data[words << 2 :]
-    if tail:
-        h = (h ^ int.from_bytes(tail, _LITTLE)) * _M & _MASK
-    h = (h ^ (h >> 13)) * _M & _MASK
-    return h ^ (h >> 15)
-
-
-def murmur2_side_by_side(keys: Sequence[bytes]) -> list[int]:
-    """`murmur2` of each key. All have the same length."""
-    length = len(keys[0])
-    words, tail = length >> 2, length & 3
-    padding = bytes(4 - tail) if tail else b""
-    flat = array("I", b"".join([key + padding for key in keys]) if tail else b"".join(keys))
-    stride = words + bool(tail)
-
-    def lanes(position: int) -> int:
-        return int.from_bytes(array("Q", flat[position::stride]).tobytes(), _LITTLE)
-
-    ones = int.from_bytes(array("Q", [1]).tobytes() * len(keys), _LITTLE)
-    mask, low_8, low_17, low_19 = ones * _MASK, ones * 0xFF, ones * 0x1FFFF, ones * 0x7FFFF
-    h = ones * (_SEED ^ length)
-    for position in range(words):
-        k = lanes(position) * _M & mask
-        k = (k ^ (k >> 24 & low_8)) * _M & mask
-        h = (h * _M & mask) ^ k
-    if tail:
-        h = (h ^ lanes(words)) * _M & mask
-    h = (h ^ (h >> 13 & low_19)) * _M & mask
-    h ^= h >> 15 & low_17
-    return array("Q", h.to_bytes(8 * len(keys), _LITTLE)).tolist()
-
-
-def hashes(keys: Sequence[bytes]) -> list[int]:
-    """`murmur2` of each key, in their order."""
-    by_length: dict[int, list[int]] = {}
-    for index, key in enumerate(keys):
-        by_length.setdefault(len(key), []).append(index)
-    found = [0] * len(keys)
-    for length, indexes in by_length.items():
-        alike = [keys[index] for index in indexes]
-        many = len(alike) >= _SIDE_BY_SIDE_MIN and length and _LANES_WORK
-        values = murmur2_side_by_side(alike) if many else map(murmur2, alike)
-        for index, value in zip(indexes, values, strict=True):
-            found[index] = value
-    return found
-
-
-def partition_of(key: bytes, partitions: int) -> int:
-    """The partition of `key` in a topic of so many `partitions`."""
-    return (murmur2(key) & 0x7FFFFFFF) % partitions
-
+from bridge.model import Prepared, Record
 
 AGE_MIN_MS: Final = 60_000
 """Below this age the search ends: then each record of the topic carries the time of sending."""
@@ -125,7 +45,7 @@ class Times:
         return own_ms
 
 
-class Stamps:
+class Timestamps:
     """What is known of the times that topics refuse. In memory: a new process finds it out again.
 
     `clock_ms` is the host's clock, `seconds` one that never jumps.
@@ -209,10 +129,11 @@ def assemble(
     """
     done: list[Batch] = []
     open_batches: dict[tuple[str, int], Batch] = {}
-    sent = [(item, item.record) for item in items if item.record is not None]
-    for (item, record), hashed in zip(sent, hashes([record.key for _, record in sent]), strict=True):
+    for item in items:
+        if (record := item.record) is None:
+            continue
         topic = record.topic
-        place = (topic, (hashed & 0x7FFFFFFF) % partitions[topic])
+        place = (topic, partition_of(record.key, partitions[topic]))
         batch = open_batches.get(place)
         group = sizing.groups.get(item.entry_id) if sizing.groups else None
         time_ms = times.of(topic, record.timestamp_ms)
@@ -220,26 +141,51 @@ def assemble(
         if batch is not None and (
             batch.group != group
             or batch.size_bytes + size_bytes > sizing.topic_bytes_max.get(topic, NO_LIMIT)
-            or not _append(batch, item, time_ms)
+            or not _append(batch, item.entry_id, record, time_ms)
         ):
             batch = None
         if batch is None:
             batch = Batch(topic, place[1], producer.create_batch(), group=group)
             open_batches[place] = batch
             done.append(batch)
-            _append(batch, item, time_ms)
+            _append(batch, item.entry_id, record, time_ms)
         batch.size_bytes += size_bytes
     return done
 
 
-def _append(batch: Batch, item: Prepared, time_ms: int) -> bool:
+def _append(batch: Batch, entry_id: int, record: Record, time_ms: int) -> bool:
     """Put the record into the batch; False when it is full. An empty batch takes a record of any size."""
-    record = item.record
-    assert record is not None
     taken = batch.builder.append(timestamp=time_ms, key=record.key, value=record.value, headers=list(record.headers))
     if taken is None:
         return False
-    batch.entry_ids.append(item.entry_id)
+    batch.entry_ids.append(entry_id)
     if batch.oldest_ms is None or time_ms < batch.oldest_ms:
         batch.oldest_ms = time_ms
     return True
+
+
+_SEED: Final = 0x9747B28C
+_M: Final = 0x5BD1E995
+_MASK: Final = 0xFFFFFFFF
+_WORDS = tuple(struct.Struct(f"<{n}I") for n in range(65))
+
+
+def partition_of(key: bytes, partitions: int) -> int:
+    """The partition of `key`, as Java's client computes it: the hash without its sign bit, modulo `partitions`."""
+    return (murmur2(key) & 0x7FFFFFFF) % partitions
+
+
+def murmur2(data: bytes) -> int:
+    """MurmurHash2 of `data` as an unsigned 32-bit number."""
+    length = len(data)
+    h = _SEED ^ length
+    words = length >> 2
+    layout = _WORDS[words] if words < len(_WORDS) else struct.Struct(f"<{words}I")
+    for k in layout.unpack_from(data):
+        mixed = k * _M & _MASK
+        h = (h * _M & _MASK) ^ ((mixed ^ (mixed >> 24)) * _M & _MASK)
+    tail = data[words << 2 :]
+    if tail:
+        h = (h ^ int.from_bytes(tail, "little")) * _M & _MASK
+    h = (h ^ (h >> 13)) * _M & _MASK
+    return h ^ (h >> 15)

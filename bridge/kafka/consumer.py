@@ -1,9 +1,7 @@
-"""Records as a consumer sees them, for the command line: topics that come later are taken up when they are there.
+"""Records as a consumer sees them. There is no consumer group, so nobody's position moves.
 
-A topic from its beginning to its end, read committed, without a consumer group.
-
-The end is what was there when the reading began, with what open transactions hold: a reader of committed records alone
-would end before the first open transaction, and miss what was committed behind it.
+Reader    topics from now or from their beginning on, decoded, for people: a topic that is made later is taken up
+history   one topic from its beginning to its end of now, as bytes, for redrive
 """
 
 import asyncio
@@ -16,19 +14,20 @@ from typing import Any, Final, Self
 
 import orjson
 from aiokafka import AIOKafkaConsumer
-from aiokafka.errors import KafkaConnectionError
 from aiokafka.structs import TopicPartition
 
-from bridge.errors import LaneBlockedError, SinkTimeoutError, SinkUnavailableError
-from bridge.kafka.client import client_options
-from bridge.kafka.diagnosis import diagnose
-from bridge.kafka.errors import blocked, translate
+from bridge.errors import SinkTimeoutError
+from bridge.kafka.client import client_options, close
+from bridge.kafka.diagnosis import connect
+from bridge.kafka.errors import blocked, translated
 from bridge.kafka.topics import Topics
 from bridge.settings.models import Kafka
 
 LOOK_AGAIN_S: Final = 2.0
-RECORDS_MAX: Final = 500
 FETCH_WAIT_S: Final = 0.5
+_HISTORY_WAIT_S: Final = 0.25
+_READER_RECORDS_MAX: Final = 500
+_HISTORY_RECORDS_MAX: Final = 200
 _READABLE: Final = {"ok", "leaderless"}
 
 
@@ -50,7 +49,7 @@ class Incoming:
 
 
 class Reader:
-    """Reads topics without a consumer group, so that nobody else's position moves."""
+    """Reads topics as long as it is open."""
 
     def __init__(
         self,
@@ -61,20 +60,14 @@ class Reader:
         committed: bool,
         fetch_wait_s: float = FETCH_WAIT_S,
     ) -> None:
-        """`fetch_wait_s` is how long the broker holds a question open that it has no records for."""
         self._kafka = kafka
         self._names = list(dict.fromkeys(topics))
         self._from_beginning = from_beginning
         self._topics = Topics(kafka)
         self._assigned: set[str] = set()
-        self._consumer = AIOKafkaConsumer(
-            **client_options(kafka),
-            isolation_level="read_committed" if committed else "read_uncommitted",
-            enable_auto_commit=False,
-            request_timeout_ms=int(kafka.request_timeout * 1000),
-            fetch_max_wait_ms=int(fetch_wait_s * 1000),
-            # The control records of librdkafka's mock cluster have a wrong checksum, and TCP has one of its own.
-            check_crcs=False,
+        # The control records of librdkafka's mock cluster have a wrong checksum, and TCP has one of its own.
+        self._consumer = new_consumer(
+            kafka, client_options(kafka), committed=committed, fetch_wait_s=fetch_wait_s, check_crcs=False
         )
 
     @property
@@ -84,37 +77,26 @@ class Reader:
 
     async def __aenter__(self) -> Self:
         try:
-            await self._consumer.start()
-            await self._take_up(from_beginning=self._from_beginning)
-        except BaseException as error:
-            await self._close()
-            if isinstance(error, KafkaConnectionError):
-                findings = await diagnose(self._kafka, self._kafka.request_timeout)
-                raise SinkUnavailableError("no connection to Kafka: " + ("; ".join(findings) or str(error))) from error
-            if isinstance(error, Exception):
-                raise translate(error) from error
+            with translated():
+                await connect(self._consumer, self._kafka)
+                await self._assign_new(from_beginning=self._from_beginning)
+        except BaseException:
+            await close(self._consumer.stop())
             raise
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        await self._close()
-
-    async def _close(self) -> None:
-        await self._topics.close()
-        with contextlib.suppress(Exception):
-            await self._consumer.stop()
+        await close(self._consumer.stop())
 
     async def records(self, quiet_s: float) -> AsyncIterator[Incoming | None]:
         """Records as they come; None whenever nothing came for `quiet_s`. Raises a SinkError."""
         looked_s = time.monotonic()
         while True:
-            try:
+            with translated():
                 if self.absent and time.monotonic() - looked_s >= LOOK_AGAIN_S:
-                    await self._take_up(from_beginning=True)  # it was made while we watched: all in it is new
+                    await self._assign_new(from_beginning=True)  # it was made while we watched: all in it is new
                     looked_s = time.monotonic()
                 batch = await self._next(quiet_s)
-            except Exception as error:
-                raise translate(error) from error
             for record in batch:
                 yield record
             if not batch:
@@ -124,13 +106,13 @@ class Reader:
         if not self._assigned:
             await asyncio.sleep(quiet_s)
             return []
-        batches = await self._consumer.getmany(timeout_ms=int(quiet_s * 1000), max_records=RECORDS_MAX)
+        batches = await self._consumer.getmany(timeout_ms=int(quiet_s * 1000), max_records=_READER_RECORDS_MAX)
         return [_incoming(message) for batch in batches.values() for message in batch]
 
-    async def _take_up(self, *, from_beginning: bool) -> None:
+    async def _assign_new(self, *, from_beginning: bool) -> None:
         """Read the topics that are there now and are not read yet, beside those that are."""
-        states = await self._topics.probe(self.absent)
-        new = [TopicPartition(s.name, p) for s in states.values() if s.status in _READABLE for p in s.replicas]
+        states = (await self._topics.probe(self.absent)).values()
+        new = [TopicPartition(s.name, n) for s in states if s.status in _READABLE for n in range(s.partitions)]
         if not new:
             return
         positions = {partition: await self._consumer.position(partition) for partition in self._consumer.assignment()}
@@ -173,14 +155,9 @@ def _text(value: bytes) -> str:
         return f"({len(value)} bytes that are no text)"
 
 
-_RECORDS_MAX: Final = 200
-_QUIET_MS: Final = 250
-_CLOSE_S: Final = 2.0
-
-
 @dataclass(frozen=True, slots=True, repr=False)  # it may hold what people said
 class Kept:
-    """One record."""
+    """One record of a topic's history."""
 
     partition: int
     offset: int
@@ -195,9 +172,15 @@ class Kept:
 
 
 async def ends_of(kafka: Kafka, topic: str) -> dict[int, int]:
-    """Where each partition ends now, records of open transactions included. Raises a SinkError."""
-    async with _consumer(kafka, "read_uncommitted") as consumer:
-        ends = await consumer.end_offsets(await _partitions(kafka, topic))
+    """Where each partition ends now, records of open transactions included. Raises a SinkError.
+
+    A reader of committed records alone would end before the first open transaction, and miss what is behind it.
+    """
+    state = (await Topics(kafka).probe([topic]))[topic]
+    if state.status != "ok":
+        raise blocked(topic, state.status)
+    async with _history_consumer(kafka, committed=False) as consumer:
+        ends = await consumer.end_offsets([TopicPartition(topic, n) for n in range(state.partitions)])
         return {place.partition: offset for place, offset in ends.items()}
 
 
@@ -208,7 +191,7 @@ async def history(
 
     Waits for transactions that were open at the end, no longer than they can stay so. Raises a SinkError.
     """
-    async with _consumer(kafka, "read_committed") as consumer:
+    async with _history_consumer(kafka, committed=True) as consumer:
         places = [TopicPartition(topic, partition) for partition in sorted(ends)]
         consumer.assign(places)
         await consumer.seek_to_beginning(*places)
@@ -226,50 +209,38 @@ async def history(
                 moved_s, before = time.monotonic(), sum(reached)
             elif time.monotonic() - moved_s > limit_s:
                 raise SinkTimeoutError(f"topic {topic} did not show its last records in time: a transaction is open")
-            fetched = await consumer.getmany(*left, timeout_ms=_QUIET_MS, max_records=_RECORDS_MAX)
-            for batch in fetched.values():
-                for message in batch:
-                    if message.offset < ends[message.partition]:
-                        yield Kept(
-                            message.partition,
-                            message.offset,
-                            message.key or b"",
-                            message.value or b"",
-                            dict(message.headers),
-                        )
-
-
-async def _partitions(kafka: Kafka, topic: str) -> list[TopicPartition]:
-    """The topic's partitions. Raises LaneBlockedError where there is no such topic, or it may not be read."""
-    async with Topics(kafka) as topics:
-        state = (await topics.probe([topic]))[topic]
-    if state.status != "ok":
-        raise blocked(topic, state.status)
-    return [TopicPartition(topic, partition) for partition in sorted(state.replicas)]
+            wait_ms = int(_HISTORY_WAIT_S * 1000)
+            fetched = await consumer.getmany(*left, timeout_ms=wait_ms, max_records=_HISTORY_RECORDS_MAX)
+            for message in (message for batch in fetched.values() for message in batch):
+                if message.offset < ends[message.partition]:
+                    key, value = message.key or b"", message.value or b""
+                    yield Kept(message.partition, message.offset, key, value, dict(message.headers))
 
 
 @contextlib.asynccontextmanager
-async def _consumer(kafka: Kafka, isolation: str) -> AsyncIterator[Any]:
-    consumer = AIOKafkaConsumer(
-        **client_options(kafka),
-        group_id=None,
-        isolation_level=isolation,
-        enable_auto_commit=False,
-        auto_offset_reset="earliest",
-        request_timeout_ms=int(kafka.request_timeout * 1000),
-        fetch_max_wait_ms=_QUIET_MS,
-    )
+async def _history_consumer(kafka: Kafka, *, committed: bool) -> AsyncIterator[AIOKafkaConsumer]:
+    consumer = new_consumer(kafka, client_options(kafka), committed=committed, fetch_wait_s=_HISTORY_WAIT_S)
     try:
-        await consumer.start()
-        yield consumer
-    except LaneBlockedError:
-        raise
-    except KafkaConnectionError as error:
-        findings = await diagnose(kafka, kafka.request_timeout)
-        raise SinkUnavailableError("no connection to Kafka: " + ("; ".join(findings) or str(error))) from error
-    except Exception as error:
-        raise translate(error) from error
+        with translated():
+            await connect(consumer, kafka)
+            yield consumer
     finally:
-        with contextlib.suppress(Exception):
-            async with asyncio.timeout(_CLOSE_S):
-                await consumer.stop()
+        await close(consumer.stop())
+
+
+def new_consumer(
+    kafka: Kafka, options: Mapping[str, Any], *, committed: bool, fetch_wait_s: float, check_crcs: bool = True
+) -> AIOKafkaConsumer:
+    """A consumer that is not started. `options` are those of `client_options`; `fetch_wait_s` is how long the broker
+    holds a question open that it has no records for.
+    """
+    return AIOKafkaConsumer(
+        **options,
+        group_id=None,
+        isolation_level="read_committed" if committed else "read_uncommitted",
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",  # an offset that is gone: the topic was made anew, read all of it
+        request_timeout_ms=int(kafka.request_timeout * 1000),
+        fetch_max_wait_ms=int(fetch_wait_s * 1000),
+        check_crcs=check_crcs,
+    )

@@ -13,16 +13,34 @@ from aiokafka import errors as kafka_errors
 from aiokafka.conn import collect_hosts, create_conn
 from aiokafka.protocol.metadata import MetadataRequest
 
-from bridge.errors import ConfigError
+from bridge.errors import ConfigError, SinkTimeoutError, SinkUnavailableError
 from bridge.kafka.client import TokenUnavailableError, client_options
+from bridge.kafka.errors import translate
 from bridge.settings.models import Kafka, Security
 
 SERVERS_MAX: Final = 3
 _SELF_SIGNED_OR_UNKNOWN_ISSUER: Final = {2, 18, 19, 20, 21}  # X509_V_ERR_…, as in openssl's x509_vfy.h
 _EXPIRED_OR_NOT_YET: Final = {9, 10}
 _WRONG_NAME: Final = {62, 64}
+_NO_CONNECTION: Final = (kafka_errors.KafkaConnectionError, kafka_errors.NodeNotReadyError)
 # A broker says nothing to a refused token, but closes the connection at the next request, or answers it with nothing.
 _REFUSED: Final = "the login fails: the broker does not accept the token (is it expired?)"
+
+
+async def connect(client: Any, kafka: Kafka) -> None:
+    """Start a client. Raises a SinkError, with what `diagnose` finds when no connection comes about."""
+    try:
+        await client.start()
+    except Exception as error:
+        known = translate(error)
+        cause = error.__cause__ if known is error else error
+        # Otherwise Kafka answered, and has said why.
+        unanswered = isinstance(known, SinkTimeoutError) or isinstance(cause, _NO_CONNECTION)
+        if unanswered and (reasons := await diagnose(kafka, kafka.request_timeout)):
+            raise SinkUnavailableError(f"no connection to Kafka: {'; '.join(reasons)}") from error
+        if known is error:
+            raise
+        raise known from error
 
 
 async def diagnose(kafka: Kafka, timeout_s: float = 5.0) -> list[str]:

@@ -1,10 +1,13 @@
-"""aiokafka's exceptions → the bridge's, once, with the original chained.
+"""aiokafka's exceptions → the bridge's, once, with the original chained; and how long to wait before the next try.
 
 What aiokafka 0.14 was seen to raise is wider than KafkaError: a fatal state shows as AssertionError, and some broker
 errors come as a bare KafkaError whose `__cause__` is the reason. So all that comes out of a client is translated.
 """
 
 import asyncio
+import contextlib
+from collections.abc import Iterator
+from typing import Final
 
 from aiokafka import errors as kafka
 
@@ -54,11 +57,23 @@ _PERMISSIONS: dict[type[BaseException], str] = {
     kafka.ClusterAuthorizationFailedError: "IdempotentWrite on the cluster",
     kafka.GroupAuthorizationFailedError: "Read on its consumer group",
 }
+_DOUBLINGS_MAX: Final = 60  # 2**60 times any pause is above any cap; beyond it floats would overflow
 
 
 def blocked(topic: str, state: str) -> LaneBlockedError:
     """The error of a topic that can't take records, with what to do."""
     return LaneBlockedError(topic, state, f"topic {topic} can't take records: {_LANE_ADVICE[state]}")
+
+
+@contextlib.contextmanager
+def translated(topic: str = "") -> Iterator[None]:
+    """Whatever aiokafka raises inside leaves as a SinkError."""
+    try:
+        yield
+    except SinkError:
+        raise
+    except Exception as error:
+        raise translate(error, topic) from error
 
 
 def translate(  # noqa: PLR0911 - a list of cases, in the order in which they count
@@ -108,3 +123,15 @@ def _text(error: BaseException) -> str:
     """The error with its class's name, which many of aiokafka's put in front themselves."""
     name, text = type(error).__name__, str(error)
     return (text if text.startswith(name) else f"{name}: {text}") if text else name
+
+
+def delay_s(attempt: int, first_s: float, max_s: float, chance: float) -> float:
+    """Seconds to wait after failure number `attempt` (the first is 1).
+
+    The pause doubles from `first_s` to `max_s`; `chance` in [0, 1) picks a point in its upper half, so that many
+    clients of a broker that came back don't knock at the same moment, and none knocks without a pause.
+    """
+    if attempt < 1:
+        raise ValueError("attempts count from 1")
+    ceiling = min(max_s, first_s * 2.0 ** min(attempt - 1, _DOUBLINGS_MAX))
+    return ceiling * (0.5 + chance / 2)

@@ -25,19 +25,20 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import orjson
-from aiokafka import AIOKafkaConsumer
 from aiokafka.structs import ConsumerRecord, TopicPartition
 
-from bridge.errors import SinkError, SinkTimeoutError
+from bridge.errors import SinkTimeoutError
 from bridge.kafka.batches import Batch, partition_of
-from bridge.kafka.errors import translate
+from bridge.kafka.client import close
+from bridge.kafka.consumer import new_consumer
+from bridge.kafka.errors import translated
 from bridge.kafka.producer import Producer
 from bridge.model import Positions
 from bridge.settings.models import Kafka
 
 VERSION: Final = 1
 FOREIGN_WAIT_S: Final = 3.0
-STOP_TIMEOUT_S: Final = 2.0
+_FETCH_WAIT_S: Final = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +67,9 @@ class PositionsTopic:
     """Reads and writes one journal's part of the positions topic."""
 
     def __init__(self, kafka: Kafka, options: Mapping[str, Any], journal_id: str, instance: Instance) -> None:
+        self._kafka = kafka
         self._topic = kafka.positions_topic
         self._options = options
-        self._call_timeout_s = kafka.call_timeout
-        self._request_timeout_ms = int(kafka.request_timeout * 1000)
         self._key = journal_id.encode()
         self._barrier_key = f"{journal_id}/barrier".encode()
         self._instance = instance
@@ -112,7 +112,7 @@ class PositionsTopic:
             from_offset = None  # of the topic that was there before this one
         positions: Positions | None = None
         offset: int | None = None
-        async with contextlib.aclosing(self._read(partition, from_offset, self._call_timeout_s)) as records:
+        async with contextlib.aclosing(self._read(partition, from_offset, self._kafka.call_timeout)) as records:
             async for record in records:
                 if record.key == self._key:
                     positions, offset = _positions(record.value), record.offset
@@ -141,44 +141,27 @@ class PositionsTopic:
     ) -> AsyncGenerator[ConsumerRecord, None]:
         """Committed records from `from_offset`, for `limit_s` seconds; ends when they are over."""
         place = TopicPartition(self._topic, partition)
-        consumer = AIOKafkaConsumer(
-            **self._options,
-            group_id=None,
-            enable_auto_commit=False,
-            isolation_level="read_committed",
-            auto_offset_reset="earliest",  # an offset that is gone: the topic was made anew, read all of it
-            request_timeout_ms=self._request_timeout_ms,
-            fetch_max_wait_ms=100,
-        )
+        consumer = new_consumer(self._kafka, self._options, committed=True, fetch_wait_s=_FETCH_WAIT_S)
         deadline = asyncio.get_running_loop().time() + limit_s
         try:
-            async with asyncio.timeout_at(deadline):
-                await consumer.start()
-            consumer.assign([place])
-            if from_offset is None:
-                await consumer.seek_to_beginning(place)
-            else:
-                consumer.seek(place, from_offset)
-            while (left_s := deadline - asyncio.get_running_loop().time()) > 0:
-                async with asyncio.timeout_at(deadline + 1):
-                    fetched = await consumer.getmany(place, timeout_ms=max(1, int(min(left_s, 0.5) * 1000)))
-                for record in fetched.get(place, []):
-                    yield record
-        except SinkError:
-            raise
-        except Exception as error:
-            raise translate(error) from error
+            with translated():
+                async with asyncio.timeout_at(deadline):
+                    await consumer.start()
+                consumer.assign([place])
+                if from_offset is None:
+                    await consumer.seek_to_beginning(place)
+                else:
+                    consumer.seek(place, from_offset)
+                while (left_s := deadline - asyncio.get_running_loop().time()) > 0:
+                    async with asyncio.timeout_at(deadline + 1):
+                        fetched = await consumer.getmany(place, timeout_ms=max(1, int(min(left_s, 0.5) * 1000)))
+                    for record in fetched.get(place, []):
+                        yield record
         finally:
             # Not waited for: over TLS, the broker's own goodbye takes its seconds now and then.
-            closing = asyncio.create_task(_stop(consumer))
+            closing = asyncio.create_task(close(consumer.stop()))
             self._closing.add(closing)
             closing.add_done_callback(self._closing.discard)
-
-
-async def _stop(consumer: AIOKafkaConsumer) -> None:
-    with contextlib.suppress(Exception):
-        async with asyncio.timeout(STOP_TIMEOUT_S):
-            await consumer.stop()
 
 
 def _field(value: bytes | None, name: str) -> Any:

@@ -22,14 +22,15 @@ from bridge.errors import (
     SinkUnavailableError,
     TimestampRefusedError,
 )
-from bridge.kafka.aiokafka_patches import CLOSE_TIMEOUT_S, abandon, give_back_what_lacks_replicas, use_fast_lz4
+from bridge.kafka.aiokafka_patches import fail_under_replicated_batches, kill_producer, use_fast_lz4
 from bridge.kafka.batches import Batch
-from bridge.kafka.errors import blocked, translate
+from bridge.kafka.errors import blocked, translate, translated
 from bridge.kafka.transaction_markers import have_ended, join, stable_ends
 from bridge.model import DoubtfulEnd
 from bridge.settings.models import Kafka
 
 BATCH_BYTES_MAX: Final = 512 << 10
+CLOSE_TIMEOUT_S: Final = 1.0
 SUSPICIOUS_S: Final = 2.0
 METADATA_TRIES: Final = 3
 METADATA_PAUSE_S: Final = 0.1
@@ -42,7 +43,7 @@ END_PAUSE_S_MAX: Final = 0.05
 
 
 class Producer:
-    """A producer with or without a transactional id. `options` are those of `security.client_options`."""
+    """A producer with or without a transactional id. `options` are those of `client.client_options`."""
 
     def __init__(self, kafka: Kafka, options: Mapping[str, Any], transactional_id: str | None) -> None:
         self._call_timeout_s = kafka.call_timeout
@@ -50,11 +51,11 @@ class Producer:
         self._transactional = transactional_id is not None
         self._in_transaction = False
         self.doubtful: tuple[DoubtfulEnd, ...] = ()
-        """Of the last transaction, when it failed: what may be there without an end. See `ends`."""
+        """Of the last transaction, when it failed: what may be there without an end. See `transaction_markers`."""
         self.acknowledged = False
         """Whether Kafka acknowledged the commit of the last transaction."""
         use_fast_lz4()
-        give_back_what_lacks_replicas()
+        fail_under_replicated_batches()
         self._inner = AIOKafkaProducer(
             **options,
             acks="all",
@@ -79,7 +80,6 @@ class Producer:
         await self._limited(self._inner.start(), self._start_timeout_s)
 
     def create_batch(self) -> Any:
-        """An empty batch."""
         return self._inner.create_batch()
 
     async def partition_counts(
@@ -121,22 +121,17 @@ class Producer:
         Raises a SinkError: nothing of it is then visible, except after SinkTimeoutError or ProducerLostError, when it
         is unknown.
         """
-        try:
-            if not self._transactional:
-                return await self._send(batches)
-            await self._limited(self._inner.begin_transaction())
-            self._in_transaction = True
-            offsets = await self._send(batches)  # every future is awaited: a commit succeeds over failed records
-            # From here on: a commit without an answer may end as badly as one with it.
-            self.doubtful, self.acknowledged = _ends(batches, offsets), False
-            await self._limited(self._inner.commit_transaction())
-            self._in_transaction, self.acknowledged = False, True
-            await self._ended(self.doubtful)
-            self.doubtful = ()
-        except SinkError:
-            raise
-        except Exception as error:
-            raise translate(error) from error
+        if not self._transactional:
+            return await self._send(batches)
+        await self._limited(self._inner.begin_transaction())
+        self._in_transaction = True
+        offsets = await self._send(batches)  # every future is awaited: a commit succeeds over failed records
+        # From here on: a commit without an answer may end as badly as one with it.
+        self.doubtful, self.acknowledged = _ends(batches, offsets), False
+        await self._limited(self._inner.commit_transaction())
+        self._in_transaction, self.acknowledged = False, True
+        await self._ended(self.doubtful)
+        self.doubtful = ()
         return offsets
 
     async def _ended(self, ends: Collection[DoubtfulEnd]) -> None:
@@ -177,18 +172,13 @@ class Producer:
         """
         if not ends:
             return
-        try:
-            await self._limited(self._inner.begin_transaction())
-            self._in_transaction = True
-            places = {TopicPartition(end.topic, end.partition) for end in ends}
-            await self._limited(join(self._inner, places), topic=topic)
-            await self._limited(self._inner.abort_transaction())
-            self._in_transaction = False
-            await self._ended(ends)
-        except SinkError:
-            raise
-        except Exception as error:
-            raise translate(error, topic) from error
+        await self._limited(self._inner.begin_transaction())
+        self._in_transaction = True
+        places = {TopicPartition(end.topic, end.partition) for end in ends}
+        await self._limited(join(self._inner, places), topic=topic)
+        await self._limited(self._inner.abort_transaction())
+        self._in_transaction = False
+        await self._ended(ends)
 
     async def _send(self, batches: Sequence[Batch]) -> list[int]:
         futures: list[asyncio.Future[Any]] = []
@@ -196,22 +186,22 @@ class Producer:
             async with asyncio.timeout(self._call_timeout_s):
                 for batch in batches:
                     futures.append(await self._submit(batch))  # noqa: PERF401 - what was sent counts after a timeout, too
-                await self._confirmed(batches, futures)
+                await self._await_confirmations(batches, futures)
         except (TimeoutError, SinkTimeoutError) as error:  # the latter: a batch waits too long for the one before
-            raise _worst(batches, futures) or self._stalled(batches, futures) from error
+            raise _decisive_error(batches, futures) or self._timeout_cause(batches, futures) from error
         except SinkError:
             # A batch that failed before makes the next send complain about the transaction's state: say the reason.
-            if (worst := _worst(batches, futures)) is not None:
+            if (worst := _decisive_error(batches, futures)) is not None:
                 raise worst from None
             raise
         finally:
             for future in futures:
                 future.add_done_callback(_retrieve)
-        if (worst := _worst(batches, futures)) is not None:
+        if (worst := _decisive_error(batches, futures)) is not None:
             raise worst
         return [future.result().offset for future in futures]
 
-    async def _confirmed(self, batches: Sequence[Batch], futures: "Sequence[asyncio.Future[Any]]") -> None:
+    async def _await_confirmations(self, batches: Sequence[Batch], futures: "Sequence[asyncio.Future[Any]]") -> None:
         """Wait for the batches. While that takes long, ask for the topics: a deleted one holds up its transaction as a
         whole, without an error, and would cost all others the whole time limit.
         """
@@ -219,13 +209,13 @@ class Producer:
             _, pending = await asyncio.wait(futures, timeout=SUSPICIOUS_S)
             if not pending:
                 return
-            await self._inner.client.force_metadata_update()
+            await self._limited(self._inner.client.force_metadata_update())
             for topic in {batch.topic for batch in batches}:
                 count = self._partition_count(topic)
                 if isinstance(count, LaneBlockedError):
                     raise count
 
-    def _stalled(self, batches: Sequence[Batch], futures: "Sequence[asyncio.Future[Any]]") -> SinkError:
+    def _timeout_cause(self, batches: Sequence[Batch], futures: "Sequence[asyncio.Future[Any]]") -> SinkError:
         """Who is to blame for a send that took too long: a topic, if metadata says so; else Kafka, or the way to it.
 
         That others got through says nothing: batches are sent one after another, and a slow link had time for some.
@@ -249,11 +239,9 @@ class Producer:
         return future
 
     async def _limited(self, awaitable: Any, limit_s: float | None = None, topic: str = "") -> Any:
-        try:
+        with translated(topic):
             async with asyncio.timeout(limit_s or self._call_timeout_s):
                 return await awaitable
-        except Exception as error:
-            raise translate(error, topic) from error
 
     async def close(self, *, healthy: bool) -> None:
         """End the producer within seconds, whatever Kafka does. An unhealthy one is dropped without a flush."""
@@ -265,7 +253,7 @@ class Producer:
                 if healthy:
                     await inner.stop()
                     return
-        await abandon(inner)
+        await kill_producer(inner)
 
 
 def _ends(batches: Sequence[Batch], offsets: Sequence[int]) -> tuple[DoubtfulEnd, ...]:
@@ -285,7 +273,7 @@ def _retrieve(future: "asyncio.Future[Any]") -> None:
         future.exception()
 
 
-_SAYS_MOST: Final = (
+_PRECEDENCE: Final = (
     ProducerFencedError,
     RecordRefusedError,
     TimestampRefusedError,
@@ -295,7 +283,7 @@ _SAYS_MOST: Final = (
 )
 
 
-def _worst(batches: Sequence[Batch], futures: "Sequence[asyncio.Future[Any]]") -> SinkError | None:
+def _decisive_error(batches: Sequence[Batch], futures: "Sequence[asyncio.Future[Any]]") -> SinkError | None:
     """The error that says most about what to do, of those batches that failed; None when none did."""
     failed: list[SinkError] = []
     for batch, future in zip(batches, futures, strict=False):
@@ -309,4 +297,4 @@ def _worst(batches: Sequence[Batch], futures: "Sequence[asyncio.Future[Any]]") -
             elif isinstance(sink_error, TimestampRefusedError):
                 sink_error.oldest_ms = batch.oldest_ms
             failed.append(sink_error)
-    return min(failed, key=lambda e: next(i for i, kind in enumerate(_SAYS_MOST) if isinstance(e, kind)), default=None)
+    return min(failed, key=lambda e: next(i for i, kind in enumerate(_PRECEDENCE) if isinstance(e, kind)), default=None)

@@ -9,31 +9,27 @@ import os
 import socket
 import uuid
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Any, Final, Protocol
-
-from aiokafka.errors import KafkaConnectionError, NodeNotReadyError
+from typing import Any, Protocol
 
 from bridge.errors import (
-    ConfigError,
     FencedError,
     LaneBlockedError,
     ProducerFencedError,
     RecordRefusedError,
     SinkError,
-    SinkTimeoutError,
     SinkUnavailableError,
     TimestampRefusedError,
 )
-from bridge.kafka.batches import Batch, Sizing, Stamps, assemble
-from bridge.kafka.client import client_options
-from bridge.kafka.diagnosis import diagnose
+from bridge.kafka.batches import Batch, Sizing, Timestamps, assemble
+from bridge.kafka.client import current_options
+from bridge.kafka.diagnosis import connect
 from bridge.kafka.errors import blocked
 from bridge.kafka.positions import Found, Instance, PositionsTopic
 from bridge.kafka.producer import METADATA_TRIES, Producer
 from bridge.model import NO_DOUBTS, DoubtfulEnd, Doubts, Positions, Prepared, Unclear
 from bridge.settings.models import Kafka
 
-Placed = Callable[[int, int, Sequence[int]], None]
+OnDelivered = Callable[[int, int, Sequence[int]], None]
 """Told where records are: the partition, the offset of the first, and the entries whose records follow one another."""
 
 
@@ -55,11 +51,11 @@ class Sink(Protocol):
         positions: Positions,
         partitions: Mapping[str, int],
         sizing: Sizing,
-        placed: Placed | None = None,
+        on_delivered: OnDelivered | None = None,
     ) -> int | None:
         """Hand over the records of `items` with `positions`. Returns the offset of the positions' record, if any.
 
-        `placed` is called once Kafka has them, where the caller wants to know.
+        `on_delivered` is called once Kafka has them, where the caller wants to know.
         """
 
     async def have_ended(self, ends: Collection[DoubtfulEnd]) -> dict[DoubtfulEnd, bool]:
@@ -75,9 +71,6 @@ class Sink(Protocol):
         """Use these servers, credentials and certificates from the next `open` on."""
 
 
-_NO_CONNECTION: Final = (KafkaConnectionError, NodeNotReadyError)
-
-
 class _ProducerSink:
     """What both deliveries share: the current producer."""
 
@@ -85,7 +78,7 @@ class _ProducerSink:
         self._kafka = kafka
         self._journal_id = journal_id
         self._producer: Producer | None = None
-        self._stamps = Stamps()
+        self._timestamps = Timestamps()
 
     @property
     def producer(self) -> Producer:
@@ -98,50 +91,41 @@ class _ProducerSink:
     def _transactional_id(self) -> str:
         return self._kafka.transactional_id_prefix + self._journal_id
 
-    def options(self) -> dict[str, Any]:
-        """The options of a new client: files are read again, so that rotated secrets and certificates count."""
-        try:
-            return client_options(self._kafka)
-        except ConfigError as error:  # it was readable at the start: a rotation under way, or a mount that is gone
-            raise SinkUnavailableError(str(error)) from error
-
-    async def _start(self, options: dict[str, Any], transactional_id: str | None) -> Producer:
-        """Start a new producer; when it can't, find out why: aiokafka says the reason only in its log."""
+    async def _start(self, options: Mapping[str, Any], transactional_id: str | None) -> Producer:
         self._producer = producer = Producer(self._kafka, options, transactional_id)
-        try:
-            await producer.start()
-        except SinkError as error:
-            if not isinstance(error, SinkTimeoutError) and not isinstance(error.__cause__, _NO_CONNECTION):
-                raise  # Kafka answered: it has said why
-            reasons = await diagnose(self._kafka, self._kafka.request_timeout)
-            if not reasons:
-                raise
-            raise SinkUnavailableError(f"no connection to Kafka: {'; '.join(reasons)}") from error
+        await connect(producer, self._kafka)
         return producer
 
     async def partition_counts(
         self, topics: Sequence[str], tries: int = METADATA_TRIES
     ) -> dict[str, int | LaneBlockedError]:
-        """How many partitions each topic has, or why it can't take records."""
         return await self.producer.partition_counts(topics, tries)
 
-    async def _deliver(
+    async def send(
         self,
         items: Sequence[Prepared],
+        positions: Positions,
         partitions: Mapping[str, int],
         sizing: Sizing,
-        *more: Batch,
-    ) -> tuple[list[Batch], list[int]]:
-        """Send the records of `items`, and `more`. The batches, and the offset of each one's first record."""
-        times = self._stamps.times()
-        batches = [*assemble(self.producer, items, partitions, sizing, times), *more]
+        on_delivered: OnDelivered | None = None,
+    ) -> int | None:
+        times, own = self._timestamps.times(), self._positions_batches(positions)
+        batches = [*assemble(self.producer, items, partitions, sizing, times), *own]
         try:
-            return batches, await self.producer.deliver(batches)
+            offsets = await self.producer.deliver(batches)
         except TimestampRefusedError as error:
-            raise self._stamps.refused(error, times) from error
+            raise self._timestamps.refused(error, times) from error
+        if on_delivered is not None:
+            for batch, offset in zip(batches, offsets, strict=True):
+                on_delivered(batch.partition, offset, batch.entry_ids)
+        return offsets[-1] if own else None
+
+    def _positions_batches(self, positions: Positions) -> list[Batch]:
+        """What goes with the records to say how far forwarding has come."""
+        del positions
+        return []
 
     async def close(self, *, healthy: bool) -> Doubts:
-        """Drop the producer."""
         producer, self._producer = self._producer, None
         if producer is None:
             return NO_DOUBTS
@@ -152,7 +136,6 @@ class _ProducerSink:
         return Doubts(producer.doubtful)
 
     def connect_by(self, kafka: Kafka) -> None:
-        """Use these servers, credentials and certificates from the next `open` on."""
         self._kafka = kafka
 
 
@@ -160,9 +143,8 @@ class IdempotentSink(_ProducerSink):
     """`at_least_once`: an idempotent producer; the positions are only in the journal."""
 
     async def open(self, known_offset: int | None, doubtful: Collection[DoubtfulEnd] = ()) -> Found | None:
-        """Build a producer."""
         del known_offset, doubtful
-        await self._start(self.options(), None)
+        await self._start(current_options(self._kafka), None)
         return None
 
     async def have_ended(self, ends: Collection[DoubtfulEnd]) -> dict[DoubtfulEnd, bool]:
@@ -173,7 +155,7 @@ class IdempotentSink(_ProducerSink):
         """Abort what `exactly_once` left there without an end before it was given up: it holds up whoever reads what is
         committed, for good. Takes a producer of its own.
         """
-        producer = Producer(self._kafka, self.options(), self._transactional_id)
+        producer = Producer(self._kafka, current_options(self._kafka), self._transactional_id)
         healthy = False
         try:
             await producer.start()
@@ -182,21 +164,6 @@ class IdempotentSink(_ProducerSink):
             healthy = True
         finally:
             await producer.close(healthy=healthy)
-
-    async def send(
-        self,
-        items: Sequence[Prepared],
-        positions: Positions,
-        partitions: Mapping[str, int],
-        sizing: Sizing,
-        placed: Placed | None = None,
-    ) -> int | None:
-        """Send the records and wait for each."""
-        del positions
-        batches, offsets = await self._deliver(items, partitions, sizing)
-        if placed is not None:
-            _tell(placed, batches, offsets)
-        return None
 
 
 class TransactionalSink(_ProducerSink):
@@ -222,7 +189,6 @@ class TransactionalSink(_ProducerSink):
         self._sending: Positions | None = None
 
     def connect_by(self, kafka: Kafka) -> None:
-        """Use these servers, credentials and certificates from the next `open` on."""
         if kafka.bootstrap_servers != self._kafka.bootstrap_servers:
             # It may be another cluster, where the last barrier's offset means nothing. Should another process live on
             # this journal, our new producer supersedes it, and it is the one that finds out.
@@ -234,9 +200,9 @@ class TransactionalSink(_ProducerSink):
 
         Raises FencedError when the last producer was superseded by another live process.
         """
-        options = self.options()
+        options = current_options(self._kafka)
         self._positions = PositionsTopic(self._kafka, options, self._journal_id, self._instance)
-        await self._refuse_if_taken_over(self._positions)
+        await self._check_takeover(self._positions)
         self._sending = None
         producer = await self._start(options, self._transactional_id)
         try:
@@ -255,11 +221,9 @@ class TransactionalSink(_ProducerSink):
         return found
 
     async def have_ended(self, ends: Collection[DoubtfulEnd]) -> dict[DoubtfulEnd, bool]:
-        """Whether these have an end."""
         return await self.producer.have_ended(ends)
 
     async def take_back(self, topic: str, ends: Collection[DoubtfulEnd]) -> None:
-        """Abort what has no end there."""
         await self.producer.take_back(topic, ends)
 
     def _left_by(self, producer: Producer) -> Doubts:
@@ -273,7 +237,7 @@ class TransactionalSink(_ProducerSink):
         """Without its positions topic nothing can be forwarded: not one lane's trouble, but everyone's."""
         return SinkUnavailableError(str(error)) if error.topic == self._kafka.positions_topic else error
 
-    async def _refuse_if_taken_over(self, positions: PositionsTopic) -> None:
+    async def _check_takeover(self, positions: PositionsTopic) -> None:
         """Before fencing anybody: a superseded epoch may mean that another process lives on this journal."""
         if not self._superseded or self._barrier_offset is None:
             return
@@ -291,28 +255,22 @@ class TransactionalSink(_ProducerSink):
         positions: Positions,
         partitions: Mapping[str, int],
         sizing: Sizing,
-        placed: Placed | None = None,
+        on_delivered: OnDelivered | None = None,
     ) -> int | None:
-        """Send the records and the positions in one transaction, and commit it."""
-        assert self._positions is not None
-        own = self._positions.batch(self.producer, self._partition, positions, self._topics())
         self._sending = positions
         try:
-            batches, offsets = await self._deliver(items, partitions, sizing, own)
+            offset = await super().send(items, positions, partitions, sizing, on_delivered)
         except ProducerFencedError:
             self._superseded = True
             raise
         except (LaneBlockedError, RecordRefusedError) as error:
             raise self._positions_error(error) from error
         self._sending = None
-        if placed is not None:
-            _tell(placed, batches, offsets)
-        return offsets[-1]
+        return offset
 
-
-def _tell(placed: Placed, batches: Sequence[Batch], offsets: Sequence[int]) -> None:
-    for batch, offset in zip(batches, offsets, strict=True):
-        placed(batch.partition, offset, batch.entry_ids)
+    def _positions_batches(self, positions: Positions) -> list[Batch]:
+        assert self._positions is not None
+        return [self._positions.batch(self.producer, self._partition, positions, self._topics())]
 
 
 def build_sink(kafka: Kafka, journal_id: str, topics: Callable[[], list[str]]) -> Sink:

@@ -76,7 +76,7 @@ async def _ask(
 
 async def join(producer: AIOKafkaProducer, places: Collection[TopicPartition]) -> None:
     """Add these partitions to the open transaction, without a record for them. Raises what aiokafka says."""
-    manager: Any = producer._txn_manager  # noqa: SLF001 - as abandon.py
+    manager: Any = producer._txn_manager  # noqa: SLF001 - as in aiokafka_patches.py
     for place in places:
         manager.maybe_add_partition_to_txn(place)
     while manager.partitions_to_add():

@@ -9,8 +9,8 @@ import random
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bridge.errors import SinkError, TopicsError
-from bridge.kafka.backoff import delay_s
+from bridge.errors import SinkError
+from bridge.kafka.errors import delay_s
 from bridge.kafka.topics import Topics, merged, system_topics
 from bridge.model import TopicSpec
 from bridge.settings.models import Settings
@@ -75,11 +75,10 @@ class TopicWatch:
         self._state = "unknown"
 
     async def _look(self) -> None:
+        topics = Topics(self._kafka)
+        look = topics.create_missing if self._mode == "missing" else topics.compare
         try:
-            async with Topics(self._kafka) as topics:
-                found = await topics.ensure(self._specs, self._mode)
-        except TopicsError as error:
-            self._report(error.differences, fit=False)
+            found = await look(self._specs)
         except SinkError as error:
             self._tries += 1
             self._problem = str(error)

@@ -1,4 +1,4 @@
-"""`treble-bridge check --live` on a real broker: what differs is said with the command that mends it."""
+"""`treble-bridge check --live` on a real broker: what differs is said, with the line that makes a missing topic."""
 
 import asyncio
 import json

@@ -28,7 +28,7 @@ from bridge.errors import (
     SinkTimeoutError,
     TimestampRefusedError,
 )
-from bridge.kafka.batches import Sizing, Stamps
+from bridge.kafka.batches import Sizing, Timestamps
 from bridge.kafka.errors import translate
 from bridge.kafka.sink import IdempotentSink, TransactionalSink
 from bridge.model import DoubtfulEnd, Positions, Prepared
@@ -131,7 +131,7 @@ async def test_a_topic_that_refuses_even_the_present_time_blocks_its_lane_and_ta
     await bare.stop()
 
     sink = lab.sink()
-    sink._stamps = Stamps(lambda: now_ms + 2 * HOUR_MS)
+    sink._timestamps = Timestamps(lambda: now_ms + 2 * HOUR_MS)
     await sink.open(None)
     with pytest.raises(TimestampRefusedError):
         await send(sink, [prepared(1, topic, at_ms=now_ms + HOUR_MS * 3 // 2)], 2)
@@ -141,7 +141,7 @@ async def test_a_topic_that_refuses_even_the_present_time_blocks_its_lane_and_ta
         with pytest.raises(LaneBlockedError, match="present time") as raised:
             await send(sink, [prepared(1, topic, at_ms=now_ms + 3 * HOUR_MS)], 2)
         assert raised.value.state == "clock"
-    sink._stamps = Stamps()
+    sink._timestamps = Timestamps()
     await sink.close(healthy=False)
     await sink.open(None)
     await send(sink, [prepared(1, topic)], 2)

@@ -1,7 +1,6 @@
 """Every way to speak to Kafka, on a real broker; and what is said when it does not come about."""
 
 import asyncio
-import shlex
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -61,9 +60,9 @@ def kafka_settings(secured: SecuredBroker, protocol: str, *, host: str = "127.0.
 
 async def complaint(kafka: Kafka) -> str:
     """What is said when topics are asked for and no connection comes about."""
-    async with Topics(kafka) as topics:
-        with pytest.raises(SinkUnavailableError) as raised:
-            await topics.probe(["t"])
+    topics = Topics(kafka)
+    with pytest.raises(SinkUnavailableError) as raised:
+        await topics.probe(["t"])
     return str(raised.value)
 
 
@@ -88,8 +87,8 @@ async def test_records_pass_by_every_protocol_and_mechanism(
         extra["oauth_token"] = unsigned_token(SUPER_USER)
     kafka = kafka_settings(secured, protocol, **extra)
     name = unique("secured")
-    async with Topics(kafka) as topics:
-        assert await topics.ensure([TopicSpec(name, 1, 1)], "missing") == []
+    topics = Topics(kafka)
+    assert await topics.create_missing([TopicSpec(name, 1, 1)]) == []
     async with AIOKafkaProducer(**client_options(kafka), transactional_id=name) as producer, producer.transaction():
         await producer.send_and_wait(name, b"secret")
     options = client_options(kafka)
@@ -127,8 +126,8 @@ async def test_a_certificate_for_another_host_is_refused_unless_the_configuratio
 ) -> None:
     said = await complaint(kafka_settings(secured, "SASL_SSL", host="localhost"))
     assert "the broker's certificate names another host" in said
-    async with Topics(kafka_settings(secured, "SASL_SSL", host="localhost", verify_hostname=False)) as topics:
-        assert (await topics.probe(["absent"]))["absent"].status == "missing"
+    topics = Topics(kafka_settings(secured, "SASL_SSL", host="localhost", verify_hostname=False))
+    assert (await topics.probe(["absent"]))["absent"].status == "missing"
 
 
 async def test_a_missing_client_certificate_is_named(secured: SecuredBroker) -> None:
@@ -147,14 +146,14 @@ async def test_a_token_file_is_read_at_each_login_and_a_refused_token_is_named(
 ) -> None:
     file = tmp_path / "token"
     kafka = kafka_settings(secured, "SASL_SSL", mechanism="OAUTHBEARER", oauth_token_file=str(file))
-    async with Topics(kafka) as topics:
-        with pytest.raises(SinkUnavailableError, match=f"kafka.security.oauth_token_file {file}: No such file"):
-            await topics.probe(["absent"])
-        file.write_text(unsigned_token(SUPER_USER, lifetime_s=-60))
-        with pytest.raises(SinkUnavailableError, match="does not accept the token"):
-            await topics.probe(["absent"])
-        file.write_text(unsigned_token(SUPER_USER) + "\n")
-        assert (await topics.probe(["absent"]))["absent"].status == "missing"
+    topics = Topics(kafka)
+    with pytest.raises(SinkUnavailableError, match=f"kafka.security.oauth_token_file {file}: No such file"):
+        await topics.probe(["absent"])
+    file.write_text(unsigned_token(SUPER_USER, lifetime_s=-60))
+    with pytest.raises(SinkUnavailableError, match="does not accept the token"):
+        await topics.probe(["absent"])
+    file.write_text(unsigned_token(SUPER_USER) + "\n")
+    assert (await topics.probe(["absent"]))["absent"].status == "missing"
 
 
 async def test_certificates_that_were_replaced_count_for_the_next_connection(
@@ -162,38 +161,33 @@ async def test_certificates_that_were_replaced_count_for_the_next_connection(
 ) -> None:
     trusted = tmp_path / "ca.pem"
     shutil.copy(Authority(tmp_path, "old").file, trusted)
-    async with Topics(kafka_settings(secured, "SASL_SSL", ca_file=str(trusted))) as topics:
-        with pytest.raises(SinkUnavailableError, match="not signed by"):
-            await topics.probe(["absent"])
-        shutil.copy(secured.authority.file, trusted)
-        assert (await topics.probe(["absent"]))["absent"].status == "missing"
+    topics = Topics(kafka_settings(secured, "SASL_SSL", ca_file=str(trusted)))
+    with pytest.raises(SinkUnavailableError, match="not signed by"):
+        await topics.probe(["absent"])
+    shutil.copy(secured.authority.file, trusted)
+    assert (await topics.probe(["absent"]))["absent"].status == "missing"
 
 
-async def test_a_topic_that_may_not_be_seen_is_said_with_the_rule_that_allows_it(secured: SecuredBroker) -> None:
+async def test_a_topic_that_may_not_be_seen_is_said_with_the_acls_that_it_needs(secured: SecuredBroker) -> None:
     name = unique("forbidden")
     await create_topics(secured.broker.bootstrap, name)
     kafka = kafka_settings(secured, "SASL_SSL", mechanism="SCRAM-SHA-512", username=LIMITED_USER)
-    async with Topics(kafka) as topics:
-        assert (await topics.probe([name]))[name].status == "unauthorized"
-        spec = TopicSpec(name, 1, 1, 1000)
-        (unseen,) = await topics.compare([spec])
-        assert unseen.message == "the bridge's user may not see it (or it is missing)"
-        await _run_as_operator(secured, unseen.mend)
-        state = (await topics.probe([name]))[name]
-        assert (state.status, state.max_message_bytes) == ("ok", None)
-        (unread,) = await topics.ensure([spec], "verify")
-        assert (unread.kind, unread.blocking) == ("unreadable", False)
-        await _run_as_operator(secured, unread.mend)
-        (differs,) = await topics.compare([spec])
-        assert differs.message == "has retention without end, expected 1s"
-
-
-async def _run_as_operator(secured: SecuredBroker, line: str) -> None:
-    """Run a line on the port where the operator needs no credentials."""
-    script, _, _, option, _, *rest = shlex.split(line)
-    assert option == "--command-config"
-    arguments = ("--bootstrap-server", secured.broker.bootstrap, *rest)
-    await asyncio.to_thread(secured.broker.tool, script, *arguments)
+    topics = Topics(kafka)
+    assert (await topics.probe([name]))[name].status == "unauthorized"
+    spec = TopicSpec(name, 1, 1, 1000)
+    (unseen,) = await topics.compare([spec])
+    assert unseen.message == (
+        "the bridge's user may not see it (or it is missing): it needs the ACLs Describe and Write"
+    )
+    await _allow(secured, f"--operation Describe --operation Write --topic {name}")
+    state = (await topics.probe([name]))[name]
+    assert (state.status, state.settings) == ("ok", None)
+    (unread,) = await topics.compare([spec])
+    assert (unread.kind, unread.blocking) == ("unreadable", False)
+    assert unread.message.endswith("the bridge's user needs the ACL DescribeConfigs")
+    await _allow(secured, f"--operation DescribeConfigs --topic {name}")
+    (differs,) = await topics.compare([spec])
+    assert differs.message == "has retention without end, expected 1s"
 
 
 async def test_what_may_have_no_end_in_a_topic_that_may_not_be_written_to_any_more_is_told_and_not_aborted(
@@ -247,8 +241,8 @@ async def _allow(secured: SecuredBroker, *rules: str) -> None:
 
 async def test_a_file_that_is_gone_is_named_and_tried_again(secured: SecuredBroker, tmp_path: Path) -> None:
     file = tmp_path / "ca.pem"
-    async with Topics(kafka_settings(secured, "SASL_SSL", ca_file=str(file))) as topics:
-        with pytest.raises(SinkUnavailableError, match=f"kafka.security.ca_file {file} can't be read: No such file"):
-            await topics.probe(["absent"])
-        shutil.copy(secured.authority.file, file)
-        assert (await topics.probe(["absent"]))["absent"].status == "missing"
+    topics = Topics(kafka_settings(secured, "SASL_SSL", ca_file=str(file)))
+    with pytest.raises(SinkUnavailableError, match=f"kafka.security.ca_file {file} can't be read: No such file"):
+        await topics.probe(["absent"])
+    shutil.copy(secured.authority.file, file)
+    assert (await topics.probe(["absent"]))["absent"].status == "missing"

@@ -1,14 +1,14 @@
-"""Topics on a real broker: made, compared, asked; and each command that mends a difference really mends it."""
+"""Topics on a real broker: made, compared, asked; and the line that makes a missing one really makes it."""
 
 import asyncio
 import shlex
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import pytest
 from aiokafka import AIOKafkaProducer
 
-from bridge.errors import ExitCode, SinkTimeoutError, SinkUnavailableError, TopicsError
-from bridge.kafka.topics import Difference, Topics, report, system_topics
+from bridge.errors import SinkTimeoutError, SinkUnavailableError
+from bridge.kafka.topics import Difference, Topics, system_topics
 from bridge.model import TopicSpec
 from bridge.service.topic_watch import TopicWatch
 from bridge.settings.models import Kafka, Settings
@@ -24,9 +24,8 @@ def kafka_settings(broker: Broker, **more: object) -> Kafka:
 
 
 @pytest.fixture
-async def topics(kafka: Broker) -> AsyncIterator[Topics]:
-    async with Topics(kafka_settings(kafka)) as opened:
-        yield opened
+def topics(kafka: Broker) -> Topics:
+    return Topics(kafka_settings(kafka))
 
 
 def spec(prefix: str, *, partitions: int = 2, replicas: int = 1, **more: object) -> TopicSpec:
@@ -34,8 +33,12 @@ def spec(prefix: str, *, partitions: int = 2, replicas: int = 1, **more: object)
 
 
 def by_kind(found: list[Difference]) -> Mapping[str, Difference]:
-    assert len({difference.kind for difference in found}) == len(found), report(found)
+    assert len({difference.kind for difference in found}) == len(found), found
     return {difference.kind: difference for difference in found}
+
+
+def by_topic(found: list[Difference]) -> Mapping[str, Difference]:
+    return {difference.topic: difference for difference in found}
 
 
 def run_line(broker: ProcessBroker, line: str) -> None:
@@ -49,28 +52,24 @@ async def test_missing_topics_are_made_with_all_that_was_configured_and_what_exi
     there = spec("there", partitions=5)
     await create_topics(kafka.bootstrap, there.name, partitions=1)
     wanted = spec("wanted", partitions=3, retention_ms=3_600_000, config={"max.message.bytes": "4194304"})
-    (left,) = await topics.ensure([wanted, there], "missing")
+    (left,) = await topics.create_missing([wanted, there])
     assert (left.topic, left.kind, left.message) == (there.name, "partitions", "has 1 partition, expected 5")
     states = await topics.probe([wanted.name, there.name])
     made = states[wanted.name]
     assert (made.status, made.partitions, made.replication_factor) == ("ok", 3, 1)
     assert made.settings is not None
     assert made.settings["retention.ms"] == "3600000"
-    assert made.max_message_bytes == 4 << 20
+    assert made.settings["max.message.bytes"] == str(4 << 20)
     assert states[there.name].partitions == 1
 
 
 async def test_bridges_that_make_the_same_topics_at_the_same_moment_all_succeed(kafka: Broker) -> None:
     wanted = [spec("race") for _ in range(4)]
     racers = [Topics(kafka_settings(kafka)) for _ in range(5)]
-    try:
-        assert await asyncio.gather(*(racer.ensure(wanted, "missing") for racer in racers)) == [[]] * 5
-    finally:
-        for racer in racers:
-            await racer.close()
+    assert await asyncio.gather(*(racer.create_missing(wanted) for racer in racers)) == [[]] * 5
 
 
-async def test_verify_changes_nothing_and_lists_each_difference_with_the_command_that_mends_it(
+async def test_a_comparison_changes_nothing_and_lists_each_difference_with_the_line_that_makes_what_is_missing(
     process_kafka: ProcessBroker, topics: Topics
 ) -> None:
     missing = spec("missing", retention_ms=86_400_000)
@@ -78,12 +77,6 @@ async def test_verify_changes_nothing_and_lists_each_difference_with_the_command
     await create_topics(
         process_kafka.bootstrap, changed.name, partitions=2, config={"retention.ms": "-1", "max.message.bytes": "1000"}
     )
-    with pytest.raises(TopicsError) as raised:
-        await topics.ensure([missing, changed], "verify")
-    text = str(raised.value)
-    assert raised.value.exit_code == ExitCode.MISMATCH
-    assert "2 topics are not as the configuration wants" in text
-    assert "topics.create: missing" in text
     found = await topics.compare([missing, changed])
     assert [(d.topic, d.kind, d.message) for d in found] == [
         (missing.name, "missing", "is missing"),
@@ -91,11 +84,10 @@ async def test_verify_changes_nothing_and_lists_each_difference_with_the_command
         (changed.name, "retention", "has retention without end, expected 7d"),
         (changed.name, "setting", "has max.message.bytes 1000, expected at least 2000000"),
     ]
-    for difference in found:
-        assert difference.mend in text
-        await asyncio.to_thread(run_line, process_kafka, difference.mend)
-    assert await topics.compare([missing, changed]) == []
-    assert await topics.ensure([missing, changed], "verify") == []
+    assert found[0].create_line in str(found[0])
+    assert [difference.create_line for difference in found[1:]] == [""] * 3
+    await asyncio.to_thread(run_line, process_kafka, found[0].create_line)
+    assert await topics.compare([missing, changed]) == found[1:]
 
 
 class Said(Telemetry):
@@ -130,7 +122,7 @@ async def test_the_log_has_each_difference_as_a_sentence_on_a_line_of_its_own(ka
     task.cancel()
     (differences,) = said.differences
     assert [sentence.partition(":")[0] for sentence in sorted(differences)] == sorted(names)
-    assert all("is missing" in s and "mended by: kafka-topics.sh" in s and "\n" not in s for s in differences)
+    assert all("is missing" in s and "create it with: kafka-topics.sh" in s and "\n" not in s for s in differences)
     assert watch.status()["differences"] == list(differences)
 
 
@@ -149,18 +141,36 @@ async def test_more_partitions_or_replicas_than_can_be_are_named_with_what_to_ch
         )
 
 
-async def test_a_topic_that_can_not_be_made_is_an_error_with_kafkas_reason_and_the_others_are_made(
+async def test_a_topic_that_can_not_be_made_is_a_difference_with_kafkas_reason_and_the_others_are_made(
     kafka: Broker, topics: Topics
 ) -> None:
     impossible, possible = spec("impossible", replicas=30), spec("possible")
-    with pytest.raises(TopicsError, match=f"{impossible.name}: is missing, and could not be made: InvalidReplication"):
-        await topics.ensure([impossible, possible], "missing")
+    for dry_run in (True, False):
+        left = by_topic(await topics.create_missing([impossible, possible], dry_run=dry_run))
+        assert left[impossible.name].message.startswith("is missing, and could not be made: InvalidReplication")
+        assert left[impossible.name].blocking
+        if dry_run:
+            assert left[possible.name].message == "is missing, and will be made at the start"
+            assert not left[possible.name].blocking
+            assert (await topics.probe([possible.name]))[possible.name].status == "missing"
     assert (await topics.probe([possible.name]))[possible.name].status == "ok"
 
 
-async def test_off_looks_at_nothing(kafka: Broker) -> None:
-    async with Topics(Kafka.model_validate({"bootstrap_servers": ["127.0.0.1:1"]})) as nowhere:
-        assert await nowhere.ensure([spec("off")], "off") == []
+async def test_off_looks_at_nothing() -> None:
+    settings = Settings.model_validate(
+        {
+            "kafka": {"bootstrap_servers": ["127.0.0.1:1"]},
+            "sources": {"treble": {"auth": "none"}},
+            "topics": {"create": "off"},
+        }
+    )
+    said = Said()
+    watch = TopicWatch(settings, {}, said)
+    task = asyncio.create_task(watch.run())
+    await asyncio.sleep(0.1)
+    task.cancel()
+    assert watch.status() == {"state": "off", "create": "off", "differences": [], "problem": None}
+    assert said.differences == []
 
 
 async def test_asking_about_a_missing_topic_does_not_make_it_and_sees_it_come_and_go(
@@ -170,7 +180,7 @@ async def test_asking_about_a_missing_topic_does_not_make_it_and_sees_it_come_an
     assert (await topics.probe([name]))[name].status == "missing"
     await create_topics(kafka.bootstrap, name)
     state = (await topics.probe([name]))[name]
-    assert (state.status, state.partitions, state.max_message_bytes) == ("ok", 1, 1048588)
+    assert (state.status, state.partitions, (state.settings or {})["max.message.bytes"]) == ("ok", 1, "1048588")
     await delete_topics(kafka.bootstrap, name)
     assert (await topics.probe([name]))[name].status == "missing"
     illegal = "no/legal name"
@@ -182,23 +192,23 @@ async def test_a_probe_works_again_by_itself_after_the_broker_was_away(controlla
     name = unique("away")
     await create_topics(broker.bootstrap, name)
     settings = kafka_settings(broker, request_timeout="500ms", call_timeout="1s")
-    async with Topics(settings) as topics:
-        assert (await topics.probe([name]))[name].status == "ok"
-        broker.pause()
-        loop = asyncio.get_running_loop()
-        started = loop.time()
-        with pytest.raises((SinkTimeoutError, SinkUnavailableError)):
-            await topics.probe([name])
-        assert loop.time() - started < 4
-        broker.resume()
-        assert (await topics.probe([name]))[name].status == "ok"
-        broker.kill()
-        with pytest.raises(SinkUnavailableError):
-            await topics.probe([name])
-        with pytest.raises(SinkUnavailableError, match=f"{broker.bootstrap}: nothing listens there"):
-            await topics.probe([name])
-        await asyncio.to_thread(broker.start)
-        assert (await topics.probe([name]))[name].status == "ok"
+    topics = Topics(settings)
+    assert (await topics.probe([name]))[name].status == "ok"
+    broker.pause()
+    loop = asyncio.get_running_loop()
+    started = loop.time()
+    with pytest.raises((SinkTimeoutError, SinkUnavailableError)):
+        await topics.probe([name])
+    assert loop.time() - started < 4
+    broker.resume()
+    assert (await topics.probe([name]))[name].status == "ok"
+    broker.kill()
+    with pytest.raises(SinkUnavailableError):
+        await topics.probe([name])
+    with pytest.raises(SinkUnavailableError, match=f"{broker.bootstrap}: nothing listens there"):
+        await topics.probe([name])
+    await asyncio.to_thread(broker.start)
+    assert (await topics.probe([name]))[name].status == "ok"
 
 
 def minimal(broker: Broker, **sections: object) -> Settings:
@@ -218,8 +228,8 @@ async def test_the_bridges_own_topics_pass_their_own_verification_and_take_the_l
         update={"kafka": settings.kafka.model_copy(update={"positions_topic": unique("positions")})}
     )
     quarantine, positions = system_topics(settings)
-    assert await topics.ensure([quarantine, positions], "missing") == []
-    assert await topics.ensure([quarantine, positions], "verify") == []
+    assert await topics.create_missing([quarantine, positions]) == []
+    assert await topics.compare([quarantine, positions]) == []
     states = await topics.probe([quarantine.name, positions.name])
     assert states[positions.name].partitions == 1
     assert (states[positions.name].settings or {})["cleanup.policy"] == "compact"

@@ -1,11 +1,13 @@
-"""What an error of aiokafka's means to the forwarder."""
+"""What an error of aiokafka's means to the forwarder, and the pause before the next try."""
 
 import pytest
 from aiokafka import errors as kafka
+from hypothesis import given
+from hypothesis import strategies as st
 
 from bridge.errors import LaneBlockedError, ProducerLostError, SinkUnavailableError
-from bridge.kafka import sink as sinks
-from bridge.kafka.errors import translate
+from bridge.kafka import diagnosis
+from bridge.kafka.errors import delay_s, translate
 from bridge.kafka.producer import Producer
 from bridge.kafka.sink import IdempotentSink
 from bridge.settings.models import Kafka
@@ -43,7 +45,23 @@ async def test_what_a_broker_answered_is_not_replaced_by_another_one_that_is_dow
         return ["a:1: nothing listens there"]
 
     monkeypatch.setattr(Producer, "start", start)
-    monkeypatch.setattr(sinks, "diagnose", one_is_down)
+    monkeypatch.setattr(diagnosis, "diagnose", one_is_down)
     sink = IdempotentSink(Kafka(bootstrap_servers=["a:1", "b:1"]), "journal")
     with pytest.raises(SinkUnavailableError, match=told):
         await sink.open(None)
+
+
+def test_the_pause_doubles_up_to_its_cap() -> None:
+    assert [delay_s(n, 0.2, 10, chance=0.0) for n in range(1, 9)] == pytest.approx([0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 5, 5])
+
+
+@given(st.integers(1, 10**9), st.floats(0.001, 5), st.floats(5, 3600), st.floats(0, 1, exclude_max=True))
+def test_a_pause_is_never_above_the_cap_nor_zero_however_many_tries_there_were(
+    attempt: int, first: float, most: float, chance: float
+) -> None:
+    assert first / 2 <= delay_s(attempt, first, most, chance) <= most
+
+
+def test_attempts_count_from_one() -> None:
+    with pytest.raises(ValueError, match="from 1"):
+        delay_s(0, 1, 2, 0)

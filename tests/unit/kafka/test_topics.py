@@ -1,21 +1,15 @@
-"""What is decided about topics without a broker: commands, merging, the topics of the bridge itself."""
+"""What is decided about topics without a broker: differences, merging, the topics of the bridge itself."""
 
-import json
 import shlex
 
 import pytest
 
 from bridge.errors import SinkUnavailableError
-from bridge.kafka.admin import TopicCommands
-from bridge.kafka.topics import differences, merged, state_of, system_topics
+from bridge.kafka.topics import create_line, differences, merged, state_of, system_topics
 from bridge.model import TopicSpec
 from bridge.settings.models import Kafka, Settings
 
-
-def commands(**kafka: object) -> TopicCommands:
-    return TopicCommands(Kafka.model_validate({"bootstrap_servers": ["k0:9092", "k1:9092"], **kafka}))
-
-
+KAFKA = Kafka.model_validate({"bootstrap_servers": ["k0:9092", "k1:9092"]})
 SECURED = {"security": {"protocol": "SASL_SSL", "mechanism": "SCRAM-SHA-512", "username": "web hook", "password": "p"}}
 
 
@@ -27,33 +21,18 @@ def settings(**sections: object) -> Settings:
 
 def test_the_command_that_makes_a_topic_holds_everything_about_it() -> None:
     spec = TopicSpec("a.b", 6, 3, 1000, {"cleanup.policy": "compact,delete"})
-    assert commands().create(spec) == (
+    assert create_line(KAFKA, spec) == (
         "kafka-topics.sh --bootstrap-server k0:9092,k1:9092 --create --topic a.b --partitions 6 "
         "--replication-factor 3 --config retention.ms=1000 --config cleanup.policy=compact,delete"
     )
 
 
-def test_commands_for_a_secured_cluster_take_the_operators_credentials_from_a_file_and_show_none() -> None:
-    line = commands(**SECURED).allow("t", ["Describe", "Write"])
+def test_the_command_for_a_secured_cluster_takes_the_operators_credentials_from_a_file_and_shows_none() -> None:
+    line = create_line(
+        Kafka.model_validate({"bootstrap_servers": ["k0:9092", "k1:9092"], **SECURED}), TopicSpec("t", 1, 1)
+    )
     assert shlex.split(line)[1:5] == ["--bootstrap-server", "k0:9092,k1:9092", "--command-config", "client.properties"]
-    assert "--allow-principal 'User:web hook' --operation Describe --operation Write --topic t" in line
     assert "password" not in line
-
-
-def test_a_reassignment_keeps_the_replicas_there_are_and_spreads_the_new_ones() -> None:
-    line = commands().replicate("t", {0: (1,), 1: (2,), 2: (3,)}, [1, 2, 3, 4], 3)
-    plan = json.loads(shlex.split(line)[1])
-    replicas = {p["partition"]: p["replicas"] for p in plan["partitions"]}
-    assert {p: (held[0], len(set(held))) for p, held in replicas.items()} == {0: (1, 3), 1: (2, 3), 2: (3, 3)}
-    assert {broker for held in replicas.values() for broker in held} == {1, 2, 3, 4}
-    assert "> t.json && kafka-reassign-partitions.sh" in line
-    fewer = json.loads(shlex.split(commands().replicate("t", {0: (4, 2, 1)}, [1, 2, 4], 2))[1])
-    assert fewer["partitions"][0]["replicas"] == [4, 2]
-
-
-def test_a_setting_with_a_comma_survives_kafkas_list_syntax() -> None:
-    line = commands().configure("t", {"cleanup.policy": "compact,delete", "retention.ms": "5"})
-    assert "cleanup.policy=[compact,delete],retention.ms=5" in line
 
 
 def described(*leaders: int, error: int = 0) -> dict[str, object]:
@@ -87,22 +66,40 @@ def test_an_answer_that_says_nothing_about_the_topic_is_no_state() -> None:
 def test_leaderless_partitions_are_named() -> None:
     state = state_of("t", described(1, -1, -1), {})
     assert state.leaderless == (1, 2)
-    (found,) = differences(TopicSpec("t", 3, 1), state, [1], commands())
+    (found,) = differences(KAFKA, TopicSpec("t", 3, 1), state, 1)
     assert found.message == "no leader for partition 1, 2: a broker is away"
+
+
+def test_a_missing_topic_comes_with_the_line_that_makes_it() -> None:
+    spec = TopicSpec("t", 3, 1)
+    (found,) = differences(KAFKA, spec, state_of("t", None, None), 1)
+    assert (found.kind, found.create_line) == ("missing", create_line(KAFKA, spec))
+    assert str(found).splitlines() == ["t: is missing", f"    {found.create_line}"]
+    assert found.sentence == f"t: is missing; create it with: {found.create_line}"
+
+
+@pytest.mark.parametrize(
+    ("policy", "acls"), [("compact", "Describe, Write and Read"), ("delete", "Describe and Write")]
+)
+def test_a_topic_that_may_not_be_seen_is_said_with_the_acls_that_it_needs(policy: str, acls: str) -> None:
+    spec = TopicSpec("t", 3, 1, None, {"cleanup.policy": policy})
+    (found,) = differences(KAFKA, spec, state_of("t", described(error=29), None), 1)
+    assert found.kind == "unauthorized"
+    assert found.message.endswith(f"it needs the ACLs {acls}")
 
 
 def test_settings_that_may_not_be_read_are_said_but_block_nothing() -> None:
     state = state_of("t", described(1), None)
-    (found,) = differences(TopicSpec("t", 1, 1, 1000), state, [1], commands())
+    (found,) = differences(KAFKA, TopicSpec("t", 1, 1, 1000), state, 1)
     assert (found.kind, found.blocking) == ("unreadable", False)
-    assert "--operation DescribeConfigs" in found.mend
-    assert list(differences(TopicSpec("t", 1, 1), state, [1], commands())) == []
+    assert found.message.endswith("needs the ACL DescribeConfigs")
+    assert list(differences(KAFKA, TopicSpec("t", 1, 1), state, 1)) == []
 
 
 def test_a_limit_that_is_higher_than_needed_is_no_difference() -> None:
     state = state_of("t", described(1), {"max.message.bytes": "9000000"})
     spec = TopicSpec("t", 1, 1, None, {"max.message.bytes": "4194304"})
-    assert list(differences(spec, state, [1], commands())) == []
+    assert list(differences(KAFKA, spec, state, 1)) == []
 
 
 def test_two_specs_of_one_topic_become_one_that_holds_what_either_says() -> None:

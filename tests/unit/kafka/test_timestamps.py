@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.errors import LaneBlockedError, TimestampRefusedError
-from bridge.kafka.batches import AGE_MIN_MS, REMEMBER_S, Sizing, Stamps, Times, assemble
+from bridge.kafka.batches import AGE_MIN_MS, REMEMBER_S, Sizing, Times, Timestamps, assemble
 from bridge.kafka.errors import translate
 from bridge.model import Prepared, Record
 from tests.fakes.client import ScriptedClient
@@ -24,7 +24,7 @@ def prepared(entry_id: int, at_ms: int, topic: str = "t") -> Prepared:
 
 
 def test_a_record_carries_its_own_time_unless_that_is_still_to_come() -> None:
-    times = Stamps(Clock()).times()
+    times = Timestamps(Clock()).times()
     assert times.of("t", NOON_MS - 30 * 24 * HOUR_MS) == NOON_MS - 30 * 24 * HOUR_MS
     assert times.of("t", 0) == 0
     assert times.of("t", NOON_MS) == times.of("t", NOON_MS + 1) == times.of("t", NOON_MS + 2 * HOUR_MS) == NOON_MS
@@ -44,10 +44,10 @@ def test_a_refused_time_is_no_refused_record() -> None:
 
 
 def test_after_a_refusal_old_records_of_that_topic_carry_the_time_of_sending() -> None:
-    stamps = Stamps(Clock())
+    timestamps = Timestamps(Clock())
     error = refusal(NOON_MS - 20 * HOUR_MS)
-    assert stamps.refused(error, stamps.times()) is error
-    times = stamps.times()
+    assert timestamps.refused(error, timestamps.times()) is error
+    times = timestamps.times()
     assert times.of("t", NOON_MS - 20 * HOUR_MS) == times.of("t", NOON_MS - 10 * HOUR_MS) == NOON_MS
     assert times.of("t", NOON_MS - 9 * HOUR_MS) == NOON_MS - 9 * HOUR_MS
     assert times.of("other", NOON_MS - 20 * HOUR_MS) == NOON_MS - 20 * HOUR_MS
@@ -55,7 +55,7 @@ def test_after_a_refusal_old_records_of_that_topic_carry_the_time_of_sending() -
 
 @pytest.mark.parametrize("oldest_ms", [None, NOON_MS])
 def test_a_topic_that_refuses_the_present_time_blocks_its_lane(oldest_ms: int | None) -> None:
-    blocked = Stamps(Clock()).refused(refusal(oldest_ms), Times(NOON_MS))
+    blocked = Timestamps(Clock()).refused(refusal(oldest_ms), Times(NOON_MS))
     assert isinstance(blocked, LaneBlockedError)
     assert (blocked.topic, blocked.state) == ("t", "clock")
     assert "message.timestamp.before.max.ms" in str(blocked)
@@ -65,14 +65,14 @@ def test_a_topic_that_refuses_the_present_time_blocks_its_lane(oldest_ms: int | 
 def test_whatever_age_a_topic_refuses_is_found_in_some_tries_and_half_of_it_keeps_its_own_time(
     ages_ms: list[int], age_max_ms: int
 ) -> None:
-    stamps, tries = Stamps(Clock()), 0
+    timestamps, tries = Timestamps(Clock()), 0
     while True:
-        times = stamps.times()
+        times = timestamps.times()
         oldest_ms = min(times.of("t", NOON_MS - age_ms) for age_ms in ages_ms)
         if NOON_MS - oldest_ms <= age_max_ms:
             break
         error = refusal(oldest_ms)
-        assert stamps.refused(error, times) is error
+        assert timestamps.refused(error, times) is error
         tries += 1
         assert tries < 30
     half_ms = NOON_MS - age_max_ms // 2
@@ -81,8 +81,8 @@ def test_whatever_age_a_topic_refuses_is_found_in_some_tries_and_half_of_it_keep
 
 def test_what_was_found_out_is_tried_again_after_a_while() -> None:
     seconds = 0.0
-    stamps = Stamps(Clock(), lambda: seconds)
-    stamps.refused(refusal(NOON_MS - 1), stamps.times())
-    assert stamps.times().of("t", NOON_MS - 1) == NOON_MS
+    timestamps = Timestamps(Clock(), lambda: seconds)
+    timestamps.refused(refusal(NOON_MS - 1), timestamps.times())
+    assert timestamps.times().of("t", NOON_MS - 1) == NOON_MS
     seconds = REMEMBER_S
-    assert stamps.times().of("t", NOON_MS - 1) == NOON_MS - 1
+    assert timestamps.times().of("t", NOON_MS - 1) == NOON_MS - 1
