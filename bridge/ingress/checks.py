@@ -20,7 +20,7 @@ from bridge.ingress.routes import Route, Routes, Target
 from bridge.model import Submission
 from bridge.settings.models import Server
 from bridge.telemetry import Telemetry
-from bridge.telemetry.tracing.requests import RequestTrace, RequestTraces
+from bridge.telemetry.tracing.spans import RequestTrace, RequestTraces
 from bridge.transform.json_body import TOO_DEEP, NotJson, decode
 
 NO_SOURCE = "-"  # the label of requests that lead to no source
@@ -152,7 +152,8 @@ class Intake:
         if self._traces is None:
             headers = route.keeper.keep(exchange.headers)
         else:
-            parent, state, exchange.trace = self._traces.begin(*route.keeper.trace_of(exchange.headers))
+            traced_by = route.keeper.trace_of(exchange.headers)
+            parent, state, exchange.trace = self._traces.begin(*traced_by, exchange.started_s)
             headers = route.keeper.keep_traced(exchange.headers, parent, state)
         if coding is not None:  # it could not be undone
             headers = route.keeper.with_coding(headers, coding)
@@ -180,8 +181,7 @@ class Intake:
     def _end_trace(self, exchange: Exchange, trace: RequestTrace, answer: Answer) -> None:
         assert exchange.target is not None
         found = traced.attributes(exchange.target, answer, tls=exchange.rules.server.tls is not None)
-        seconds = time.perf_counter() - exchange.started_s
-        trace.answered(traced.span_name(exchange.target), found, seconds, str(found.get("error.type", "")))
+        trace.answered(traced.span_name(exchange.target), found, str(found.get("error.type", "")))
 
     def _judged(self, route: Route, verdict: Grant | Denied, remote: str) -> Answer | None:
         """401, 429, or None when the request may go on."""

@@ -31,7 +31,7 @@ from bridge.service.topic_watch import TopicWatch
 from bridge.settings.models import Settings
 from bridge.telemetry import Telemetry
 from bridge.telemetry.logs import Logs
-from bridge.telemetry.tracing.start import Tracing, start_tracing
+from bridge.telemetry.tracing import Tracing, start_tracing
 from bridge.transform.prepare import Preparer
 
 RESTART_PAUSE_S = 5.0
@@ -131,7 +131,7 @@ class Service:
 
     def _build(self, journal: Journal, tracing: Tracing | None) -> Stages:
         settings = self._settings
-        requests, forwarding = (tracing.requests, tracing.forwarding) if tracing is not None else (None, None)
+        requests, batches = (tracing.requests, tracing.batches) if tracing is not None else (None, None)
         preparer = Preparer(settings, lambda: journal.id)
         stages = Stages(
             settings=settings,
@@ -140,7 +140,7 @@ class Service:
             preparer=preparer,
             ingress=Ingress(settings, journal, self.telemetry, self._clock_ms, traces=requests),
             forwarder=Forwarder(
-                settings, journal, preparer, self.telemetry, self._clock_ms, sink=self._sink, traces=forwarding
+                settings, journal, preparer, self.telemetry, self._clock_ms, sink=self._sink, traces=batches
             ),
             topics=TopicWatch(settings, preparer.topics(), self.telemetry),
             logs=self._logs,
