@@ -7,6 +7,7 @@ there. So no state outlives a failure but the journal's, Kafka's, and which lane
 import asyncio
 import random
 import time
+from collections import Counter
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any, Final
 
@@ -77,6 +78,8 @@ class Forwarder:
         self._connected = False
         self._last_error = ""
         self._rebuilds = 0
+        self.outcomes: Counter[str] = Counter()
+        """How many entries left the journal as forwarded, quarantined, dropped, duplicate."""
 
     def _build_sink(self) -> Sink:
         journal = self._journal
@@ -93,6 +96,10 @@ class Forwarder:
         self._next_configuration = preparer, settings
         self._reconnect |= reconnect
         self._changed.set()
+
+    def topic_is_missing(self) -> bool:
+        """Whether a lane waits for its topic to be made, or the producer does not work, which may be for that."""
+        return not self._connected or any(lane.state == "missing" for lane in self._lanes.all())
 
     def status(self) -> dict[str, Any]:
         """For /status: positions, lanes, the producer."""
@@ -156,10 +163,11 @@ class Forwarder:
         self._positions = await recover(self._journal, self._preparer, found)
         if self._journal.usage().parked:
             await self._journal.unpark_from(self._positions.next_id)
+        behind = [lane.topic for lane in self._lanes.all()]
         self._lanes.restore(self._positions, time.monotonic())
         await self._find_heirs()
         await self._ends.settle(self._sink, self._preparer)
-        for topic in self._telemetry.lanes_blocked():  # caught up by a commit whose outcome was unclear until now
+        for topic in behind:  # caught up by a commit whose outcome was unclear until now
             if not self._lanes.is_behind(topic):
                 self._telemetry.lane_resumed(topic)
         self._connected = True
@@ -363,6 +371,8 @@ class Forwarder:
         if batch.trace is not None:
             await batch.trace.finish(batch.out, batch.duplicates)
         self._refusals.passed(item.entry_id for item in batch.out)
+        self.outcomes.update(item.outcome for item in batch.out)
+        self.outcomes["duplicate"] += len(batch.duplicates)
         self._telemetry.batch_forwarded(batch.out, batch.duplicates, self._clock_ms())
 
     async def _advance(self, positions: Positions, identities: list[tuple[bytes, int]], offset: int | None) -> None:

@@ -157,19 +157,20 @@ class Drain:
         """
         began_s = time.monotonic()
         status: Mapping[str, Any] | None = None
+        outcomes: Mapping[str, int] = {}
         async with AsyncExitStack() as closing:
             closing.callback(self._listen_to_signals())
             journal = await self._own(wait_s)
             closing.push_async_callback(journal.close)
             before = journal.usage()
             if before.pending:
-                status = await self._forward(journal, deadline_s)
+                status, outcomes = await self._forward(journal, deadline_s)
             held = await journal.count_held()
         after = journal.usage()
         drained = account(
             before,
             after,
-            self._telemetry.entries_by_outcome(),
+            outcomes,
             tuple(why_left(after, status)) if status is not None else (),
             journal_id=journal.id,
             held=held,
@@ -192,11 +193,11 @@ class Drain:
                 async with asyncio.timeout(OWNER_LOOK_S):
                     await self.ending.wait()
 
-    async def _forward(self, journal: Journal, deadline_s: float) -> Mapping[str, Any]:
-        """Forward until nothing is left, the deadline, or a signal. The forwarder's status as it was at that moment."""
+    async def _forward(self, journal: Journal, deadline_s: float) -> tuple[Mapping[str, Any], Mapping[str, int]]:
+        """Forward until nothing is left, the deadline, or a signal. The forwarder's status then, and its outcomes."""
         preparer = Preparer(self._settings, lambda: journal.id)
         forwarder = Forwarder(self._settings, journal, preparer, self._telemetry, self._clock_ms, sink=self._sink)
-        topics = TopicWatch(self._settings, preparer.topics(), self._telemetry)
+        topics = TopicWatch(self._settings, preparer.topics(), self._telemetry, forwarder.topic_is_missing)
         forwarding = asyncio.create_task(forwarder.run())
         emptied = asyncio.create_task(self._watch(journal))
         asked = asyncio.create_task(self.ending.wait())
@@ -215,7 +216,7 @@ class Drain:
                 await asyncio.wait({forwarding}, timeout=CLOSE_S)
             elif not self.ending.asked:
                 self.ending.ask("deadline")
-            return status
+            return status, forwarder.outcomes
         finally:
             tasks = (forwarding, emptied, asked, looking)
             for task in tasks:

@@ -133,16 +133,17 @@ class Service:
         settings = self._settings
         requests, batches = (tracing.requests, tracing.batches) if tracing is not None else (None, None)
         preparer = Preparer(settings, lambda: journal.id)
+        forwarder = Forwarder(
+            settings, journal, preparer, self.telemetry, self._clock_ms, sink=self._sink, traces=batches
+        )
         stages = Stages(
             settings=settings,
             telemetry=self.telemetry,
             journal=journal,
             preparer=preparer,
             ingress=Ingress(settings, journal, self.telemetry, self._clock_ms, traces=requests),
-            forwarder=Forwarder(
-                settings, journal, preparer, self.telemetry, self._clock_ms, sink=self._sink, traces=batches
-            ),
-            topics=TopicWatch(settings, preparer.topics(), self.telemetry),
+            forwarder=forwarder,
+            topics=TopicWatch(settings, preparer.topics(), self.telemetry, forwarder.topic_is_missing),
             logs=self._logs,
             tracing=tracing,
         )
@@ -246,5 +247,5 @@ class Service:
 
     def _end_by(self, cause: str) -> None:
         if self.ending.asked:
-            self.telemetry.service_hastened(cause)
+            self.telemetry.shutdown_forced(cause)
         self.ending.ask(cause)

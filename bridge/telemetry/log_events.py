@@ -1,11 +1,9 @@
-"""The names of log lines, and what each means: the line's `message` when it brings no text of its own.
+"""The names of log lines and of their fields.
 
-A name is `thing.what_happened`. docs/operations.md lists them.
-
-The fields of log lines: what each is, and how it is called in a line.
-
-Names follow ECS (Elastic Common Schema) or the semantic conventions of OpenTelemetry where these have one. Our own are
-short words that none of the two uses for an object, so that a line can go into an index of either as it is.
+An event is `thing.what_happened`; its meaning is the line's `message` when the line brings no text of its own. Fields
+are named as in ECS (Elastic Common Schema) or the semantic conventions of OpenTelemetry, where these have a name. Our
+own are short words that none of the two uses for an object, so that a line can go into an index of either as it is.
+docs/operations.md lists both.
 """
 
 from collections.abc import Mapping
@@ -39,7 +37,7 @@ EVENTS: dict[str, str] = {
     "topics.unknown": "Kafka could not say how its topics are; asked again later",
     "service.started": "Webhooks are taken",
     "service.stopping": "The stop begins",
-    "service.hastened": "A second signal: waiting ends, closing goes on",
+    "shutdown.forced": "A second signal: nothing is waited for any more, closing goes on",
     "service.stopped": "The process ends; what is left is in the journal",
     "service.not_started": "The start was refused",
     "service.stage_ended": "A stage ended by an error that explains itself; the service ends in order",
@@ -56,11 +54,11 @@ EVENTS: dict[str, str] = {
     "config.unchanged": "The configuration was read again and says what is in force already",
     "config.needs_restart": "Changed keys that are in force only after a restart",
     "config.refused": "The configuration file is wrong; the one in force stays",
-    "config.doubtful": "The configuration is valid, but says something doubtful",
+    "config.warning": "The configuration is valid, but something in it is probably not meant",
     "tls.certificate_changed": "A new certificate is in force",
     "tls.certificate_refused": "A changed certificate could not be read; the old one stays in force",
     "tracing.started": "Traces are sent to a collector",
-    "tracing.spans_dropped": "Spans are left out: the collector does not take them, or not as fast as they come",
+    "tracing.spans_dropped": "Spans are dropped: the collector does not take them, or not as fast as they come",
     "library.message": "A line of a library",
 }
 
@@ -123,7 +121,7 @@ FIELDS: Final[Mapping[str, LogField]] = MappingProxyType(
         "problems": LogField(
             "problems", "what is wrong in the configuration: file, line, key and what, a sentence each"
         ),
-        "doubt": LogField("doubt", "file, line, key, and what is doubtful"),
+        "warning": LogField("warning", "file, line, key, and what is probably not meant"),
         "collector": LogField("collector", "the collector's host and port"),
         "sample": LogField("sample", "the share of traces that are kept"),
         "held_back": LogField("held_back", "lines like this one that were not written since the last"),

@@ -103,7 +103,7 @@ async def test_a_second_signal_ends_the_waiting_but_not_the_order(
     await until(lambda: bridge.log.lines("service.stopping"), "the stop")
     bridge.signal(signal.SIGINT)
     assert await bridge.ended(timeout_s=10) == 0
-    assert bridge.log.lines("service.hastened")
+    assert bridge.log.lines("shutdown.forced")
     assert bridge.log.lines("service.stopped")[0]["pending"] == 1
 
 
