@@ -16,10 +16,9 @@ import structlog
 
 from bridge.telemetry.log_events import EVENTS, FIELDS
 from bridge.telemetry.log_writer import LogWriter, Sink, descriptor_sink
-from bridge.telemetry.rate_limit import RateLimitedLogger
+from bridge.telemetry.rate_limit import Level, RateLimitedLogger
 from bridge.telemetry.redact import Redactor
 
-LevelName = Literal["debug", "info", "warning", "error"]
 Format = Literal["auto", "json", "console"]
 Line = MutableMapping[str, Any]
 
@@ -42,7 +41,7 @@ class Logs:
     """The process's log. There is one at a time, as structlog and the standard library have it."""
 
     def __init__(
-        self, level: LevelName, form: Format, *, sink: Sink | None = None, secrets: Iterable[str] = ()
+        self, level: Level, form: Format, *, sink: Sink | None = None, secrets: Iterable[str] = ()
     ) -> None:
         """`sink` takes the bytes of the lines; default: standard output. `secrets` never show in a line."""
         terminal = sink is None and sys.stdout.isatty()
@@ -59,7 +58,7 @@ class Logs:
         """Lines that were not written, because their reader took none."""
         return self._writer.dropped
 
-    def set_level(self, level: LevelName) -> None:
+    def set_level(self, level: Level) -> None:
         structlog.configure(
             processors=[
                 structlog.stdlib.add_log_level,

@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
     from bridge.telemetry.tracing.tracer import Tracer
 
-LINKS_MAX: Final = 128
-"""What collectors take of a span by default."""
 SLICE_SPANS: Final = 50
 """Spans begun or ended before the event loop gets a turn: about a millisecond."""
 _EVENT_ID_CHARS_MAX: Final = 128
@@ -93,8 +91,8 @@ class BatchTraces:
         for index, entry in enumerate(entries):
             if not _KEPT.search(entry.headers):
                 continue
-            kept = orjson.loads(entry.headers)
-            parent = self._tracer.parent(kept["traceparent"], kept.get("tracestate"))
+            kept = _fields(entry.headers)
+            parent = self._tracer.parent(kept.get("traceparent"), kept.get("tracestate"))
             if parent is None:
                 continue
             span = self._tracer.start("send", "PRODUCER", parent, start_ns)
@@ -151,7 +149,7 @@ class BatchTrace:
         }
         if error:
             attributes["error.type"] = error
-        events = [self._events[item.entry_id] for item in kept[:LINKS_MAX]]
+        events = [self._events[item.entry_id] for item in kept]
         # What Kafka did not take has no span of its own: then the requests' are the nearest.
         links = [event.parent if outcome == "aborted" else event.span.get_span_context() for event in events]
         span = self._tracer.start(self._name, "CLIENT", None, self._sent_ns, links)
@@ -207,6 +205,15 @@ class BatchTrace:
 def _traceparent(span: "Span") -> str:
     context = span.get_span_context()
     return f"00-{context.trace_id:032x}-{context.span_id:016x}-{context.trace_flags:02x}"
+
+
+def _fields(headers: bytes) -> dict[str, Any]:
+    """What an entry keeps of its request's headers; nothing where that can't be read, which must stop no event."""
+    try:
+        kept = orjson.loads(headers)
+    except orjson.JSONDecodeError:
+        return {}
+    return kept if isinstance(kept, dict) else {}
 
 
 def _event_id(record: Record) -> str:

@@ -18,7 +18,7 @@ from opentelemetry.context import Context
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.environment_variables import OTEL_EXPORTER_OTLP_ENDPOINT, OTEL_EXPORTER_OTLP_TRACES_ENDPOINT
 from opentelemetry.sdk.resources import OTELResourceDetector, Resource
-from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace import ReadableSpan, SpanLimits, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExportResult
 from opentelemetry.sdk.trace.sampling import ALWAYS_ON, ParentBased, Sampler, TraceIdRatioBased
 from opentelemetry.trace import Link, NonRecordingSpan, Span, SpanContext, SpanKind, StatusCode
@@ -33,6 +33,7 @@ from bridge.version import VERSION
 WAITING_SPANS_MAX: Final = 8192
 EXPORT_SPANS_MAX: Final = 512
 EXPORT_EVERY_S: Final = 1.0
+LINKS_MAX: Final = 128
 
 Kind = Literal["SERVER", "PRODUCER", "CLIENT", "INTERNAL"]
 
@@ -67,11 +68,11 @@ class Tracer:
             raise ConfigError(f"tracing can't be set up from the OTEL_… variables: {type(error).__name__}") from error
         self.host = _host(settings.endpoint)
 
-    def parent(self, traceparent: str | None, tracestate: str | None) -> SpanContext | None:
+    def parent(self, traceparent: object, tracestate: object) -> SpanContext | None:
         """The span that these two headers name, None where they are not valid."""
-        if traceparent is None or not is_traceparent(traceparent):
+        if not isinstance(traceparent, str) or not is_traceparent(traceparent):
             return None
-        carrier = {"traceparent": traceparent} | ({"tracestate": tracestate} if tracestate else {})
+        carrier = {"traceparent": traceparent} | ({"tracestate": tracestate} if isinstance(tracestate, str) else {})
         return trace.get_current_span(_W3C.extract(carrier)).get_span_context()
 
     def start_request(self, parent: SpanContext | None, start_ns: int) -> Span:
@@ -155,7 +156,8 @@ class _CountingExporter(OTLPSpanExporter):
 
 
 def _tracer(resource: Resource, sampler: Sampler, queue: BatchSpanProcessor) -> trace.Tracer:
-    provider = TracerProvider(sampler, resource, shutdown_on_exit=False)
+    limits = SpanLimits(max_links=LINKS_MAX)
+    provider = TracerProvider(sampler, resource, shutdown_on_exit=False, span_limits=limits)
     provider.add_span_processor(queue)
     return provider.get_tracer("treble-bridge", VERSION)
 

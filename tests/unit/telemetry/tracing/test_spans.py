@@ -11,7 +11,8 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.sampling import Decision, TraceIdRatioBased
 
 from bridge.model import Entry, Prepared, Record
-from bridge.telemetry.tracing.spans import LINKS_MAX, SLICE_SPANS, BatchTrace, BatchTraces, RequestTraces
+from bridge.telemetry.tracing.spans import SLICE_SPANS, BatchTrace, BatchTraces, RequestTraces
+from bridge.telemetry.tracing.tracer import LINKS_MAX
 
 TRACE, REQUEST = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 KEPT, NOT_KEPT = f"00-{TRACE}-{REQUEST}-01", f"00-{TRACE}-{REQUEST}-00"
@@ -124,6 +125,8 @@ async def test_only_entries_whose_trace_is_kept_are_taken_up_and_the_others_stay
         traced_entry(6, "nonsense"),
         entry(7, orjson.dumps({"user-agent": f'"traceparent":"{KEPT}"'})),
         traced_entry(8, f"00-{'0' * 32}-{REQUEST}-01"),
+        entry(9, b'{"traceparent":"%b"' % KEPT.encode()),
+        entry(10, b'[{"traceparent":"%b"}]' % KEPT.encode()),
     ]
     assert await BatchTraces(traced().tracer, transactions=True).begin(entries) == (entries, None)
 
@@ -141,6 +144,12 @@ async def test_the_record_is_to_name_the_events_span_whoever_kept_the_entry(
     assert told == {"a": "1", "traceparent": header(span)}
     assert (ids(span)[0], f"{span.parent.span_id:016x}") == (TRACE, REQUEST)
     assert span.parent.is_remote, "perhaps an earlier process made it"
+
+
+async def test_a_state_that_is_no_text_does_not_stop_the_forwarding(traced: Make) -> None:
+    made = traced()
+    await begin(made, entry(1, orjson.dumps({"traceparent": KEPT, "tracestate": 7})))
+    assert made.spans == []
 
 
 async def test_each_entry_says_what_became_of_it(traced: Make) -> None:
