@@ -29,7 +29,7 @@ TRACEBACK_CHARS_MAX = 12_000
 ITEMS_MAX = 50
 DEPTH_MAX = 6
 
-_GRUMBLING = ("aiokafka", "opentelemetry")  # they call an error what they try again
+_RETRYING = ("aiokafka", "opentelemetry")  # they call an error what they try again
 _LIBRARY_LEVEL_MIN = logging.WARNING  # what libraries say below that tells their authors something, not an operator
 _NAMES = {key: field.name for key, field in FIELDS.items()}
 _FIRST = ("@timestamp", "log.level", "event.name", "message")
@@ -40,9 +40,7 @@ _OWN = frozenset({"event", "level", "timestamp", "journal_id", "config_hash", "v
 class Logs:
     """The process's log. There is one at a time, as structlog and the standard library have it."""
 
-    def __init__(
-        self, level: Level, form: Format, *, sink: Sink | None = None, secrets: Iterable[str] = ()
-    ) -> None:
+    def __init__(self, level: Level, form: Format, *, sink: Sink | None = None, secrets: Iterable[str] = ()) -> None:
         """`sink` takes the bytes of the lines; default: standard output. `secrets` never show in a line."""
         terminal = sink is None and sys.stdout.isatty()
         self._writer = LogWriter(descriptor_sink(sys.stdout.fileno()) if sink is None else sink)
@@ -120,7 +118,7 @@ class _LibraryHandler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Log it, unless its like was logged a moment ago. Never raises: a log line is not worth a crash."""
-        ours = record.levelno >= logging.ERROR and not record.name.startswith(_GRUMBLING)
+        ours = record.levelno >= logging.ERROR and not record.name.startswith(_RETRYING)
         try:
             self._logger.throttled(
                 "library.message",

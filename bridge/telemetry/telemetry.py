@@ -146,7 +146,7 @@ class Telemetry(RateLimitedLogger):
         self.once("hint.conflicts", source, event_type, source=source, type=event_type, hint=hint)
 
     def lane_blocked(self, topic: str, state: str, message: str = "") -> None:
-        """A topic can't take records; said once for each `state` (see `LaneBlockedError`)."""
+        """A topic can't take records; logged once for each `state` (see `LaneBlockedError`)."""
         before = self._blocked.get(topic)
         if before == state:
             return
@@ -243,7 +243,7 @@ class Telemetry(RateLimitedLogger):
         self.metrics.accepting.set(self._accepting and not self._full)
 
     def loop_beat(self, lag_s: float, late_s: float = 1.0) -> None:
-        """The loop turned, `lag_s` later than it should; said when that is over `late_s`."""
+        """The loop turned, `lag_s` later than it should; logged when that is over `late_s`."""
         self.metrics.loop_lag_seconds.set(lag_s)
         if lag_s > late_s:
             self.throttled("loop.late", lag_seconds=round(lag_s, 3))

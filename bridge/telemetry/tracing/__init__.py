@@ -12,7 +12,6 @@ configuration, ids and numbers; never what people said, or a secret.
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from bridge.errors import ConfigError
 from bridge.settings.models import Settings
 from bridge.telemetry.telemetry import Telemetry
 from bridge.telemetry.tracing.spans import BatchTraces, RequestTraces
@@ -40,16 +39,12 @@ class Tracing:
 def start_tracing(settings: Settings, journal_id: str, telemetry: Telemetry) -> Tracing | None:
     """Start what the configuration asks for. None, and no import of the library, where traces are off.
 
-    Raises ConfigError where the extra is missing, or its environment variables make no sense.
+    Raises ConfigError where the library's environment variables make no sense.
     """
     if not settings.tracing.enabled:
         return None
-    try:
-        from bridge.telemetry.tracing.tracer import Tracer  # noqa: PLC0415 - an extra: not for those who have it off
-    except ImportError as error:
-        raise ConfigError(
-            "tracing.enabled: needs OpenTelemetry, which is not installed: pip install 'treble-bridge[otel]'"
-        ) from error
+    from bridge.telemetry.tracing.tracer import Tracer  # noqa: PLC0415 - an extra; the configuration has looked for it
+
     tracer = Tracer(settings.tracing, journal_id, telemetry)
     telemetry.tracing_started(tracer.host, settings.tracing.sample)
     transactions = settings.kafka.delivery == "exactly_once"

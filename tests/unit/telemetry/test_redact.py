@@ -52,8 +52,8 @@ def test_a_masked_phone_shows_neither_its_length_nor_its_middle(phone: str) -> N
 
 
 def test_known_secrets_are_hidden_as_they_are_and_as_urls_carry_them() -> None:
-    mask = Redactor(["tok/en+1", "tok/en+12"])
-    assert mask("a tok/en+12 b tok%2Fen%2B1 c tok/en+1") == "a *** b *** c ***"
+    redact = Redactor(["tok/en+1", "tok/en+12"])
+    assert redact("a tok/en+12 b tok%2Fen%2B1 c tok/en+1") == "a *** b *** c ***"
 
 
 def test_a_secret_too_short_to_hide_does_not_blot_out_the_log() -> None:
