@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from bridge.telemetry.tracing.tracer import Tracer
 
-SLICE_SPANS: Final = 50
+SLICE_SPANS: Final = 25
 """Spans begun or ended before the event loop gets a turn: about a millisecond."""
 _EVENT_ID_CHARS_MAX: Final = 128
 # As the ingress writes it into the journal: so an entry whose trace is not kept costs no parsing.
