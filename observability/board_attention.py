@@ -168,9 +168,9 @@ PROCESS = Row(
             runbook="503-without-a-full-journal",
         ),
         Panel(
-            "Log lines left out",
+            "Log lines dropped",
             "Lines that standard output did not take, since the start.",
-            (Query("treble_bridge_log_lines_left_out{$on}", "{{instance}}"),),
+            (Query("treble_bridge_log_lines_dropped_total{$on}", "{{instance}}"),),
             thresholds=((1, "orange"),),
             runbook="log-lines-are-left-out",
         ),

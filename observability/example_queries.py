@@ -141,7 +141,9 @@ _PROCESS: Final = {
     f"{_P}config_keys_awaiting_restart": Example(
         "keys", "Where is a restart due?", f"{_P}config_keys_awaiting_restart > 0"
     ),
-    f"{_P}log_lines_left_out": Example("lines", "Were log lines lost?", f"delta({_P}log_lines_left_out[1h]) > 0"),
+    f"{_P}log_lines_dropped_total": Example(
+        "lines", "Were log lines lost?", f"increase({_P}log_lines_dropped_total[1h]) > 0"
+    ),
     f"{_P}loop_lag_seconds": Example(
         "seconds", "Has the process too little CPU?", f"max_over_time({_P}loop_lag_seconds[10m])"
     ),

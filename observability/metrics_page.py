@@ -3,7 +3,8 @@
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from bridge.telemetry.metrics import describe
+from bridge.model import JournalUsage
+from bridge.telemetry.metrics import Metrics
 from observability.example_queries import GROUPS
 
 _UNLABELLED = "–"
@@ -19,9 +20,19 @@ class Described(NamedTuple):
 
 def metrics() -> Mapping[str, Described]:
     """Every metric of a bridge by name: that of a counter ends with `_total`, that of a histogram has no ending."""
+    made = Metrics()
+    made.watch_journal(lambda: JournalUsage(0, 0, 0, 0, None, {}), lambda: 0)
+    made.watch_log(lambda: 0)
+    labels = {
+        name: tuple(getattr(collector, "_labelnames", ()) or getattr(collector, "_labels", ()))
+        for collector, names in made.registry._collector_to_names.items()  # noqa: SLF001 - it has no other way to ask
+        for name in names
+    } | {"treble_bridge_lane_pending_entries": ("topic",)}
     return {
-        f"{name}_total" if kind == "counter" else name: Described(kind, labels, meaning)
-        for name, kind, labels, meaning in describe()
+        f"{family.name}_total" if family.type == "counter" else family.name: Described(
+            family.type, labels.get(family.name, ()), family.documentation
+        )
+        for family in made.registry.collect()
     }
 
 

@@ -105,9 +105,9 @@ def _say(error: Exception, *, debug: bool) -> int:
 
 def _masked(text: str) -> str:
     """What an unforeseen error says may hold anything: a URL with a secret, a phone number."""
-    from bridge.telemetry.redact import mask_text  # noqa: PLC0415 - only when something went wrong
+    from bridge.telemetry.redact import redact_text  # noqa: PLC0415 - only when something went wrong
 
-    return mask_text(text)
+    return redact_text(text)
 
 
 @click.group(

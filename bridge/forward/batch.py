@@ -16,7 +16,7 @@ from typing import Final
 
 from bridge.journal import Journal
 from bridge.model import Entry, Prepared
-from bridge.telemetry.tracing.forwarding import Flight
+from bridge.telemetry.tracing.spans import BatchTrace
 from bridge.transform.dedupe import split
 from bridge.transform.prepare import Preparer
 
@@ -50,7 +50,7 @@ SLICE_ENTRIES: Final = 50
 class Batch:
     """`out` goes to Kafka, in order (a record of None is dropped by its route); the rest doesn't now.
 
-    `repeats` are those of `duplicates` that only say the same as another, under an id of their own. `flight` makes the
+    `repeats` are those of `duplicates` that only say the same as another, under an id of their own. `trace` makes the
     spans of those whose traces are kept.
     """
 
@@ -58,7 +58,7 @@ class Batch:
     duplicates: list[Prepared] = field(default_factory=list)
     repeats: list[Prepared] = field(default_factory=list)
     waiting: list[Prepared] = field(default_factory=list)
-    flight: Flight | None = None
+    trace: BatchTrace | None = None
 
     @property
     def records(self) -> list[Prepared]:
@@ -129,10 +129,10 @@ async def sort(
     preparer: Preparer,
     *,
     waits: Callable[[str], bool],
-    flight: Flight | None = None,
+    trace: BatchTrace | None = None,
 ) -> Batch:
     """Sort a slice; `waits` says of a topic whether its entries stay behind."""
-    batch = Batch(flight=flight)
+    batch = Batch(trace=trace)
     moving: list[Prepared] = []
     for item in prepared:
         (batch.waiting if item.record is not None and waits(item.topic) else moving).append(item)

@@ -33,7 +33,7 @@ from bridge.kafka.sink import Sink, build_sink
 from bridge.model import Entry, Positions, Prepared
 from bridge.settings.models import Settings
 from bridge.telemetry import Telemetry
-from bridge.telemetry.tracing.forwarding import Flight, ForwardingTraces, Outcome
+from bridge.telemetry.tracing.spans import BatchTrace, BatchTraces, Outcome
 from bridge.transform.prepare import Preparer
 
 IDLE_WAIT_S: Final = 5.0
@@ -56,7 +56,7 @@ class Forwarder:
         clock_ms: Callable[[], int],
         *,
         sink: Sink | None = None,
-        traces: ForwardingTraces | None = None,
+        traces: BatchTraces | None = None,
     ) -> None:
         self._kafka = settings.kafka
         self._journal = journal
@@ -95,6 +95,10 @@ class Forwarder:
         self._next_configuration = preparer, settings
         self._reconnect |= reconnect
         self._changed.set()
+
+    def topic_is_missing(self) -> bool:
+        """Whether a lane waits for its topic to be made, or the producer does not work, which may be for that."""
+        return not self._connected or any(lane.state == "missing" for lane in self._lanes.all())
 
     def status(self) -> dict[str, Any]:
         """For /status: positions, lanes, the producer."""
@@ -158,10 +162,11 @@ class Forwarder:
         self._positions = await recover(self._journal, self._preparer, found)
         if self._journal.usage().parked:
             await self._journal.unpark_from(self._positions.next_id)
+        behind = [lane.topic for lane in self._lanes.all()]
         self._lanes.restore(self._positions, time.monotonic())
         await self._find_heirs()
         await self._ends.settle(self._sink, self._preparer)
-        for topic in self._telemetry.lanes_blocked():  # caught up by a commit whose outcome was unclear until now
+        for topic in behind:  # caught up by a commit whose outcome was unclear until now
             if not self._lanes.is_behind(topic):
                 self._telemetry.lane_resumed(topic)
         self._connected = True
@@ -237,10 +242,10 @@ class Forwarder:
         entries = await self._journal.read(self._positions.next_id, *self._pace.limits(self._kafka))
         if not entries:
             return 0
-        prepared, flight = await self._prepared(entries)
+        prepared, trace = await self._prepared(entries)
         behind = self._lanes.queue_of
         batch = await sort(
-            prepared, self._journal, self._preparer, waits=lambda topic: behind(topic) is not None, flight=flight
+            prepared, self._journal, self._preparer, waits=lambda topic: behind(topic) is not None, trace=trace
         )
         partitions = await self._partitions(batch)
         if batch.waiting:
@@ -280,7 +285,7 @@ class Forwarder:
         if not entries:
             self._block(blocked(lane.topic, "unended"))
             return False
-        prepared, flight = await self._prepared(entries)
+        prepared, trace = await self._prepared(entries)
         # By today's map they may go anywhere, and any of them may have to wait.
         topics = sorted({item.record.topic for item in prepared if item.record is not None})
         found = await self._counts(topics, *((1,) if lane.waits else ()))
@@ -288,7 +293,7 @@ class Forwarder:
         if not count and stopped is not None:
             self._block(LaneBlockedError(lane.topic, stopped.state, str(stopped)))
             return False
-        batch = await sort(prepared[:count], self._journal, self._preparer, waits=lambda _: False, flight=flight)
+        batch = await sort(prepared[:count], self._journal, self._preparer, waits=lambda _: False, trace=trace)
         before, lane.position = lane.position, entries[count - 1].id + 1
         try:
             partitions = {topic: found for topic, found in found.items() if isinstance(found, int)}
@@ -304,13 +309,13 @@ class Forwarder:
 
     # the steps of a batch
 
-    async def _prepared(self, entries: list[Entry]) -> tuple[list[Prepared], Flight | None]:
-        entries, flight = self._traces.take_up(entries) if self._traces is not None else (entries, None)
+    async def _prepared(self, entries: list[Entry]) -> tuple[list[Prepared], BatchTrace | None]:
+        entries, trace = await self._traces.begin(entries) if self._traces is not None else (entries, None)
         prepared = await prepare(entries, self._preparer, self._replace_refused)
         for entry, item in zip(entries, prepared, strict=True):
             if item.hint_conflict:
                 self._telemetry.hint_conflict(entry.source, item.event_type, entry.hint)
-        return prepared, flight
+        return prepared, trace
 
     def _replace_refused(self, entry: Entry, item: Prepared) -> Prepared:
         times, message = self._refusals.times(entry.id)
@@ -351,19 +356,19 @@ class Forwarder:
         if cut_short := [item.entry_id for item in batch.out if item.truncated]:
             await self._journal.hold(cut_short)  # the only whole copy
         if records := batch.records:
-            flight, sizing = batch.flight, self._refusals.sizing
-            placed = None if flight is None else flight.departs()
+            trace, sizing = batch.trace, self._refusals.sizing
+            on_delivered = None if trace is None else trace.sent()
             try:
                 with self._pace.timing(*batch.size()):
-                    offset = await self._sink.send(records, positions, partitions, sizing, placed)
+                    offset = await self._sink.send(records, positions, partitions, sizing, on_delivered)
             except SinkError as error:
                 unclear = isinstance(error, SinkTimeoutError | ProducerLostError)
-                self._ended(flight, records, "unclear" if unclear else "aborted", error.cause_label)
+                self._ended(trace, records, "unclear" if unclear else "aborted", error.cause_label)
                 raise
-            self._ended(flight, records, "committed")
+            self._ended(trace, records, "committed")
         await self._advance(positions, batch.identities(), offset)
-        if batch.flight is not None:
-            await batch.flight.tell(batch.out, batch.duplicates)
+        if batch.trace is not None:
+            await batch.trace.finish(batch.out, batch.duplicates)
         self._refusals.passed(item.entry_id for item in batch.out)
         self.outcomes.update(item.outcome for item in batch.out)
         self.outcomes["duplicate"] += len(batch.duplicates)
@@ -373,11 +378,11 @@ class Forwarder:
         await self._journal.advance(positions, identities, positions_offset=offset)
         self._positions = positions
 
-    def _ended(self, flight: Flight | None, records: list[Prepared], outcome: Outcome, cause: str = "") -> None:
+    def _ended(self, trace: BatchTrace | None, records: list[Prepared], outcome: Outcome, cause: str = "") -> None:
         if self._kafka.delivery == "exactly_once":
             self._telemetry.transaction(outcome)
-        if flight is not None:
-            flight.ended(records, outcome, cause)
+        if trace is not None:
+            trace.ended(records, outcome, cause)
 
     # failures
 

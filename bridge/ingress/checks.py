@@ -21,7 +21,7 @@ from bridge.ingress.routes import Route, Routes, Target
 from bridge.model import Submission
 from bridge.settings.models import Server
 from bridge.telemetry import Telemetry
-from bridge.telemetry.tracing.requests import RequestTrace, RequestTraces
+from bridge.telemetry.tracing.spans import RequestTrace, RequestTraces
 from bridge.transform.json_body import TOO_DEEP, NotJson, decode
 
 NO_SOURCE = "-"  # the label of requests that lead to no source
@@ -131,7 +131,9 @@ class Checks:
         if self._traces is None:
             headers = route.keeper.keep(context.headers)
         else:
-            parent, state, context.trace = self._traces.begin(*route.keeper.trace_of(context.headers))
+            parent, state, context.trace = self._traces.begin(
+                *route.keeper.trace_of(context.headers), context.started_s
+            )
             headers = route.keeper.keep_traced(context.headers, parent, state)
         if coding is not None:  # it could not be undone
             headers = route.keeper.with_coding(headers, coding)
@@ -159,8 +161,7 @@ class Checks:
     def _end_trace(self, context: RequestContext, trace: RequestTrace, response: Response) -> None:
         assert context.target is not None
         found = _span_attributes(context.target, response, tls=context.rules.server.tls is not None)
-        seconds = time.perf_counter() - context.started_s
-        trace.answered(_span_name(context.target), found, seconds, str(found.get("error.type", "")))
+        trace.answered(_span_name(context.target), found, str(found.get("error.type", "")))
 
     def _refusal(self, route: Route, verdict: Grant | Denied, remote: str) -> Response | None:
         """401, 429, or None when the request may go on."""

@@ -18,7 +18,7 @@ from bridge.ingress.tls import Certificates
 from bridge.settings.models import Settings
 from bridge.settings.units import Address
 from bridge.telemetry import Telemetry
-from bridge.telemetry.tracing.requests import RequestTraces
+from bridge.telemetry.tracing.spans import RequestTraces
 
 SWEEP_INTERVAL_S = 0.1
 TLS_CHECK_INTERVAL_S = 1.0

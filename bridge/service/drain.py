@@ -179,7 +179,7 @@ class Drain:
         """Forward until nothing is left, the deadline, or a signal. The forwarder's status then, and its outcomes."""
         preparer = Preparer(self._settings, lambda: journal.id)
         forwarder = Forwarder(self._settings, journal, preparer, self._telemetry, self._clock_ms, sink=self._sink)
-        topics = TopicWatch(self._settings, preparer.topics(), self._telemetry)
+        topics = TopicWatch(self._settings, preparer.topics(), self._telemetry, forwarder.topic_is_missing)
         forwarding = asyncio.create_task(forwarder.run())
         emptied = asyncio.create_task(self._watch(journal))
         asked = asyncio.create_task(self.shutdown.wait())

@@ -133,7 +133,7 @@ class Reloader:
         renewed = [key for key, name in files.items() if contents.get(name) != self._kafka_files.get(name)]
         found = dataclasses.replace(found, reloadable=tuple(dict.fromkeys((*found.reloadable, *renewed))))
         for warning in loaded.warnings if found or quiet else ():
-            self._telemetry.config_doubtful(str(warning))
+            self._telemetry.config_warning(str(warning))
         try:
             if found.reloadable:
                 settings = merged(self._running, loaded.settings, TABLE)

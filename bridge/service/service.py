@@ -36,7 +36,7 @@ from bridge.service.topic_watch import TopicWatch
 from bridge.settings.models import Settings
 from bridge.telemetry import Telemetry
 from bridge.telemetry.logs import Logs
-from bridge.telemetry.tracing.start import Tracing, start_tracing
+from bridge.telemetry.tracing import Tracing, start_tracing
 from bridge.transform.prepare import Preparer
 
 FINISH_MARGIN_S = 1.0  # beyond ack_deadline, for a response to be written
@@ -102,18 +102,19 @@ class Service:
 
     def _build(self, journal: Journal, tracing: Tracing | None) -> Stages:
         settings = self._settings
-        requests, forwarding = (tracing.requests, tracing.forwarding) if tracing is not None else (None, None)
+        requests, batches = (tracing.requests, tracing.batches) if tracing is not None else (None, None)
         preparer = Preparer(settings, lambda: journal.id)
+        forwarder = Forwarder(
+            settings, journal, preparer, self.telemetry, self._clock_ms, sink=self._sink, traces=batches
+        )
         stages = Stages(
             settings=settings,
             telemetry=self.telemetry,
             journal=journal,
             preparer=preparer,
             ingress=Ingress(settings, journal, self.telemetry, self._clock_ms, traces=requests),
-            forwarder=Forwarder(
-                settings, journal, preparer, self.telemetry, self._clock_ms, sink=self._sink, traces=forwarding
-            ),
-            topics=TopicWatch(settings, preparer.topics(), self.telemetry),
+            forwarder=forwarder,
+            topics=TopicWatch(settings, preparer.topics(), self.telemetry, forwarder.topic_is_missing),
             logs=self._logs,
             tracing=tracing,
         )

@@ -27,7 +27,7 @@ from bridge.settings.models import Settings
 from bridge.settings.secrets import secrets_of
 from bridge.telemetry import Telemetry
 from bridge.telemetry.logs import Logs
-from bridge.telemetry.tracing.start import Tracing
+from bridge.telemetry.tracing import Tracing
 from bridge.transform.dead_letter import REASONS as QUARANTINE_REASONS
 from bridge.transform.prepare import Preparer
 

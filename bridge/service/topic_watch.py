@@ -6,7 +6,7 @@ refuse webhooks, which nobody sends again. A hard answer is what `check --live` 
 
 import asyncio
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from bridge.errors import SinkError
@@ -20,10 +20,20 @@ LOOK_AGAIN_S = 5.0
 
 
 class TopicWatch:
-    """The topics of one configuration. `fit` says whether all were as wanted at the last look."""
+    """The topics of one configuration. `fit` says whether all were as wanted at the last look.
 
-    def __init__(self, settings: Settings, specs: Mapping[str, TopicSpec], telemetry: Telemetry) -> None:
+    `is_missing` says whether the forwarder waits for a topic.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        specs: Mapping[str, TopicSpec],
+        telemetry: Telemetry,
+        is_missing: Callable[[], bool],
+    ) -> None:
         self._telemetry = telemetry
+        self._is_missing = is_missing
         self._changed = asyncio.Event()
         self._state = "unknown"
         self._problem = ""
@@ -59,7 +69,7 @@ class TopicWatch:
             self._changed.clear()
             if self._mode == "off":
                 self._state, self._differences = "off", ()
-            elif self._state != "ok" or self._telemetry.topic_is_missing():
+            elif self._state != "ok" or self._is_missing():
                 await self._look()
             pause_s = delay_s(self._tries, *self._backoff_s, random.random()) if self._tries else LOOK_AGAIN_S  # noqa: S311 - jitter
             try:

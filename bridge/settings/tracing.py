@@ -11,9 +11,7 @@ from bridge.settings.section import Contradictions, Section, Text
 from bridge.settings.sources import HeaderName
 from bridge.settings.units import Duration, Kind
 
-LIBRARY = "opentelemetry.exporter.otlp.proto.http"
-"""What the extra installs."""
-
+_LIBRARY = "opentelemetry.exporter.otlp.proto.http"  # what the extra installs
 _ENDPOINT = re.compile(r"https?://[^\s/?#@]+(/[^\s?#@]*)?")
 
 
@@ -25,8 +23,7 @@ def _endpoint(value: Any) -> Any:
     return value
 
 
-def parse_share(value: Any) -> float:
-    """`0.01` → that share. Raises ValueError for what is not between 0 and 1."""
+def _share(value: Any) -> float:
     if isinstance(value, str) and re.fullmatch(r"[0-9]{1,2}(\.[0-9]{1,18})?", value.strip()):
         value = float(value)
     if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 1:
@@ -37,7 +34,7 @@ def parse_share(value: Any) -> float:
 Share = Annotated[
     float,
     Kind("0 to 1"),
-    BeforeValidator(parse_share),
+    BeforeValidator(_share),
     PlainSerializer(lambda share: f"{share:g}"),
     WithJsonSchema({"type": "number", "minimum": 0, "maximum": 1}),
 ]
@@ -68,13 +65,12 @@ class Tracing(Section):
 
 def without_its_library(tracing: Tracing) -> Contradictions:
     """What is wrong where traces are wanted and the extra is not installed. Looks for it only then."""
-    if tracing.enabled and not is_installed():
+    if tracing.enabled and not _is_installed():
         yield ("enabled",), "needs OpenTelemetry, which is not installed: pip install 'treble-bridge[otel]'"
 
 
-def is_installed() -> bool:
-    """Whether the extra is there."""
+def _is_installed() -> bool:
     try:
-        return find_spec(LIBRARY) is not None
+        return find_spec(_LIBRARY) is not None
     except ModuleNotFoundError:
         return False

@@ -1,4 +1,10 @@
-"""All that is counted and logged. `happenings` has a method per event, `metrics` the metrics."""
+"""What is counted, logged and traced. It only reports: no stage may read a decision from here.
+
+telemetry    a method per event: its counter and its log line
+metrics      every metric · log_events every name and field of a log line
+logs         an event → its line · log_writer the line → standard output · redact · rate_limit
+tracing/     spans, where OpenTelemetry is installed and traces are on
+"""
 
 from bridge.telemetry.telemetry import Telemetry
 

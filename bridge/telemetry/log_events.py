@@ -1,11 +1,9 @@
-"""The names of log lines, and what each means: the line's `message` when it brings no text of its own.
+"""The names of log lines and of their fields.
 
-A name is `thing.what_happened`. docs/reference.md lists them.
-
-The fields of log lines: what each is, and how it is called in a line.
-
-Names follow ECS (Elastic Common Schema) or the semantic conventions of OpenTelemetry where these have one. Our own are
-short words that none of the two uses for an object, so that a line can go into an index of either as it is.
+An event is `thing.what_happened`; its meaning is the line's `message` when the line brings no text of its own. Fields
+are named as in ECS (Elastic Common Schema) or the semantic conventions of OpenTelemetry, where these have a name. Our
+own are short words that none of the two uses for an object, so that a line can go into an index of either as it is.
+docs/reference.md lists both.
 """
 
 from collections.abc import Mapping
@@ -25,8 +23,8 @@ EVENTS: dict[str, str] = {
     "journal.failed": "The journal could not be written; the process ends, to recover at its next start",
     "duplicates.window_shortened": "Identities take a quarter of the journal: the oldest are forgotten early",
     "entry.quarantined": "An entry went to the quarantine topic",
-    "schema.drifted": "A body of this type is not quite what was expected; it was taken, said once",
-    "hint.conflicts": "A body is not what its URL says; the body's own evidence counts, said once",
+    "schema.drifted": "A body of this type is not quite what was expected; it was taken, logged once",
+    "hint.conflicts": "A body is not what its URL says; the body's own evidence counts, logged once",
     "lane.blocked": "A topic can't take records; its lane waits, the others go on",
     "lane.resumed": "A topic takes records again",
     "records.unended": "Kafka left records of an acknowledged transaction without an end; their entries go again",
@@ -56,11 +54,11 @@ EVENTS: dict[str, str] = {
     "config.unchanged": "The configuration was read again and says what is in force already",
     "config.needs_restart": "Changed keys that are in force only after a restart",
     "config.refused": "The configuration file is wrong; the one in force stays",
-    "config.doubtful": "The configuration is valid, but says something doubtful",
+    "config.warning": "The configuration is valid, but something in it is probably not meant",
     "tls.certificate_changed": "A new certificate is in force",
     "tls.certificate_refused": "A changed certificate could not be read; the old one stays in force",
     "tracing.started": "Traces are sent to a collector",
-    "tracing.spans_dropped": "Spans are left out: the collector does not take them, or not as fast as they come",
+    "tracing.spans_dropped": "Spans are dropped: the collector does not take them, or not as fast as they come",
     "library.message": "A line of a library",
 }
 
@@ -123,7 +121,7 @@ FIELDS: Final[Mapping[str, LogField]] = MappingProxyType(
         "problems": LogField(
             "problems", "what is wrong in the configuration: file, line, key and what, a sentence each"
         ),
-        "doubt": LogField("doubt", "file, line, key, and what is doubtful"),
+        "warning": LogField("warning", "file, line, key, and what is probably not meant"),
         "collector": LogField("collector", "the collector's host and port"),
         "sample": LogField("sample", "the share of traces that are kept"),
         "held_back": LogField("held_back", "lines like this one that were not written since the last"),

@@ -1,7 +1,7 @@
 """Lines out to a file descriptor without ever waiting for it.
 
 A pipe whose reader has stopped (a log shipper that hangs) blocks a write for ever, and with it a loop that writes by
-itself. Here a thread writes; lines wait for it in a bounded queue, and what does not fit is counted and left out.
+itself. Here a thread writes; lines wait for it in a bounded queue, and what does not fit is counted and dropped.
 The thread writes to the descriptor, not to `sys.stdout`: a thread that hangs inside Python's buffered writer while the
 interpreter ends would take the process down with a fatal error.
 """
@@ -17,7 +17,7 @@ WAITING_BYTES_MAX = 4 << 20
 Sink = Callable[[bytes], object]
 
 
-class Outlet:
+class LogWriter:
     """A bounded queue of lines and the thread that hands them to `sink`."""
 
     def __init__(self, sink: Sink, waiting_bytes_max: int = WAITING_BYTES_MAX) -> None:
@@ -25,24 +25,20 @@ class Outlet:
         self._waiting_bytes_max = waiting_bytes_max
         self._lines: deque[bytes] = deque()
         self._waiting_bytes = 0
-        self._left_out = 0
+        self.dropped = 0
+        """Lines that were never written, because the reader took none for too long, or is gone."""
         self._busy = False
         self._closed = False
         self._changed = threading.Condition()
         self._thread = threading.Thread(target=self._run, name="logs", daemon=True)
         self._thread.start()
 
-    @property
-    def left_out(self) -> int:
-        """Lines that were never written, because the reader took none for too long, or is gone."""
-        return self._left_out
-
     def write(self, line: str) -> None:
         """Hand over one line, without its end. Never waits, never raises."""
         text = line.encode("utf-8", "backslashreplace") + b"\n"
         with self._changed:
             if self._closed or self._waiting_bytes + len(text) > self._waiting_bytes_max:
-                self._left_out += 1
+                self.dropped += 1
                 return
             self._lines.append(text)
             self._waiting_bytes += len(text)
@@ -75,7 +71,7 @@ class Outlet:
             try:
                 self._sink(b"".join(lines))
             except (OSError, ValueError):  # the reader is gone: there is no one to tell
-                self._left_out += len(lines)
+                self.dropped += len(lines)
 
 
 def descriptor_sink(descriptor: int) -> Sink:

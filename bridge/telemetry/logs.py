@@ -1,17 +1,13 @@
-"""The set-up of logging: one line an event, JSON on a pipe, coloured text on a terminal, everything masked.
+"""The set-up of logging: one line an event, JSON on a pipe, coloured text on a terminal, secrets and phones redacted.
 
-structlog makes the lines; the standard library's loggers (aiohttp, aiokafka, asyncio) are routed through the same
-processors, each message of theirs once in a while only. Field names are those of `fields.FIELDS`; `event.name` is a
-name from `events.EVENTS`.
-Writing is an `Outlet`'s business: a log line never waits for its reader.
-
-From an event's fields to its line: errors taken apart, values masked and bounded, rendered. Nothing here raises.
+structlog makes the lines, with the field names of `log_events.FIELDS`. The standard library's loggers (aiohttp,
+aiokafka, asyncio) are routed through the same processors, each message of theirs once in a while only. Nothing here
+raises, and no line waits for its reader: see `LogWriter`.
 """
 
 import json
 import logging
 import sys
-import time
 import traceback
 from collections.abc import Callable, Iterable, Mapping, MutableMapping
 from typing import Any, Literal
@@ -19,22 +15,122 @@ from typing import Any, Literal
 import structlog
 
 from bridge.telemetry.log_events import EVENTS, FIELDS
-from bridge.telemetry.log_writer import Outlet, Sink, descriptor_sink
-from bridge.telemetry.rate_limit import Sparing
-from bridge.telemetry.redact import Mask
+from bridge.telemetry.log_writer import LogWriter, Sink, descriptor_sink
+from bridge.telemetry.rate_limit import Level, RateLimitedLogger
+from bridge.telemetry.redact import Redactor
 
+Format = Literal["auto", "json", "console"]
+Line = MutableMapping[str, Any]
+
+LIBRARY_REPEAT_EVERY_S = 60.0
+FLUSH_TIMEOUT_S = 2.0
 VALUE_CHARS_MAX = 2_000
 TRACEBACK_CHARS_MAX = 12_000
 ITEMS_MAX = 50
 DEPTH_MAX = 6
 
-Line = MutableMapping[str, Any]
-Render = Callable[[str, Line], str]
-
-# Values of our own making that may look like a phone number to the mask.
-_OWN = frozenset({"event", "level", "timestamp", "journal_id", "config_hash", "version"})
+_RETRYING = ("aiokafka", "opentelemetry")  # they call an error what they try again
+_LIBRARY_LEVEL_MIN = logging.WARNING  # what libraries say below that tells their authors something, not an operator
 _NAMES = {key: field.name for key, field in FIELDS.items()}
 _FIRST = ("@timestamp", "log.level", "event.name", "message")
+# Values of our own making that may look like a phone number.
+_OWN = frozenset({"event", "level", "timestamp", "journal_id", "config_hash", "version"})
+
+
+class Logs:
+    """The process's log. There is one at a time, as structlog and the standard library have it."""
+
+    def __init__(self, level: Level, form: Format, *, sink: Sink | None = None, secrets: Iterable[str] = ()) -> None:
+        """`sink` takes the bytes of the lines; default: standard output. `secrets` never show in a line."""
+        terminal = sink is None and sys.stdout.isatty()
+        self._writer = LogWriter(descriptor_sink(sys.stdout.fileno()) if sink is None else sink)
+        self._render = as_console(colors=terminal) if form == "console" or (form == "auto" and terminal) else as_json
+        self._redact = Redactor(secrets)
+        self._secrets = set(secrets)
+        self._handler = _LibraryHandler()
+        self.set_level(level)
+        self._route_libraries()
+
+    @property
+    def dropped(self) -> int:
+        """Lines that were not written, because their reader took none."""
+        return self._writer.dropped
+
+    def set_level(self, level: Level) -> None:
+        structlog.configure(
+            processors=[
+                structlog.stdlib.add_log_level,
+                structlog.processors.TimeStamper(fmt="iso", utc=True, key="timestamp"),
+                with_error,
+                self._redacted,
+                self._rendered,
+            ],
+            wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
+            logger_factory=lambda *_: _Levels(self._writer),
+            cache_logger_on_first_use=False,
+        )
+
+    def set_secrets(self, secrets: Iterable[str]) -> None:
+        """Hide these from now on, beside those of the configuration before: its requests may still be under way."""
+        new = set(secrets)
+        self._redact = Redactor(new | self._secrets)
+        self._secrets = new
+
+    def close(self, timeout_s: float = FLUSH_TIMEOUT_S) -> None:
+        """Write what waits, `timeout_s` at the most; after that nothing is logged any more."""
+        self._writer.close(timeout_s)
+        logging.getLogger().removeHandler(self._handler)
+
+    def _route_libraries(self) -> None:
+        root = logging.getLogger()
+        for handler in root.handlers[:]:
+            if isinstance(handler, _LibraryHandler):  # of an earlier set-up in this process
+                root.removeHandler(handler)
+        root.addHandler(self._handler)
+        root.setLevel(_LIBRARY_LEVEL_MIN)
+
+    def _redacted(self, _logger: Any, _method: str, line: Line) -> Line:
+        return bounded(line, self._redact)
+
+    def _rendered(self, _logger: Any, method: str, line: Line) -> tuple[tuple[str], dict[str, Any]]:
+        line.setdefault("message", EVENTS.get(str(line.get("event")), line.get("event")))
+        return (self._render(method, line),), {}
+
+
+class _Levels:
+    """What structlog calls with a finished line, by the name of its level."""
+
+    def __init__(self, writer: LogWriter) -> None:
+        self.debug = self.info = self.warning = self.error = self.critical = self.exception = writer.write
+
+
+class _LibraryHandler(logging.Handler):
+    """Turns a library's record into a line of ours, at most one a minute for each message template.
+
+    aiokafka logs an error at each try to connect: thousands of equal lines while Kafka is away, which say less than
+    our own `kafka.lost`. They come as warnings; so do those of a collector that is away. The count of what was held
+    back comes with the next line.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(_LIBRARY_LEVEL_MIN)
+        self._logger = RateLimitedLogger(LIBRARY_REPEAT_EVERY_S)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Log it, unless its like was logged a moment ago. Never raises: a log line is not worth a crash."""
+        ours = record.levelno >= logging.ERROR and not record.name.startswith(_RETRYING)
+        try:
+            self._logger.throttled(
+                "library.message",
+                *(record.name, record.levelname, str(record.msg)),
+                level="error" if ours else "warning",
+                logger=record.name,
+                message=record.getMessage(),
+                exc_info=record.exc_info,
+            )
+        except Exception:  # noqa: BLE001 - whatever a library put into its record
+            text = "a log record that can't be rendered"
+            self._logger.throttled("library.message", record.name, level="error", logger=record.name, message=text)
 
 
 def with_error(_logger: Any, _method: str, line: Line) -> Line:
@@ -56,10 +152,11 @@ def with_error(_logger: Any, _method: str, line: Line) -> Line:
     return line
 
 
-def bounded(line: Line, mask: Callable[[str], str]) -> Line:
-    """Every text in `line` masked, printable and not too long, however deep it lies."""
+def bounded(line: Line, redact: Callable[[str], str]) -> Line:
+    """Every text in `line` redacted, printable and not too long, however deep it lies."""
     return {
-        _clean(str(key)): value if key in _OWN else _value(value, mask, _chars_max(key)) for key, value in line.items()
+        _clean(str(key)): value if key in _OWN else _value(value, redact, _chars_max(key))
+        for key, value in line.items()
     }
 
 
@@ -67,22 +164,22 @@ def _chars_max(key: str) -> int:
     return TRACEBACK_CHARS_MAX if key == "error.stack_trace" else VALUE_CHARS_MAX
 
 
-def _value(value: Any, mask: Callable[[str], str], chars_max: int, depth: int = 0) -> Any:
+def _value(value: Any, redact: Callable[[str], str], chars_max: int, depth: int = 0) -> Any:
     if value is None or isinstance(value, bool | int | float):
         return value
     if depth < DEPTH_MAX:
         if isinstance(value, Mapping):
             items = list(value.items())[:ITEMS_MAX]
             return {
-                _value(str(key), mask, chars_max): _value(inner, mask, chars_max, depth + 1) for key, inner in items
+                _value(str(key), redact, chars_max): _value(inner, redact, chars_max, depth + 1) for key, inner in items
             }
         if isinstance(value, list | tuple | set | frozenset):
-            return [_value(inner, mask, chars_max, depth + 1) for inner in list(value)[:ITEMS_MAX]]
+            return [_value(inner, redact, chars_max, depth + 1) for inner in list(value)[:ITEMS_MAX]]
     text = value if isinstance(value, str) else _text_of(value)
-    if len(text) > chars_max:  # cut with room for what the mask replaces, so that no half of a number stays at the end
+    if len(text) > chars_max:  # cut with room for what is replaced, so that no half of a number stays at the end
         text = text[: chars_max + 64]
-        return _clean(mask(text), chars_max == TRACEBACK_CHARS_MAX)[:chars_max] + "…"
-    return _clean(mask(text), chars_max == TRACEBACK_CHARS_MAX)
+        return _clean(redact(text), chars_max == TRACEBACK_CHARS_MAX)[:chars_max] + "…"
+    return _clean(redact(text), chars_max == TRACEBACK_CHARS_MAX)
 
 
 def _text_of(value: Any) -> str:
@@ -112,8 +209,8 @@ def as_json(_method: str, line: Line) -> str:
         return json.dumps({key: _text_of(value) for key, value in ordered.items()})
 
 
-def as_console(*, colors: bool) -> Render:
-    """Rendering for people, with or without colours."""
+def as_console(*, colors: bool) -> Callable[[str, Line], str]:
+    """Rendering for people."""
     renderer = structlog.dev.ConsoleRenderer(colors=colors, sort_keys=False)
 
     def render(method: str, line: Line) -> str:
@@ -123,121 +220,3 @@ def as_console(*, colors: bool) -> Render:
         return f"{text}\n{trace}" if trace else text
 
     return render
-
-
-LevelName = Literal["debug", "info", "warning", "error"]
-Format = Literal["auto", "json", "console"]
-
-LIBRARY_REPEAT_EVERY_S = 60.0
-FLUSH_TIMEOUT_S = 2.0
-
-_LEVELS: Mapping[LevelName, int] = {
-    "debug": logging.DEBUG,
-    "info": logging.INFO,
-    "warning": logging.WARNING,
-    "error": logging.ERROR,
-}
-_GRUMBLING = ("aiokafka", "opentelemetry")  # they call an error what they try again
-_LIBRARY_LEVEL_MIN = logging.WARNING  # what libraries say below that tells their authors something, not an operator
-
-
-class Logs:
-    """The process's log. There is one at a time, as structlog and the standard library have it."""
-
-    def __init__(
-        self, level: LevelName, form: Format, *, sink: Sink | None = None, secrets: Iterable[str] = ()
-    ) -> None:
-        """`sink` takes the bytes of the lines; default: standard output. `secrets` never show in a line."""
-        terminal = sink is None and sys.stdout.isatty()
-        self._outlet = Outlet(descriptor_sink(sys.stdout.fileno()) if sink is None else sink)
-        self._writer = _Writer(self._outlet)
-        self._render = as_console(colors=terminal) if form == "console" or (form == "auto" and terminal) else as_json
-        self._mask = Mask(secrets)
-        self._secrets = set(secrets)
-        self._handler = _LibraryHandler()
-        self.set_level(level)
-        self._route_libraries()
-
-    @property
-    def left_out(self) -> int:
-        """Lines that were not written, because their reader took none."""
-        return self._outlet.left_out
-
-    def set_level(self, level: LevelName) -> None:
-        """Log from `level` on, from now on."""
-        structlog.configure(
-            processors=[
-                structlog.stdlib.add_log_level,
-                structlog.processors.TimeStamper(fmt="iso", utc=True, key="timestamp"),
-                with_error,
-                self._masked,
-                self._said,
-            ],
-            wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[level]),
-            logger_factory=lambda *_: self._writer,
-            cache_logger_on_first_use=False,
-        )
-
-    def set_secrets(self, secrets: Iterable[str]) -> None:
-        """Hide these from now on, beside those of the configuration before: its requests may still be under way."""
-        new = set(secrets)
-        self._mask = Mask(new | self._secrets)
-        self._secrets = new
-
-    def close(self, timeout_s: float = FLUSH_TIMEOUT_S) -> None:
-        """Write what waits, `timeout_s` at the most; after that nothing is logged any more."""
-        self._outlet.close(timeout_s)
-        logging.getLogger().removeHandler(self._handler)
-
-    def _route_libraries(self) -> None:
-        root = logging.getLogger()
-        for handler in root.handlers[:]:
-            if isinstance(handler, _LibraryHandler):  # of an earlier set-up in this process
-                root.removeHandler(handler)
-        root.addHandler(self._handler)
-        root.setLevel(_LIBRARY_LEVEL_MIN)
-
-    def _masked(self, _logger: Any, _method: str, line: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-        return bounded(line, self._mask)
-
-    def _said(self, _logger: Any, method: str, line: MutableMapping[str, Any]) -> tuple[tuple[str], dict[str, Any]]:
-        line.setdefault("message", EVENTS.get(str(line.get("event")), line.get("event")))
-        return (self._render(method, line),), {}
-
-
-class _Writer:
-    """What structlog calls with a finished line, by the name of its level."""
-
-    def __init__(self, outlet: Outlet) -> None:
-        self.debug = self.info = self.warning = self.error = self.critical = self.exception = outlet.write
-
-
-class _LibraryHandler(logging.Handler):
-    """Turns a library's record into a line of ours, at most one a minute for each message template.
-
-    aiokafka logs an error at each try to connect: thousands of equal lines while Kafka is away, which say less than
-    our own `kafka.lost`. They come as warnings; so do those of a collector that is away. The count of what was held
-    back comes with the next line.
-    """
-
-    def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
-        super().__init__(_LIBRARY_LEVEL_MIN)
-        self._monotonic = monotonic
-        self._sparing = Sparing(LIBRARY_REPEAT_EVERY_S)
-        self._log = structlog.get_logger("bridge")
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """Say it, unless its like was said a moment ago. Never raises: a log line is not worth a crash."""
-        try:
-            held_back = self._sparing.admit((record.name, record.levelno, str(record.msg)), self._monotonic())
-            if held_back is None:
-                return
-            fields: dict[str, Any] = {"logger": record.name, "message": record.getMessage()}
-            if held_back:
-                fields["held_back"] = held_back
-            if record.exc_info:
-                fields["exc_info"] = record.exc_info
-            ours = record.levelno >= logging.ERROR and not record.name.startswith(_GRUMBLING)
-            (self._log.error if ours else self._log.warning)("library.message", **fields)
-        except Exception:  # noqa: BLE001 - whatever a library put into its record
-            self._log.error("library.message", logger=record.name, message="a log record that can't be rendered")

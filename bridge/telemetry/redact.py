@@ -29,16 +29,16 @@ def mask_phone(text: str) -> str:
     return f"{plus}{''.join(digits[:2])}******{''.join(digits[-2:])}"
 
 
-def _keep_or_mask(match: re.Match[str]) -> str:
+def _without_phone(match: re.Match[str]) -> str:
     return match["kept"] or mask_phone(match["phone"])
 
 
 def mask_phones(text: str) -> str:
     """Every run of eight or more digits, blanks, dashes and brackets between them included, masked as a phone."""
-    return _PHONE.sub(_keep_or_mask, text)
+    return _PHONE.sub(_without_phone, text)
 
 
-class Mask:
+class Redactor:
     """Hides phone numbers, values of URL queries, credentials in URLs and headers, and the secrets it knows."""
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
@@ -57,5 +57,5 @@ class Mask:
         return mask_phones(text)
 
 
-mask_text = Mask()
-"""`Mask` without known secrets: phones, query values and credentials."""
+redact_text = Redactor()
+"""Without known secrets: phones, query values and credentials."""

@@ -115,7 +115,7 @@ async def test_the_log_has_each_difference_as_a_sentence_on_a_line_of_its_own(ka
         }
     )
     said = Said()
-    watch = TopicWatch(settings, {name: TopicSpec(name, 1, 30) for name in names}, said)
+    watch = TopicWatch(settings, {name: TopicSpec(name, 1, 30) for name in names}, said, lambda: False)
     task = asyncio.create_task(watch.run())
     async with asyncio.timeout(30):
         await said.told.wait()
@@ -165,7 +165,7 @@ async def test_off_looks_at_nothing() -> None:
         }
     )
     said = Said()
-    watch = TopicWatch(settings, {}, said)
+    watch = TopicWatch(settings, {}, said, lambda: False)
     task = asyncio.create_task(watch.run())
     await asyncio.sleep(0.1)
     task.cancel()

@@ -86,6 +86,12 @@ class Remembering(ScriptedSink):
         return [record.key.decode() for record in self.taken if record.topic == topic]
 
 
+def shown_as_blocked(telemetry: Telemetry) -> dict[str, str]:
+    """The topics that a scrape shows as waiting, with their state."""
+    samples = [sample for family in telemetry.metrics.lane_blocked.collect() for sample in family.samples]
+    return {sample.labels["topic"]: sample.labels["state"] for sample in samples}
+
+
 class Running:
     """Started when it is made, with its own sink where none is given."""
 

@@ -19,7 +19,7 @@ from bridge.telemetry import Telemetry
 from bridge.transform.prepare import Preparer
 from tests.fakes.sink import ScriptedSink
 from tests.flow.running import until
-from tests.unit.forward.running import Remembering
+from tests.unit.forward.running import Remembering, shown_as_blocked
 from tests.unit.journal.making import NOON_MS, open_journal, submission
 
 TOPIC = "treble.message.read"
@@ -72,11 +72,11 @@ async def test_a_lane_that_caught_up_by_a_commit_without_an_answer_is_not_report
         for session in ("a", "b"):
             await journal.append(submission(f'{{"session_id": "{session}", "read_at": "2026-06-22 15:19:08"}}'))
         await until(lambda: journal.usage().parked == {TOPIC: 2}, "both entries to be parked")
-        assert telemetry.lanes_blocked() == {TOPIC: "missing"}
+        assert shown_as_blocked(telemetry) == {TOPIC: "missing"}
         sink.loses = 2
         sink.blocked.clear()
         await until(lambda: not journal.usage().pending, "the lane to catch up")
-        await until(lambda: not telemetry.lanes_blocked(), "the lane to be said to go on", 2)
+        await until(lambda: not shown_as_blocked(telemetry), "the lane to be said to go on", 2)
     assert len(sink.taken) == 2
 
 

@@ -10,6 +10,7 @@ from bridge.model import Submission
 from bridge.telemetry import Telemetry
 from tests.fakes.client import Builder, ClientSink, ScriptedClient
 from tests.flow.running import until
+from tests.unit.forward.running import shown_as_blocked
 from tests.unit.forward.test_forwarder import SETTINGS, TOPIC, connecting_to, forwarding
 from tests.unit.journal.making import HOUR_MS, NOON_MS, Clock, submission
 
@@ -72,11 +73,11 @@ async def test_a_lane_waits_and_quarantines_nothing_while_the_brokers_clock_is_b
         await journal.append(submission("no JSON", at_ms=NOON_MS))
         await until(lambda: journal.usage().parked == {TOPIC: 5}, "all of the lane to wait")
         await until(lambda: client.taken, "the other lane")
-        assert telemetry.lanes_blocked() == {TOPIC: "clock"}
+        assert shown_as_blocked(telemetry) == {TOPIC: "clock"}
         assert [topic for topic, _ in client.taken] == ["treble.quarantine"]
         brokers.ms = NOON_MS
         await until(lambda: not journal.usage().pending, "the lane to catch up")
     assert sorted(key for topic, one in client.taken for key in one.keys if topic == TOPIC) == [
         b"s%d" % number for number in range(5)
     ]
-    assert not telemetry.lanes_blocked()
+    assert not shown_as_blocked(telemetry)

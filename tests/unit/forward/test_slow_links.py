@@ -7,6 +7,7 @@ from bridge.settings.models import Settings
 from bridge.telemetry import Telemetry
 from tests.fakes.client import ClientSink, ScriptedClient
 from tests.flow.running import until
+from tests.unit.forward.running import shown_as_blocked
 from tests.unit.forward.test_forwarder import TOPIC, connecting_to, forwarding
 from tests.unit.journal.making import submission
 
@@ -62,7 +63,7 @@ async def test_lanes_that_catch_up_over_a_slow_link_are_at_the_front_when_nothin
         client.leaderless.clear()
         await until(lambda: not journal.usage().pending, "both lanes to catch up", 20)
         assert journal.usage().parked == {}
-        await until(lambda: not telemetry.lanes_blocked(), "both lanes at the front")
+        await until(lambda: not shown_as_blocked(telemetry), "both lanes at the front")
         assert not forwarder.status()["lanes_behind"]
     for topic in (TOPIC, DELIVERED):
         assert keys(client, topic).keys() == {b"s%d" % number for number in range(100)}
@@ -105,7 +106,7 @@ async def test_a_topic_that_loses_its_leader_under_way_is_blamed_by_what_metadat
         await until(lambda: sink.sent, "the sending")
         client.leaderless.add(TOPIC)
         await until(lambda: journal.usage().parked == {TOPIC: 1}, "the lane to wait")
-        assert telemetry.lanes_blocked() == {TOPIC: "leaderless"}
+        assert shown_as_blocked(telemetry) == {TOPIC: "leaderless"}
         client.leaderless.clear()
         client.stuck.clear()
         await until(lambda: not journal.usage().pending, "the lane to catch up")

@@ -12,9 +12,9 @@ from bridge.telemetry.log_events import FIELDS
 from bridge.telemetry.logs import as_json
 
 TELEMETRY = Path(bridge.__file__).parent / "telemetry"
-SPEAKING = {"debug", "info", "warning", "error", "once", "once_a_while", "say"}
+SPEAKING = {"debug", "info", "warning", "error", "once", "throttled", "log"}
 PASSED_ON = {"service_started", "service_stopping", "kafka_connected", "drain_ended", "request_answered"}
-"""Happenings that log whatever they are given by keyword."""
+"""Methods that log whatever they are given by keyword."""
 NO_FIELDS = {"level", "exc_info", "error"}  # of the line itself; errors are taken apart into fields of their own
 # fmt: off
 ECS_OBJECTS = frozenset({

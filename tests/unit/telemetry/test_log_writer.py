@@ -4,17 +4,17 @@ import os
 import threading
 import time
 
-from bridge.telemetry.log_writer import Outlet, descriptor_sink
+from bridge.telemetry.log_writer import LogWriter, descriptor_sink
 
 
 def test_lines_come_out_whole_and_in_order() -> None:
     received: list[bytes] = []
-    outlet = Outlet(received.append)
+    writer = LogWriter(received.append)
     for number in range(1000):
-        outlet.write(f"line {number}")
-    outlet.close(timeout_s=10)
+        writer.write(f"line {number}")
+    writer.close(timeout_s=10)
     assert b"".join(received).decode().splitlines() == [f"line {number}" for number in range(1000)]
-    assert outlet.left_out == 0
+    assert writer.dropped == 0
 
 
 def full_pipe() -> tuple[int, int]:
@@ -29,15 +29,15 @@ def full_pipe() -> tuple[int, int]:
     return reading, writing
 
 
-def test_a_reader_that_stopped_blocks_nobody_and_what_was_left_out_is_counted() -> None:
+def test_a_reader_that_stopped_blocks_nobody_and_what_was_dropped_is_counted() -> None:
     reading, writing = full_pipe()
-    outlet = Outlet(descriptor_sink(writing), waiting_bytes_max=10_000)
+    writer = LogWriter(descriptor_sink(writing), waiting_bytes_max=10_000)
     started = time.monotonic()
     for _ in range(5000):
-        outlet.write("x" * 99)
-    assert not outlet.flush(timeout_s=0.05)
+        writer.write("x" * 99)
+    assert not writer.flush(timeout_s=0.05)
     assert time.monotonic() - started < 5
-    assert outlet.left_out > 4000
+    assert writer.dropped > 4000
 
     received = bytearray()
 
@@ -47,27 +47,27 @@ def test_a_reader_that_stopped_blocks_nobody_and_what_was_left_out_is_counted() 
 
     reader = threading.Thread(target=read)
     reader.start()
-    outlet.close(timeout_s=10)
+    writer.close(timeout_s=10)
     os.close(writing)
     reader.join(timeout=10)
     os.close(reading)
-    assert received.count(b"\n") == 5000 - outlet.left_out
-    assert received.replace(b".", b"") == (b"x" * 99 + b"\n") * (5000 - outlet.left_out)
+    assert received.count(b"\n") == 5000 - writer.dropped
+    assert received.replace(b".", b"") == (b"x" * 99 + b"\n") * (5000 - writer.dropped)
 
 
 def test_a_reader_that_is_gone_is_no_error() -> None:
     reading, writing = os.pipe()
     os.close(reading)
-    outlet = Outlet(descriptor_sink(writing))
-    outlet.write("nobody reads this")
-    outlet.close(timeout_s=10)
+    writer = LogWriter(descriptor_sink(writing))
+    writer.write("nobody reads this")
+    writer.close(timeout_s=10)
     os.close(writing)
-    assert outlet.left_out == 1
+    assert writer.dropped == 1
 
 
 def test_after_the_close_lines_are_only_counted() -> None:
     received: list[bytes] = []
-    outlet = Outlet(received.append)
-    outlet.close(timeout_s=10)
-    outlet.write("late")
-    assert (received, outlet.left_out) == ([], 1)
+    writer = LogWriter(received.append)
+    writer.close(timeout_s=10)
+    writer.write("late")
+    assert (received, writer.dropped) == ([], 1)

@@ -25,7 +25,7 @@ class Captured:
 
     @property
     def text(self) -> str:
-        assert self.logs._outlet.flush(timeout_s=10)
+        assert self.logs._writer.flush(timeout_s=10)
         return b"".join(self.written).decode()
 
     @property

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.telemetry.redact import Mask, mask_phone, mask_text
+from bridge.telemetry.redact import Redactor, mask_phone, redact_text
 
 MASKED = [
     ("+573176477608", "+57******08"),
@@ -33,17 +33,17 @@ KEPT = [
 
 @pytest.mark.parametrize(("text", "masked"), MASKED)
 def test_phones_and_secrets_are_hidden_wherever_they_stand(text: str, masked: str) -> None:
-    assert mask_text(text) == masked
+    assert redact_text(text) == masked
 
 
 @pytest.mark.parametrize("text", KEPT)
 def test_what_only_looks_like_a_phone_is_kept(text: str) -> None:
-    assert mask_text(text) == text
+    assert redact_text(text) == text
 
 
 @given(st.from_regex(r"\+?[1-9][0-9]{7,14}", fullmatch=True), st.text(max_size=20), st.text(max_size=20))
 def test_no_phone_survives_any_surroundings(phone: str, before: str, after: str) -> None:
-    assert phone.lstrip("+") not in mask_text(f"{before}{phone}{after}")
+    assert phone.lstrip("+") not in redact_text(f"{before}{phone}{after}")
 
 
 @given(st.from_regex(r"\+?[0-9]{1,15}", fullmatch=True))
@@ -52,15 +52,15 @@ def test_a_masked_phone_shows_neither_its_length_nor_its_middle(phone: str) -> N
 
 
 def test_known_secrets_are_hidden_as_they_are_and_as_urls_carry_them() -> None:
-    mask = Mask(["tok/en+1", "tok/en+12"])
-    assert mask("a tok/en+12 b tok%2Fen%2B1 c tok/en+1") == "a *** b *** c ***"
+    redact = Redactor(["tok/en+1", "tok/en+12"])
+    assert redact("a tok/en+12 b tok%2Fen%2B1 c tok/en+1") == "a *** b *** c ***"
 
 
 def test_a_secret_too_short_to_hide_does_not_blot_out_the_log() -> None:
-    assert Mask(["a"])("a plain line") == "a plain line"
+    assert Redactor(["a"])("a plain line") == "a plain line"
 
 
 @given(st.text())
 def test_masking_never_fails_and_is_stable(text: str) -> None:
-    once = mask_text(text)
-    assert mask_text(once) == once
+    once = redact_text(text)
+    assert redact_text(once) == once

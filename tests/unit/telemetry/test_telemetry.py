@@ -1,4 +1,4 @@
-"""One happening, one call: its counter moves and its line is said, no oftener than it helps."""
+"""One event, one call: its counter moves and its line is written, no oftener than it helps."""
 
 import ast
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ import bridge
 from bridge.model import HeldEntries, JournalUsage, Prepared
 from bridge.telemetry import Telemetry
 from bridge.telemetry.log_events import EVENTS
-from bridge.telemetry.metrics import describe
+from observability.metrics_page import metrics
 
 
 def value(telemetry: Telemetry, name: str, **labels: str) -> float | None:
@@ -121,13 +121,13 @@ def test_every_metric_says_what_it_means_and_has_no_label_that_could_grow() -> N
         *("source", "outcome", "reason", "alternative", "generation", "type", "kind", "topic", "state", "cause"),
         *("version", "use"),
     }
-    for name, _, labels, meaning in describe():
-        assert meaning.endswith("."), name
-        assert set(labels) <= allowed, name
+    for name, metric in metrics().items():
+        assert metric.meaning.endswith("."), name
+        assert set(metric.labels) <= allowed, name
 
 
 def _logged_names() -> Iterator[str]:
-    speaking = {"debug", "info", "warning", "error", "once", "once_a_while", "say"}
+    speaking = {"debug", "info", "warning", "error", "once", "throttled", "log"}
     for path in Path(bridge.__file__).parent.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Call) and _called(node.func) in speaking and node.args:

@@ -1,0 +1,224 @@
+"""Which spans there are, and what they say.
+
+A request has one from its head to its answer, if its credentials hold: nobody else may make this process write spans,
+or name a trace. An event has one from when it is taken from the journal up to Kafka's commit, a child of its
+request's by what the journal keeps; its record names it as the parent of whatever consumers do. A transaction has one
+that is linked to its events'. A try that Kafka has not taken leaves the transaction's span only; one whose outcome is
+unclear leaves all, since a consumer may have seen the records.
+"""
+
+import asyncio
+import re
+import time
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
+
+import orjson
+
+from bridge.model import Entry, Prepared, Record
+
+if TYPE_CHECKING:
+    from opentelemetry.trace import Span, SpanContext
+
+    from bridge.telemetry.tracing.tracer import Tracer
+
+SLICE_SPANS: Final = 25
+"""Spans begun or ended before the event loop gets a turn: about a millisecond."""
+_EVENT_ID_CHARS_MAX: Final = 128
+# As the ingress writes it into the journal: so an entry whose trace is not kept costs no parsing.
+_KEPT: Final = re.compile(rb'"traceparent":"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f][13579bdf]"')
+
+Outcome = Literal["committed", "aborted", "unclear"]
+
+
+class RequestTraces:
+    """Begins the spans of requests."""
+
+    def __init__(self, tracer: "Tracer") -> None:
+        self._tracer = tracer
+
+    def begin(
+        self, traceparent: str | None, tracestate: str | None, started_s: float
+    ) -> tuple[str, str | None, "RequestTrace | None"]:
+        """Given a request's two headers, the two that its entry keeps instead, and the trace if it is kept.
+
+        `started_s` is when its head was read, by `time.perf_counter`. A caller's decision not to keep its trace is
+        passed on as it came. Without a caller's trace one begins here; if it isn't kept, that is said too, so that
+        consumers don't begin one each.
+        """
+        parent = self._tracer.parent(traceparent, tracestate)
+        if parent is not None and not parent.trace_flags.sampled:
+            return str(traceparent), tracestate, None
+        start_ns = time.time_ns() - round((time.perf_counter() - started_s) * 1e9)
+        span = self._tracer.start_request(parent, start_ns)
+        trace = RequestTrace(self._tracer, span) if span.is_recording() else None
+        return _traceparent(span), tracestate if parent is not None else None, trace
+
+
+class RequestTrace:
+    """A request whose trace is kept. `stored` is the journal's word: the entry's id, once it is on stable storage."""
+
+    __slots__ = ("_handed_over_ns", "_span", "_tracer", "stored")
+
+    def __init__(self, tracer: "Tracer", span: "Span") -> None:
+        self._tracer = tracer
+        self._span = span
+        self._handed_over_ns = time.time_ns()
+        self.stored: asyncio.Future[int] | None = None
+
+    def answered(self, name: str, attributes: dict[str, Any], error: str = "") -> None:
+        """The answer is on its way. `attributes` gets the entry's id, where there is one."""
+        end_ns = time.time_ns()
+        stored = self.stored
+        if stored is not None and stored.done() and not stored.cancelled() and stored.exception() is None:
+            attributes["treble_bridge.entry.id"] = stored.result()
+            waited_s = max(0, end_ns - self._handed_over_ns) / 1e9
+            self._span.add_event("journal.commit", {"treble_bridge.journal.commit.duration": waited_s}, end_ns)
+        self._span.update_name(name)
+        self._tracer.end(self._span, attributes, end_ns, failed=bool(error))
+
+
+class BatchTraces:
+    """Begins the spans of events."""
+
+    def __init__(self, tracer: "Tracer", *, transactions: bool) -> None:
+        self._tracer = tracer
+        self._name = "kafka transaction" if transactions else "kafka batch"
+
+    async def begin(self, entries: Sequence[Entry]) -> tuple[list[Entry], "BatchTrace | None"]:
+        """The entries with what their records have to say of the trace; None beside them where no trace is kept."""
+        taken, events, start_ns = list(entries), dict[int, _Event](), time.time_ns()
+        for index, entry in enumerate(entries):
+            if not _KEPT.search(entry.headers):
+                continue
+            kept = _fields(entry.headers)
+            parent = self._tracer.parent(kept.get("traceparent"), kept.get("tracestate"))
+            if parent is None:
+                continue
+            span = self._tracer.start("send", "PRODUCER", parent, start_ns)
+            events[entry.id] = _Event(entry.source, parent, span)
+            taken[index] = entry._replace(headers=orjson.dumps(kept | {"traceparent": _traceparent(span)}))
+            if len(events) % SLICE_SPANS == 0:
+                await asyncio.sleep(0)
+        return taken, BatchTrace(self._tracer, self._name, events, start_ns) if events else None
+
+
+class _Event(NamedTuple):
+    """An entry whose trace is kept. `span` is that of its record; if none goes out it is left without an end."""
+
+    source: str
+    parent: "SpanContext"
+    span: "Span"
+
+
+class BatchTrace:
+    """One batch under way, and those of its entries whose traces are kept."""
+
+    __slots__ = ("_events", "_name", "_places", "_sent_ns", "_start_ns", "_tracer")
+
+    def __init__(self, tracer: "Tracer", name: str, events: dict[int, _Event], start_ns: int) -> None:
+        self._tracer = tracer
+        self._name = name
+        self._events = events
+        self._start_ns = self._sent_ns = start_ns
+        self._places: dict[int, tuple[int, int]] = {}
+
+    def sent(self) -> Callable[[int, int, Sequence[int]], None]:
+        """The records go to Kafka now. Returns what wants to be told where they are."""
+        self._sent_ns = time.time_ns()
+        return self._on_delivered
+
+    def _on_delivered(self, partition: int, first_offset: int, entry_ids: Sequence[int]) -> None:
+        """The records of these entries are in a partition, from an offset on."""
+        for offset, entry_id in enumerate(entry_ids, first_offset):
+            if entry_id in self._events:
+                self._places[entry_id] = (partition, offset)
+
+    def ended(self, records: Sequence[Prepared], outcome: Outcome, error: str = "") -> None:
+        """The transaction is over. `error` is a bounded word for what was wrong."""
+        kept = [item for item in records if item.entry_id in self._events]
+        if not kept:
+            return
+        end_ns = time.time_ns()
+        attributes: dict[str, Any] = {
+            "messaging.system": "kafka",
+            "messaging.operation.name": "commit" if self._name == "kafka transaction" else "send",
+            "messaging.operation.type": "send",
+            "messaging.batch.message_count": len(records),
+            "treble_bridge.outcome": outcome,
+        }
+        if error:
+            attributes["error.type"] = error
+        events = [self._events[item.entry_id] for item in kept]
+        # What Kafka did not take has no span of its own: then the requests' are the nearest.
+        links = [event.parent if outcome == "aborted" else event.span.get_span_context() for event in events]
+        span = self._tracer.start(self._name, "CLIENT", None, self._sent_ns, links)
+        self._tracer.end(span, attributes, end_ns, failed=bool(error))
+        if outcome == "unclear":
+            for item in kept:
+                self._end_event(item, item.outcome, item.record, end_ns, error)
+        self._sent_ns = end_ns
+
+    async def finish(self, out: Iterable[Prepared], duplicates: Iterable[Prepared]) -> None:
+        """The batch is done: a span for each entry that goes no further."""
+        done = [(item, item.outcome, item.record) for item in out]
+        done += [(item, "duplicate", None) for item in duplicates]
+        kept = [one for one in done if one[0].entry_id in self._events]
+        for count, (item, outcome, record) in enumerate(kept, 1):
+            self._end_event(item, outcome, record, self._sent_ns, "")
+            if count % SLICE_SPANS == 0:
+                await asyncio.sleep(0)
+
+    def _end_event(self, item: Prepared, outcome: str, record: Record | None, end_ns: int, error: str) -> None:
+        source, parent, span = self._events[item.entry_id]
+        attributes: dict[str, Any] = {
+            "treble_bridge.source": source,
+            "treble_bridge.entry.id": item.entry_id,
+            "treble_bridge.event.type": item.event_type,
+            "treble_bridge.outcome": outcome,
+        }
+        if item.reason:
+            attributes["treble_bridge.quarantine.reason"] = item.reason
+        if error:
+            attributes["error.type"] = error
+        if record is None:
+            span = self._tracer.start(f"{outcome} {item.event_type}", "INTERNAL", parent, self._start_ns)
+        else:
+            span.update_name(f"send {record.topic}")
+            attributes |= self._messaging(item.entry_id, record)
+        self._tracer.end(span, attributes, max(end_ns, self._start_ns), failed=bool(error))
+
+    def _messaging(self, entry_id: int, record: Record) -> dict[str, Any]:
+        attributes: dict[str, Any] = {
+            "messaging.system": "kafka",
+            "messaging.operation.name": "send",
+            "messaging.operation.type": "send",
+            "messaging.destination.name": record.topic,
+            "messaging.message.id": _event_id(record)[:_EVENT_ID_CHARS_MAX],
+        }
+        if (place := self._places.get(entry_id)) is not None:
+            attributes["messaging.destination.partition.id"] = str(place[0])
+            attributes["messaging.kafka.offset"] = place[1]
+        return attributes
+
+
+def _traceparent(span: "Span") -> str:
+    context = span.get_span_context()
+    return f"00-{context.trace_id:032x}-{context.span_id:016x}-{context.trace_flags:02x}"
+
+
+def _fields(headers: bytes) -> dict[str, Any]:
+    """What an entry keeps of its request's headers; nothing where that can't be read, which must stop no event."""
+    try:
+        kept = orjson.loads(headers)
+    except orjson.JSONDecodeError:
+        return {}
+    return kept if isinstance(kept, dict) else {}
+
+
+def _event_id(record: Record) -> str:
+    """From the record's headers, else from its value."""
+    for name, value in record.headers:
+        if name == "ce_id":
+            return value.decode()
+    return str(orjson.loads(record.value).get("id", ""))
