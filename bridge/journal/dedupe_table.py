@@ -34,7 +34,7 @@ _NEWEST: Final = """
     ORDER BY received_at DESC LIMIT 1 OFFSET ?"""
 
 
-class IdentityTable:
+class DedupeTable:
     """Both tables, by the writing connection. `bytes_max` is the whole journal's bound.
 
     `trimmed_ms` is the time before which identities were forgotten for want of room, None when there was room.

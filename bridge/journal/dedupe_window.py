@@ -36,7 +36,7 @@ class Merge:
     log_end: int | None
 
 
-class RecentIdentities:
+class DedupeBuffer:
     """The identities that are not merged yet, by their first byte; and what to merge next.
 
     A round begins at bucket 0. When its last bucket is merged, everything that was logged before it began is merged,
@@ -125,7 +125,7 @@ class Window:
     def __init__(
         self, storage: Storage, bytes_max: int, *, queue: "Callable[[Step], asyncio.Future[Any]]", ask: Ask
     ) -> None:
-        self.recent = RecentIdentities(storage.identities.logged(), bytes_max)
+        self.recent = DedupeBuffer(storage.identities.logged(), bytes_max)
         self._merged_any = dedupe_table.any_merged(storage.connection)
         self._queue, self._ask = queue, ask
 

@@ -19,12 +19,12 @@ from bridge.journal import dedupe_window, queries
 from bridge.journal.capacity import Capacity
 from bridge.journal.database import open_reader, open_writer, prepare_folder, translated
 from bridge.journal.dedupe_window import Window
-from bridge.journal.lock import Ownership
-from bridge.journal.maintenance import Figures, Limits, Upkeep
-from bridge.journal.queries import Listed
+from bridge.journal.lock import JournalLock
+from bridge.journal.maintenance import Figures, Limits, Maintenance
+from bridge.journal.queries import EntrySummary
 from bridge.journal.reader import Reader
 from bridge.journal.storage import Storage
-from bridge.journal.tail_cache import RecentEntries
+from bridge.journal.tail_cache import TailCache
 from bridge.journal.writer import Commit, Step, Writer
 from bridge.model import NO_DOUBTS, Doubts, Entry, JournalUsage, Positions, Submission
 from bridge.telemetry import Telemetry
@@ -87,7 +87,7 @@ class Journal:
     def __init__(
         self,
         path: Path,
-        ownership: Ownership,
+        lock: JournalLock,
         storage: Storage,
         reader: apsw.Connection,
         limits: Limits,
@@ -106,19 +106,19 @@ class Journal:
         self.doubts = storage.doubts
         """What is unknown of the transactions so far."""
         self.failed: asyncio.Future[JournalFailedError] = loop.create_future()
-        self._ownership, self._telemetry, self._loop = ownership, telemetry, loop
+        self._lock, self._telemetry, self._loop = lock, telemetry, loop
         self._error: JournalFailedError | None = None
         self._waiting = Waiting(loop)
         self._capacity = Capacity(limits.bytes_max)
         self._entries, self._parked, self._held = storage.entries, dict(storage.parked), storage.held
-        self._upkeep = Upkeep(storage, limits, clock_ms, looking := threading.Lock())
-        self._figures = self._upkeep.figures
+        self._maintenance = Maintenance(storage, limits, clock_ms, looking := threading.Lock())
+        self._figures = self._maintenance.figures
         self._oldest_pending_ms = storage.oldest_pending_ms()
         self._capacity.begin(self._figures.used)
-        self._newest = RecentEntries()
+        self._newest = TailCache()
         self._window = Window(storage, limits.bytes_max, queue=self._queue, ask=self._ask)
         self._writer = Writer(
-            storage, self._upkeep, loop, done=self._committed, measured=self._measured, failed=self._write_failed
+            storage, self._maintenance, loop, done=self._committed, measured=self._measured, failed=self._write_failed
         )
         self._reader = Reader(reader, loop, looking)
         self._put = self._writer.put
@@ -149,13 +149,13 @@ class Journal:
         limits = Limits(max_bytes, int(retain_s * 1000), retain_bytes, int(window_s * 1000))
         with translated(path, "be opened"):
             prepare_folder(path)
-            ownership = Ownership.take(path)
+            lock = JournalLock.take(path)
             try:
                 writer = open_writer(path, clock_ms(), vfs)
                 reader = open_reader(path, vfs)
                 return cls(
                     path,
-                    ownership,
+                    lock,
                     Storage(writer, max_bytes),
                     reader,
                     limits,
@@ -164,7 +164,7 @@ class Journal:
                     loop=loop,
                 )
             except BaseException:
-                ownership.release()
+                lock.release()
                 raise
 
     async def close(self) -> None:
@@ -176,7 +176,7 @@ class Journal:
         self._writer.stop()  # last: whoever closes last tidies the log away, and only the writer may
         await self._writer.ended
         self._waiting.fail(self._error)
-        self._ownership.release()
+        self._lock.release()
 
     # entries
 
@@ -230,7 +230,7 @@ class Journal:
         """One entry."""
         return await self._ask(lambda connection: queries.get(connection, entry_id))
 
-    async def entries(self, from_id: int, to_id: int, max_entries: int) -> list[Listed]:
+    async def entries(self, from_id: int, to_id: int, max_entries: int) -> list[EntrySummary]:
         """What there is from `from_id` to `to_id`, without its content."""
         return await self._ask(lambda connection: queries.list_page(connection, from_id, to_id, max_entries))
 
@@ -355,7 +355,7 @@ class Journal:
 
     def remember_for(self, window_s: float) -> None:
         """Another length of the window of duplicates, from now on: how long identities are kept."""
-        self._upkeep.set_window(int(window_s * 1000))
+        self._maintenance.set_window(int(window_s * 1000))
 
     # figures
 
@@ -391,8 +391,8 @@ class Journal:
             if not future.done():
                 future.set_result(entry_id)
             entry_id += 1
-        if commit.standing is not None:
-            self._parked, self._oldest_pending_ms, self._held = commit.standing
+        if commit.backlog is not None:
+            self._parked, self._oldest_pending_ms, self._held = commit.backlog
         for future, result in commit.steps:
             if not future.done():
                 future.set_result(result)

@@ -78,7 +78,7 @@ def _user(uid: int) -> str:
         return f"uid {uid}"
 
 
-class Ownership:
+class JournalLock:
     """Held from `take` to `release`, or to the end of the process."""
 
     def __init__(self, file: int) -> None:
@@ -101,13 +101,13 @@ class Ownership:
             owner = _owner(file)
             os.close(file)
             raise JournalLockedError(f"the journal {folder} belongs to {owner}: stop that one first") from error
-        ownership = cls(file)
+        lock = cls(file)
         try:
-            ownership._sign()
+            lock._sign()
         except OSError as error:
-            ownership.release()
+            lock.release()
             raise JournalFailedError(f"{path} can't be written: {error.strerror}") from error
-        return ownership
+        return lock
 
     def _sign(self) -> None:
         since = dt.datetime.now(dt.UTC).isoformat(timespec="seconds")

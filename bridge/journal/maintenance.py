@@ -56,7 +56,7 @@ class Figures:
     remembered_ms: int | None
 
 
-class Upkeep:
+class Maintenance:
     """Decides what is due. `clock_ms` is the time that entries are stamped by, `monotonic` is in seconds."""
 
     def __init__(

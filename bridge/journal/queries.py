@@ -29,7 +29,7 @@ ID_MAX: Final = (1 << 63) - 1
 
 
 @dataclass(frozen=True, slots=True)
-class Listed:
+class EntrySummary:
     """An entry without its content. `topic` is the lane that it is parked for, else ""; `held` as in `layout`."""
 
     id: int
@@ -44,7 +44,7 @@ class Listed:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class JournalState:
     """Which journal this is, and how far it was forwarded, as the database says it."""
 
     journal_id: str
@@ -97,11 +97,11 @@ def get(connection: apsw.Connection, entry_id: int) -> Entry | None:
     return found[0] if found and found[0].id == entry_id else None
 
 
-def standing(connection: apsw.Connection) -> Standing:
+def journal_state(connection: apsw.Connection) -> JournalState:
     """The state row."""
     rows = connection.execute("SELECT journal_id, created_at, next_id, behind, kafka_offset, deleted FROM state")
     journal_id, created_at, next_id, behind, offset, deleted = _row(rows)
-    return Standing(journal_id, created_at, Positions(next_id, json.loads(behind)), offset, deleted)
+    return JournalState(journal_id, created_at, Positions(next_id, json.loads(behind)), offset, deleted)
 
 
 def doubts(connection: apsw.Connection) -> Doubts:
@@ -151,26 +151,26 @@ def _row(rows: apsw.Cursor) -> tuple[Any, ...]:
     return rows.fetchall()[0]
 
 
-def list_page(connection: apsw.Connection, from_id: int, to_id: int, rows: int = PAGE_ROWS) -> list[Listed]:
+def list_page(connection: apsw.Connection, from_id: int, to_id: int, rows: int = PAGE_ROWS) -> list[EntrySummary]:
     """Entries from `from_id` to `to_id` without their content, the first ones."""
     return _listed(connection, _LIST_UP, (from_id, to_id, rows))
 
 
-def list_newest_first(connection: apsw.Connection, to_id: int = ID_MAX) -> Iterator[Listed]:
+def list_newest_first(connection: apsw.Connection, to_id: int = ID_MAX) -> Iterator[EntrySummary]:
     """Entries up to `to_id` without their content, the last one first; page by page, so that no read lasts."""
     while page := _listed(connection, _LIST_DOWN, (1, to_id, PAGE_ROWS)):
         yield from page
         to_id = page[-1].id - 1
 
 
-def _listed(connection: apsw.Connection, sql: str, bindings: tuple[int, int, int]) -> list[Listed]:
-    positions = standing(connection).positions
+def _listed(connection: apsw.Connection, sql: str, bindings: tuple[int, int, int]) -> list[EntrySummary]:
+    positions = journal_state(connection).positions
     return [_as_listed(row, positions) for row in connection.execute(sql, bindings)]
 
 
-def _as_listed(row: tuple[Any, ...], positions: Positions) -> Listed:
+def _as_listed(row: tuple[Any, ...], positions: Positions) -> EntrySummary:
     entry_id, at_ms, source, hint, headers_bytes, body_bytes, topic, held = row
     state: State = "forwarded" if entry_id < positions.next_id else "pending"
     if topic is not None and entry_id >= positions.of(topic):
         state = "parked"
-    return Listed(entry_id, at_ms, source, hint, headers_bytes, body_bytes, state, topic or "", bool(held))
+    return EntrySummary(entry_id, at_ms, source, hint, headers_bytes, body_bytes, state, topic or "", bool(held))

@@ -9,7 +9,7 @@ from typing import Final
 import apsw
 
 from bridge.journal import queries
-from bridge.journal.dedupe_table import IdentityTable
+from bridge.journal.dedupe_table import DedupeTable
 from bridge.journal.schema import PAGE_BYTES
 from bridge.model import Doubts, HeldEntries, Positions, Submission
 
@@ -57,8 +57,8 @@ class Storage:
 
     def __init__(self, connection: apsw.Connection, bytes_max: int = BYTES_MAX_DEFAULT) -> None:
         self.connection = connection
-        self.identities = IdentityTable(connection, bytes_max)
-        state = queries.standing(connection)
+        self.identities = DedupeTable(connection, bytes_max)
+        state = queries.journal_state(connection)
         self.journal_id = state.journal_id
         self.positions = state.positions
         self.positions_offset = state.positions_offset

@@ -15,7 +15,7 @@ _ENTRY_OVERHEAD_BYTES: Final = 400
 _COMMIT_OVERHEAD_BYTES: Final = 200
 
 
-class RecentEntries:
+class TailCache:
     """Commits in order, each with the id of its first entry."""
 
     def __init__(self) -> None:

@@ -21,12 +21,11 @@ from bridge.catalogue.times import utc_text
 from bridge.errors import JournalFullError
 from bridge.journal import queries
 from bridge.journal.capacity import ENTRY_OVERHEAD_BYTES, RESUME
-from bridge.journal.database import open_writer, transaction, translated
-from bridge.journal.lock import Ownership
+from bridge.journal.database import limit_wal, open_writer, transaction, translated
+from bridge.journal.lock import JournalLock
 from bridge.journal.maintenance import log_frames_max
 from bridge.journal.offline.inspect import reading
-from bridge.journal.offline.salvage import keep_short
-from bridge.journal.queries import Listed
+from bridge.journal.queries import EntrySummary
 from bridge.journal.schema import WAL_FRAME_BYTES
 from bridge.journal.storage import BYTES_MAX_DEFAULT, Storage
 from bridge.model import Entry, Submission
@@ -49,7 +48,7 @@ class Replayed:
 
 
 def select(
-    folder: Path, wanted: Callable[[Listed], bool], from_id: int = 1, to_id: int = queries.ID_MAX
+    folder: Path, wanted: Callable[[EntrySummary], bool], from_id: int = 1, to_id: int = queries.ID_MAX
 ) -> Iterator[int]:
     """The ids of the entries in a range that `wanted` says yes to, growing."""
     with reading(folder) as connection:
@@ -59,7 +58,7 @@ def select(
 
 
 def rehearse(folder: Path, ids: Iterable[int], *, originals_only: bool) -> Iterator[Replayed]:
-    """What `replay` would do. Needs no ownership."""
+    """What `replay` would do. Needs no lock."""
     with reading(folder) as connection:
         for entry_id in ids:
             outcome, _ = _look(connection, entry_id, originals_only=originals_only)
@@ -81,14 +80,14 @@ def replay(
     journal's bound: before a copy that would leave no room for webhooks, JournalFullError is raised, with all that was
     done before it yielded.
     """
-    with Ownership.take(folder), translated(folder, "be written"), _storage(folder, clock_ms) as storage:
+    with JournalLock.take(folder), translated(folder, "be written"), _storage(folder, clock_ms) as storage:
         left = iter(ids)
         make = partial(_make, storage, again=again, originals_only=originals_only, clock_ms=clock_ms)
         copied, unfit = 0, None
         while unfit is None:
             with transaction(storage.connection):
                 done, unfit = _copy_part(storage, map(make, left), _room(storage, bytes_max))
-            keep_short(storage.connection)
+            limit_wal(storage.connection)
             yield from done
             if not done and unfit is None:
                 return
@@ -124,7 +123,7 @@ def _copy_part(
 def release(folder: Path, ids: Iterable[int], clock_ms: Callable[[], int]) -> None:
     """Let retention have held entries again. Raises JournalLockedError while a bridge runs on it."""
     with (
-        Ownership.take(folder),
+        JournalLock.take(folder),
         translated(folder, "be written"),
         _storage(folder, clock_ms) as storage,
         transaction(storage.connection),

@@ -80,7 +80,7 @@ def _damage(connection: apsw.Connection) -> tuple[str, ...]:
 
 
 def _report(connection: apsw.Connection, damage: tuple[str, ...]) -> Report:
-    state = queries.standing(connection)
+    state = queries.journal_state(connection)
     next_id = state.positions.next_id
     entries, waiting, highest = _numbers(
         connection, "SELECT count(*), count(*) FILTER (WHERE id >= ?), coalesce(max(id), 0) FROM entries", (next_id,)

@@ -10,8 +10,8 @@ from bridge.journal import Journal, dedupe_window
 from bridge.journal.capacity import YIELD
 from bridge.journal.database import transaction
 from bridge.journal.dedupe_table import look_up
-from bridge.journal.dedupe_window import Merge, RecentIdentities, pack, unpack
-from bridge.journal.maintenance import Limits, Upkeep
+from bridge.journal.dedupe_window import DedupeBuffer, Merge, pack, unpack
+from bridge.journal.maintenance import Limits, Maintenance
 from bridge.journal.offline.inspect import reading
 from bridge.journal.storage import Storage
 from bridge.model import Positions
@@ -100,7 +100,7 @@ async def test_merging_twice_is_merging_once(folder: Path) -> None:
 
 
 def test_an_identity_that_comes_again_while_it_is_merged_stays_in_memory() -> None:
-    recent = RecentIdentities([], 16 * 44 * 10)
+    recent = DedupeBuffer([], 16 * 44 * 10)
     recent.add(1, [(bytes([number]) + bytes(15), 1000) for number in range(256)])
     merge = recent.to_merge()
     assert merge == Merge(0, {bytes(16): 1000}, None)
@@ -142,7 +142,7 @@ async def test_identities_are_forgotten_after_the_window_but_not_while_a_copy_ma
 async def test_another_window_is_taken_over_while_running(opened: Opens) -> None:
     journal = opened(window_s=60)
     journal.remember_for(7200)
-    assert journal._upkeep._limits.window_ms == 2 * HOUR_MS
+    assert journal._maintenance._limits.window_ms == 2 * HOUR_MS
 
 
 def test_a_journal_that_was_given_less_room_is_rid_of_identities_within_minutes(folder: Path) -> None:
@@ -153,14 +153,14 @@ def test_a_journal_that_was_given_less_room_is_rid_of_identities_within_minutes(
     with storage_in(folder) as storage:
         smaller = Storage(storage.connection, 2 << 20)
         limits = Limits(2 << 20, HOUR_MS, 1 << 30, 30 * 24 * HOUR_MS)
-        upkeep = Upkeep(smaller, limits, clock, threading.Lock(), lambda: seconds[0])
-        assert upkeep.figures.used > limits.bytes_max
-        while upkeep.figures.used > YIELD * limits.bytes_max and seconds[0] < 300:
-            seconds[0] += max(0.001, upkeep.wait_s())
+        maintenance = Maintenance(smaller, limits, clock, threading.Lock(), lambda: seconds[0])
+        assert maintenance.figures.used > limits.bytes_max
+        while maintenance.figures.used > YIELD * limits.bytes_max and seconds[0] < 300:
+            seconds[0] += max(0.001, maintenance.wait_s())
             clock.ms = NOON_MS + int(seconds[0] * 1000)
-            if upkeep.due():
+            if maintenance.due():
                 with transaction(storage.connection):
-                    upkeep.work()
-            upkeep.checkpoint(idle=True)
-            upkeep.measure()
-        assert upkeep.figures.used <= YIELD * limits.bytes_max
+                    maintenance.work()
+            maintenance.checkpoint(idle=True)
+            maintenance.measure()
+        assert maintenance.figures.used <= YIELD * limits.bytes_max

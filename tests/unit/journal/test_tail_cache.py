@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.journal.tail_cache import RECENT_BYTES_MAX, RecentEntries
+from bridge.journal.tail_cache import RECENT_BYTES_MAX, TailCache
 from bridge.model import Entry, Submission
 
 
@@ -18,7 +18,7 @@ commits = st.lists(st.lists(st.integers(0, 50), min_size=1, max_size=5), min_siz
 def test_a_slice_is_what_was_committed_or_none_when_its_start_is_gone(
     sizes: list[list[int]], from_id: int, max_entries: int, max_bytes: int, passed: int
 ) -> None:
-    recent, model, next_id = RecentEntries(), [], 1
+    recent, model, next_id = TailCache(), [], 1
     for commit in sizes:
         submissions = [submission(next_id + i, size) for i, size in enumerate(commit)]
         recent.committed(next_id, submissions, sum(commit))
@@ -44,7 +44,7 @@ def test_a_slice_is_what_was_committed_or_none_when_its_start_is_gone(
 
 
 def test_a_backlog_does_not_stay_in_memory() -> None:
-    recent = RecentEntries()
+    recent = TailCache()
     for number in range(1, 101):
         recent.committed(number, [submission(number, 1 << 20)], 1 << 20)
     assert recent.read(1, 10, 1 << 30) is None
@@ -55,6 +55,6 @@ def test_a_backlog_does_not_stay_in_memory() -> None:
 
 
 def test_an_entry_larger_than_all_of_the_memory_is_not_kept() -> None:
-    recent = RecentEntries()
+    recent = TailCache()
     recent.committed(1, [submission(1, RECENT_BYTES_MAX)], RECENT_BYTES_MAX)
     assert recent.read(1, 10, 10) is None
