@@ -1,4 +1,4 @@
-"""The identities on disk: the log, the sorted table, and their bounds. See `identities` for why there are two.
+"""The identities on disk: the log, the sorted table, and their bounds. `dedupe_window` says why there are two.
 
 Steps inside the writer's transaction; `look_up` and `any_merged` are for any connection.
 """

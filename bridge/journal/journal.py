@@ -1,10 +1,10 @@
-"""The journal as the event loop sees it: entries in, entries out, positions.
+"""The journal as the event loop sees it: entries in, entries out, and how far they were forwarded.
 
-Who waits for an entry that is not there yet: the forwarder, at the front.
+Writes go to the writer's thread, which commits what has gathered; reads go to the reader's. A future is done only when
+its commit is synced. What fails there fails the journal: whoever waits gets the error, and so does every later call.
 """
 
 import asyncio
-import contextlib
 import threading
 import uuid
 from collections.abc import Callable, Iterable, Sequence
@@ -18,61 +18,15 @@ from bridge.errors import JournalError, JournalFailedError, JournalFullError
 from bridge.journal import dedupe_window, queries
 from bridge.journal.capacity import Capacity
 from bridge.journal.database import open_reader, open_writer, prepare_folder, translated
-from bridge.journal.dedupe_window import Window
+from bridge.journal.dedupe_window import DedupeWindow
 from bridge.journal.lock import JournalLock
 from bridge.journal.maintenance import Figures, Limits, Maintenance
-from bridge.journal.queries import EntrySummary
 from bridge.journal.reader import Reader
 from bridge.journal.storage import Storage
 from bridge.journal.tail_cache import TailCache
 from bridge.journal.writer import Commit, Step, Writer
 from bridge.model import NO_DOUBTS, Doubts, Entry, JournalUsage, Positions, Submission
 from bridge.telemetry import Telemetry
-
-
-class Waiting:
-    """Futures by the id that each of them waits for. On the event loop."""
-
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._loop = loop
-        self._waiting: list[tuple[int, asyncio.Future[None]]] = []
-
-    def __len__(self) -> int:
-        """How many wait."""
-        return len(self._waiting)
-
-    async def for_entry(self, entry_id: int) -> None:
-        """Return at the first `wake` with this id, or a higher one. Raises what `fail` says."""
-        future: asyncio.Future[None] = self._loop.create_future()
-        waiting = (entry_id, future)
-        self._waiting.append(waiting)
-        try:
-            await future
-        except asyncio.CancelledError:
-            with contextlib.suppress(ValueError):  # it may just have been woken
-                self._waiting.remove(waiting)
-            raise
-
-    def wake(self, last_id: int) -> None:
-        """Entries up to `last_id` are there."""
-        if not self._waiting:
-            return
-        waiting, self._waiting = self._waiting, []
-        for entry_id, future in waiting:
-            if future.done():
-                continue
-            if entry_id <= last_id:
-                future.set_result(None)
-            else:
-                self._waiting.append((entry_id, future))
-
-    def fail(self, error: JournalFailedError) -> None:
-        """Nothing comes any more."""
-        for _, future in self._waiting:
-            if not future.done():
-                future.set_exception(error)
-        self._waiting.clear()
-
 
 T = TypeVar("T")
 
@@ -108,7 +62,7 @@ class Journal:
         self.failed: asyncio.Future[JournalFailedError] = loop.create_future()
         self._lock, self._telemetry, self._loop = lock, telemetry, loop
         self._error: JournalFailedError | None = None
-        self._waiting = Waiting(loop)
+        self._appended = asyncio.Event()  # set for a moment, which wakes whoever waits
         self._capacity = Capacity(limits.bytes_max)
         self._entries, self._parked, self._held = storage.entries, dict(storage.parked), storage.held
         self._maintenance = Maintenance(storage, limits, clock_ms, looking := threading.Lock())
@@ -116,7 +70,7 @@ class Journal:
         self._oldest_pending_ms = storage.oldest_pending_ms()
         self._capacity.begin(self._figures.used)
         self._newest = TailCache()
-        self._window = Window(storage, limits.bytes_max, queue=self._queue, ask=self._ask)
+        self._window = DedupeWindow(storage, limits.bytes_max, queue=self._queue, ask=self._ask)
         self._writer = Writer(
             storage, self._maintenance, loop, done=self._committed, measured=self._measured, failed=self._write_failed
         )
@@ -153,16 +107,8 @@ class Journal:
             try:
                 writer = open_writer(path, clock_ms(), vfs)
                 reader = open_reader(path, vfs)
-                return cls(
-                    path,
-                    lock,
-                    Storage(writer, max_bytes),
-                    reader,
-                    limits,
-                    telemetry=telemetry,
-                    clock_ms=clock_ms,
-                    loop=loop,
-                )
+                storage = Storage(writer, max_bytes)
+                return cls(path, lock, storage, reader, limits, telemetry=telemetry, clock_ms=clock_ms, loop=loop)
             except BaseException:
                 lock.release()
                 raise
@@ -175,7 +121,7 @@ class Journal:
         await self._reader.ended
         self._writer.stop()  # last: whoever closes last tidies the log away, and only the writer may
         await self._writer.ended
-        self._waiting.fail(self._error)
+        self._wake()
         self._lock.release()
 
     # entries
@@ -202,11 +148,10 @@ class Journal:
 
     async def wait_for(self, entry_id: int) -> None:
         """Return as soon as an entry with this id, or a higher one, is durable."""
-        if self.last_id >= entry_id:
-            return
-        if self._error is not None:
-            raise self._error
-        await self._waiting.for_entry(entry_id)
+        while self.last_id < entry_id:
+            if self._error is not None:
+                raise self._error
+            await self._appended.wait()
 
     async def read(self, from_id: int, max_entries: int, max_bytes: int) -> list[Entry]:
         """Entries from `from_id` on, in order; at the most so many, and so many bytes, but always one."""
@@ -225,14 +170,6 @@ class Journal:
     async def parked_types(self, topic: str) -> set[str]:
         """The event types of what is parked for a topic, as they were given to `park`."""
         return await self._ask(lambda connection: queries.parked_types(connection, topic))
-
-    async def get(self, entry_id: int) -> Entry | None:
-        """One entry."""
-        return await self._ask(lambda connection: queries.get(connection, entry_id))
-
-    async def entries(self, from_id: int, to_id: int, max_entries: int) -> list[EntrySummary]:
-        """What there is from `from_id` to `to_id`, without its content."""
-        return await self._ask(lambda connection: queries.list_page(connection, from_id, to_id, max_entries))
 
     async def park(self, rows: Sequence[tuple[int, str, str]]) -> None:
         """Note entries (id, topic, event type) that wait for their lane. Durable when it returns."""
@@ -345,7 +282,7 @@ class Journal:
             self.positions_offset = positions_offset
         seq = done.result()
         if seq is not None:
-            self._window.add(seq, remembered)
+            self._window.buffer.add(seq, remembered)
             if self._error is None:
                 self._window.merge()
 
@@ -402,8 +339,12 @@ class Journal:
             self._newest.committed(commit.first_id, commit.submissions, commit.size)
             self._capacity.committed(len(commit.entries), commit.size)
             self._telemetry.journal_committed(len(commit.entries), commit.seconds)
-        self._waiting.wake(self.last_id)
+        self._wake()
         self._settle()
+
+    def _wake(self) -> None:
+        self._appended.set()
+        self._appended.clear()
 
     def _measured(self, figures: Figures) -> None:
         if figures.remembered_ms is not None:
@@ -430,7 +371,7 @@ class Journal:
         self._error.__cause__ = cause
         self._telemetry.journal_failed(self._error)
         self.failed.set_result(self._error)
-        self._waiting.fail(self._error)
+        self._wake()
 
     # to the threads
 

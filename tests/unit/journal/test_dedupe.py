@@ -22,7 +22,7 @@ from tests.unit.journal.making import HOUR_MS, NOON_MS, Clock, identity, storage
 @pytest.fixture
 def few_recent(monkeypatch: pytest.MonkeyPatch) -> None:
     """Merging begins after 300 identities instead of 65536."""
-    monkeypatch.setattr(dedupe_window, "RECENT_MAX", 300)
+    monkeypatch.setattr(dedupe_window, "BUFFERED_MAX", 300)
 
 
 def random_identities(seed: int, count: int) -> list[bytes]:
@@ -68,7 +68,7 @@ async def test_nothing_is_forgotten_while_it_moves_from_memory_to_the_table(open
     assert set(await journal.seen(everything, NOON_MS + 20)) == set(everything[2000:])
     assert set(await journal.seen(random_identities(99, 500), 0)) == set()
     await until(lambda: merged_rows(journal) > 3000, "merging")
-    assert journal._window.recent._count <= 2 * 300
+    assert journal._window.buffer._count <= 2 * 300
     await journal.close()
     again = opened()
     assert set(await again.seen(everything, 0)) == set(everything)
@@ -100,13 +100,13 @@ async def test_merging_twice_is_merging_once(folder: Path) -> None:
 
 
 def test_an_identity_that_comes_again_while_it_is_merged_stays_in_memory() -> None:
-    recent = DedupeBuffer([], 16 * 44 * 10)
-    recent.add(1, [(bytes([number]) + bytes(15), 1000) for number in range(256)])
-    merge = recent.to_merge()
+    buffer = DedupeBuffer([], 16 * 44 * 10)
+    buffer.add(1, [(bytes([number]) + bytes(15), 1000) for number in range(256)])
+    merge = buffer.to_merge()
     assert merge == Merge(0, {bytes(16): 1000}, None)
-    recent.add(2, [(bytes(16), 5000)])
-    recent.merged(merge)
-    assert recent.find([bytes(16)], 5000) == {bytes(16): 5000}
+    buffer.add(2, [(bytes(16), 5000)])
+    buffer.merged(merge)
+    assert buffer.find([bytes(16)], 5000) == {bytes(16): 5000}
 
 
 def test_packing_and_unpacking_are_reverse() -> None:
@@ -122,7 +122,7 @@ async def test_identities_are_forgotten_after_the_window_but_not_while_a_copy_ma
     await journal.append(submission(at_ms=NOON_MS))
     for seed in range(20):
         await journal.advance(Positions(1), [(one, NOON_MS) for one in random_identities(seed, 100)])
-    await until(lambda: journal._window.recent._merging == 0, "merging")
+    await until(lambda: journal._window.buffer._merging == 0, "merging")
     rows = merged_rows(journal)
 
     async def sweep() -> None:

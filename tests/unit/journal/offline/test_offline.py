@@ -68,6 +68,21 @@ def test_entries_are_listed_newest_last_and_chosen_by_what_they_are(filled: Path
     assert ids(list_entries(filled, Filter(since_ms=NOON_MS + 18_000), None)) == [18, 19, 20]
 
 
+async def test_listing_tells_states_while_a_bridge_runs(opened: Opens, folder: Path) -> None:
+    journal = opened()
+    await asyncio.gather(*(journal.append(submission(f"{number}")) for number in range(4)))
+    await journal.park([(2, "topic", "message.read")])
+    await journal.hold([1])
+    await journal.advance(Positions(4, {"topic": 2}), [])
+    listed = await asyncio.to_thread(list_entries, folder, Filter(), None)
+    assert [(one.id, one.state, one.topic, one.held) for one in listed] == [
+        (1, "forwarded", "", True),
+        (2, "parked", "topic", False),
+        (3, "forwarded", "", False),
+        (4, "pending", "", False),
+    ]
+
+
 def test_one_entry_is_shown_with_its_state(filled: Path) -> None:
     found = get_entry(filled, 7)
     assert found is not None
