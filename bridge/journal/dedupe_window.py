@@ -2,9 +2,9 @@
 
 An identity is 16 random bytes, so each would change another page of a large table: 12 to 20 µs of logging and
 checkpointing apiece. Hence two places. New ones go to the end of `identities_log`, and into memory (`DedupeBuffer`).
-When memory holds enough of them, those that share a first byte, a bucket, are merged into their part of the sorted table
-together, where several meet on each page; the round goes over all 256 buckets. Dying at any point is harmless: a row of
-the log stays until all it says is merged, and merging twice is merging once. What is on disk: `dedupe_table`.
+When memory holds enough of them, those of one bucket (they share the first byte) are merged into their part of the
+sorted table together, where several meet on each page; the round goes over all 256 buckets. Dying at any point is
+harmless: a row of the log stays until all it says is merged, and merging twice is merging once.
 """
 
 import asyncio

@@ -5,6 +5,7 @@ its commit is synced. What fails there fails the journal: whoever waits gets the
 """
 
 import asyncio
+import io
 import threading
 import uuid
 from collections.abc import Callable, Iterable, Sequence
@@ -19,7 +20,7 @@ from bridge.journal import dedupe_window, queries
 from bridge.journal.capacity import Capacity
 from bridge.journal.database import open_reader, open_writer, prepare_folder, translated
 from bridge.journal.dedupe_window import DedupeWindow
-from bridge.journal.lock import JournalLock
+from bridge.journal.lock import take_lock
 from bridge.journal.maintenance import Figures, Limits, Maintenance
 from bridge.journal.reader import Reader
 from bridge.journal.storage import Storage
@@ -41,7 +42,7 @@ class Journal:
     def __init__(
         self,
         path: Path,
-        lock: JournalLock,
+        lock: io.FileIO,
         storage: Storage,
         reader: apsw.Connection,
         limits: Limits,
@@ -63,19 +64,16 @@ class Journal:
         self._lock, self._telemetry, self._loop = lock, telemetry, loop
         self._error: JournalFailedError | None = None
         self._appended = asyncio.Event()  # set for a moment, which wakes whoever waits
-        self._capacity = Capacity(limits.bytes_max)
         self._entries, self._parked, self._held = storage.entries, dict(storage.parked), storage.held
         self._maintenance = Maintenance(storage, limits, clock_ms, looking := threading.Lock())
-        self._figures = self._maintenance.figures
+        self._capacity = Capacity(limits.bytes_max, self._maintenance.figures.used)
         self._oldest_pending_ms = storage.oldest_pending_ms()
-        self._capacity.begin(self._figures.used)
         self._newest = TailCache()
         self._window = DedupeWindow(storage, limits.bytes_max, queue=self._queue, ask=self._ask)
         self._writer = Writer(
             storage, self._maintenance, loop, done=self._committed, measured=self._measured, failed=self._write_failed
         )
         self._reader = Reader(reader, loop, looking)
-        self._put = self._writer.put
         self._writer.start()
         self._reader.start()
 
@@ -103,14 +101,14 @@ class Journal:
         limits = Limits(max_bytes, int(retain_s * 1000), retain_bytes, int(window_s * 1000))
         with translated(path, "be opened"):
             prepare_folder(path)
-            lock = JournalLock.take(path)
+            lock = take_lock(path)
             try:
                 writer = open_writer(path, clock_ms(), vfs)
                 reader = open_reader(path, vfs)
                 storage = Storage(writer, max_bytes)
                 return cls(path, lock, storage, reader, limits, telemetry=telemetry, clock_ms=clock_ms, loop=loop)
             except BaseException:
-                lock.release()
+                lock.close()
                 raise
 
     async def close(self) -> None:
@@ -122,7 +120,7 @@ class Journal:
         self._writer.stop()  # last: whoever closes last tidies the log away, and only the writer may
         await self._writer.ended
         self._wake()
-        self._lock.release()
+        self._lock.close()
 
     # entries
 
@@ -143,7 +141,7 @@ class Journal:
             self._settle()
             raise
         future: asyncio.Future[int] = self._loop.create_future()
-        self._put((submission, future))
+        self._writer.put((submission, future))
         return future
 
     async def wait_for(self, entry_id: int) -> None:
@@ -179,10 +177,9 @@ class Journal:
         """Forget what a batch parked from this id on that was not committed. Durable when it returns."""
         await self._do(lambda storage: storage.unpark_from(entry_id))
 
-    async def hold(self, entry_ids: Iterable[int]) -> None:
+    async def hold(self, entry_ids: Sequence[int]) -> None:
         """Keep these entries whatever retention says, until `journal release`. Durable when it returns."""
-        held = list(entry_ids)
-        await self._do(lambda storage: storage.hold(held))
+        await self._do(lambda storage: storage.hold(entry_ids))
 
     async def count_held(self) -> int:
         """How many entries are kept so."""
@@ -312,7 +309,7 @@ class Journal:
         return JournalUsage(
             entries=self._entries,
             pending=max(0, pending),
-            bytes=self._figures.used,
+            bytes=self._capacity.used,
             bytes_max=self._capacity.bytes_max,
             oldest_pending_ms=self._oldest_pending_ms if pending > 0 else None,
             parked=dict(self._parked),
@@ -349,7 +346,6 @@ class Journal:
     def _measured(self, figures: Figures) -> None:
         if figures.remembered_ms is not None:
             self._telemetry.window_shortened(figures.remembered_ms / 1000)
-        self._figures = figures
         self._capacity.measured(figures.used)
         self._settle()
 
@@ -379,13 +375,12 @@ class Journal:
         if self._error is not None:
             raise self._error
         future: asyncio.Future[Any] = self._loop.create_future()
-        self._put((step, future))
+        self._writer.put((step, future))
         return future
 
-    async def _do(self, step: Callable[[Storage], T]) -> T:
+    async def _do(self, step: Step) -> None:
         """Run a step in the writer's next commit. It is done even when the caller is cancelled meanwhile."""
-        result: T = await asyncio.shield(self._queue(step))
-        return result
+        await asyncio.shield(self._queue(step))
 
     async def _ask(self, query: Callable[[apsw.Connection], T]) -> T:
         """Run a query in the reader's thread. A disk that can't be read fails the journal."""

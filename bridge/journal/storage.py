@@ -82,6 +82,11 @@ class Storage:
         """How many entries there are."""
         return self.last_id - self._deleted
 
+    @property
+    def pending(self) -> int:
+        """How many entries are still to be forwarded."""
+        return self.last_id - self.positions.next_id + 1 + sum(self.parked.values())
+
     # entries
 
     def append(self, submissions: Sequence[Submission]) -> int:

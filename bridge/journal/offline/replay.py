@@ -1,10 +1,7 @@
 """Forwarding entries again: each is copied to the end of the journal, marked as a copy, and takes the normal way.
 
-The mark is a field of the entry's headers, `x-treble-bridge-replay`: the id of the entry that was copied, followed by
-" again" when the copy has to go out even if the window of duplicates knows the event. Another field,
-`x-treble-bridge-received-at`, is the time at which the webhook arrived: that of the event, while the copy's own time
-counts for retention and for the window of duplicates. What was already pending is left alone: it goes out anyway. A
-copy is not copied again as part of a range: its original is in reach.
+The marks are fields of the copy's headers: `model.REPLAY_FIELD` and `model.RECEIVED_FIELD`. What was already pending is
+left alone: it goes out anyway. A copy is not copied again as part of a range: its original is in reach.
 """
 
 import contextlib
@@ -22,16 +19,14 @@ from bridge.errors import JournalFullError
 from bridge.journal import queries
 from bridge.journal.capacity import ENTRY_OVERHEAD_BYTES, RESUME
 from bridge.journal.database import limit_wal, open_writer, transaction, translated
-from bridge.journal.lock import JournalLock
+from bridge.journal.lock import take_lock
 from bridge.journal.maintenance import log_frames_max
 from bridge.journal.offline.inspect import reading
 from bridge.journal.queries import EntrySummary
 from bridge.journal.schema import WAL_FRAME_BYTES
 from bridge.journal.storage import BYTES_MAX_DEFAULT, Storage
-from bridge.model import Entry, Submission
+from bridge.model import RECEIVED_FIELD, REPLAY_FIELD, Entry, Submission
 
-REPLAY_FIELD: Final = "x-treble-bridge-replay"
-RECEIVED_FIELD: Final = "x-treble-bridge-received-at"
 COMMIT_ENTRIES: Final = 200
 COMMIT_BYTES: Final = 4 << 20
 
@@ -80,7 +75,7 @@ def replay(
     journal's bound: before a copy that would leave no room for webhooks, JournalFullError is raised, with all that was
     done before it yielded.
     """
-    with JournalLock.take(folder), translated(folder, "be written"), _storage(folder, clock_ms) as storage:
+    with take_lock(folder), translated(folder, "be written"), _storage(folder, clock_ms) as storage:
         left = iter(ids)
         make = partial(_make, storage, again=again, originals_only=originals_only, clock_ms=clock_ms)
         copied, unfit = 0, None
@@ -123,7 +118,7 @@ def _copy_part(
 def release(folder: Path, ids: Iterable[int], clock_ms: Callable[[], int]) -> None:
     """Let retention have held entries again. Raises JournalLockedError while a bridge runs on it."""
     with (
-        JournalLock.take(folder),
+        take_lock(folder),
         translated(folder, "be written"),
         _storage(folder, clock_ms) as storage,
         transaction(storage.connection),

@@ -15,7 +15,7 @@ import apsw
 
 from bridge.errors import JournalCorruptError, JournalError
 from bridge.journal import database, queries
-from bridge.journal.lock import JournalLock
+from bridge.journal.lock import take_lock
 from bridge.journal.queries import ID_MAX, JournalState
 from bridge.journal.schema import DATABASE, ITEM_BYTES, LOCK
 from bridge.model import Positions
@@ -62,10 +62,10 @@ def salvage(source: Path, target: Path, clock_ms: Callable[[], int]) -> Salvaged
     if target.exists() and any(target.iterdir()):
         raise JournalError(f"{target} is not empty: name a folder that does not exist yet")
     made = not target.exists()
-    with JournalLock.take(source), database.translated(target, "be written"), contextlib.closing(_open(source)) as old:
+    with take_lock(source), database.translated(target, "be written"), contextlib.closing(_open(source)) as old:
         try:
             database.prepare_folder(target)
-            with JournalLock.take(target), contextlib.closing(database.open_writer(target, clock_ms())) as new:
+            with take_lock(target), contextlib.closing(database.open_writer(target, clock_ms())) as new:
                 return _rescue(old, new, target)
         except BaseException:
             # Half a journal must not be taken for one, nor be in the way of the next try.

@@ -11,7 +11,7 @@ from click.testing import CliRunner, Result
 from bridge.cli import cli
 from bridge.cli.journal_text import drained_as_json, drained_text
 from bridge.errors import ExitCode
-from bridge.journal.lock import JournalLock
+from bridge.journal.lock import take_lock
 from bridge.journal.offline.inspect import read_state
 from bridge.model import JournalUsage, Positions
 from bridge.service.drain import Drained, Left, account, why_left
@@ -77,7 +77,7 @@ def test_what_is_no_journal_is_refused(tmp_path: Path, call: Call) -> None:
 
 
 def test_a_journal_with_an_owner_is_refused_and_the_owner_named(folder: Path, call: Call) -> None:
-    with JournalLock.take(folder):
+    with take_lock(folder):
         for wait in ("0", "300ms"):
             result = call(folder, "--wait", wait)
             assert result.exit_code == ExitCode.JOURNAL_LOCKED

@@ -141,6 +141,7 @@ class Journals(RuleBasedStateMachine):
             self.positions,
             len(self.entries),
         )
+        assert storage.pending == self.last_id + 1 - self.positions.next_id + len(self.parked)
         for topic in TOPICS:
             parked = sorted(entry_id for entry_id, lane in self.parked.items() if lane == topic)
             assert [e.id for e in queries.read_parked(connection, topic, 1, 10_000, 1 << 30)] == parked

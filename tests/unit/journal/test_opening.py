@@ -15,7 +15,7 @@ import pytest
 from bridge.errors import ExitCode, JournalCorruptError, JournalFailedError, JournalLockedError, JournalUnusableError
 from bridge.journal import database, schema
 from bridge.journal.database import open_writer, prepare_folder
-from bridge.journal.lock import JournalLock
+from bridge.journal.lock import take_lock
 from bridge.journal.offline.inspect import Filter, list_entries
 from bridge.journal.offline.salvage import salvage
 from bridge.journal.offline.verify import verify
@@ -135,7 +135,7 @@ async def test_a_newer_schema_is_refused_and_left_alone(opened: Opens, folder: P
     with pytest.raises(JournalCorruptError, match=f"newer treble-bridge \\(schema {VERSION + 1}") as refused:
         opened()
     assert refused.value.exit_code is ExitCode.JOURNAL_CORRUPT
-    JournalLock.take(folder).release()  # what refused it has let go of the lock
+    take_lock(folder).close()  # what refused it has let go of the lock
     connection = apsw.Connection(str(folder / "journal.db"))
     assert connection.pragma("user_version") == VERSION + 1
     connection.close()

@@ -13,17 +13,15 @@ from bridge.errors import JournalCorruptError, JournalError, JournalFullError, J
 from bridge.journal.database import transaction
 from bridge.journal.dedupe_table import look_up
 from bridge.journal.dedupe_window import pack
-from bridge.journal.lock import JournalLock
+from bridge.journal.lock import take_lock
 from bridge.journal.offline import replay as replaying
 from bridge.journal.offline.inspect import Filter, get_entry, list_entries, read_state
-from bridge.journal.offline.replay import RECEIVED_FIELD, REPLAY_FIELD, Replayed, rehearse, release, replay, select
+from bridge.journal.offline.replay import Replayed, rehearse, release, replay, select
 from bridge.journal.offline.salvage import salvage
 from bridge.journal.offline.verify import verify
 from bridge.journal.queries import EntrySummary
 from bridge.journal.storage import Storage
-from bridge.model import DoubtfulEnd, Doubts, Positions, Unclear
-from bridge.transform.prepare import RECEIVED_FIELD as PREPARERS_RECEIVED_FIELD
-from bridge.transform.prepare import REPLAY_FIELD as PREPARERS_FIELD
+from bridge.model import RECEIVED_FIELD, REPLAY_FIELD, DoubtfulEnd, Doubts, Positions, Unclear
 from tests.unit.journal.conftest import Opens
 from tests.unit.journal.making import NOON_MS, Clock, identity, storage_in, submission
 from tests.unit.journal.test_opening import damage
@@ -160,10 +158,6 @@ def headers_of(folder: Path, entry_id: int) -> object:
     return orjson.loads(found[0].headers)
 
 
-def test_the_copies_carry_the_mark_that_the_preparer_looks_for() -> None:
-    assert (REPLAY_FIELD, RECEIVED_FIELD) == (PREPARERS_FIELD, PREPARERS_RECEIVED_FIELD)
-
-
 def test_entries_are_copied_to_the_end_with_a_mark(filled: Path) -> None:
     clock = Clock(NOON_MS + 10**9)
     done = list(replay(filled, [5, 2], again=False, originals_only=False, clock_ms=clock))
@@ -226,7 +220,7 @@ def test_a_rehearsal_changes_nothing(filled: Path) -> None:
 
 
 def refused_while_owned(folder: Path, act: Callable[[], object]) -> None:
-    with JournalLock.take(folder), pytest.raises(JournalLockedError, match="belongs to process"):
+    with take_lock(folder), pytest.raises(JournalLockedError, match="belongs to process"):
         act()
 
 
@@ -322,7 +316,7 @@ def test_whatever_pages_are_damaged_most_entries_are_rescued_and_the_lost_are_na
     assert set(rescued) | lost == set(range(1, 2001))
     assert not set(rescued) & lost
     assert verify(tmp_path / "new").damage == ()
-    with JournalLock.take(tmp_path / "new"):
+    with take_lock(tmp_path / "new"):
         pass
 
 
