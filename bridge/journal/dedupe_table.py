@@ -52,7 +52,6 @@ class DedupeTable:
         return self._connection.last_insert_rowid()
 
     def logged(self) -> list[tuple[int, bytes]]:
-        """All rows of the log."""
         rows = self._connection.execute("SELECT seq, items FROM identities_log ORDER BY seq")
         return [(int(str(seq)), bytes(items)) for seq, items in rows]
 
@@ -97,5 +96,4 @@ def look_up(connection: apsw.Connection, identities: Sequence[bytes], since_ms: 
 
 
 def any_merged(connection: apsw.Connection) -> bool:
-    """Whether the table holds anything."""
     return bool(connection.execute("SELECT 1 FROM identities LIMIT 1").fetchall())

@@ -134,7 +134,6 @@ def pack(remembered: Iterable[tuple[bytes, int]]) -> bytes:
 
 
 def unpack(items: bytes) -> list[tuple[bytes, int]]:
-    """The reverse of `pack`."""
     return [
         (items[at : at + IDENTITY_BYTES], int.from_bytes(items[at + IDENTITY_BYTES : at + ITEM_BYTES], "big"))
         for at in range(0, len(items) - ITEM_BYTES + 1, ITEM_BYTES)

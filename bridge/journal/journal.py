@@ -68,14 +68,12 @@ class Journal:
         self._maintenance = Maintenance(storage, limits, clock_ms, looking := threading.Lock())
         self._capacity = Capacity(limits.bytes_max, self._maintenance.figures.used)
         self._oldest_pending_ms = storage.oldest_pending_ms()
-        self._newest = TailCache()
+        self._tail = TailCache()
         self._window = DedupeWindow(storage, limits.bytes_max, queue=self._queue, ask=self._ask)
         self._writer = Writer(
             storage, self._maintenance, loop, done=self._committed, measured=self._measured, failed=self._write_failed
         )
         self._reader = Reader(reader, loop, looking)
-        self._writer.start()
-        self._reader.start()
 
     @classmethod
     def open(
@@ -156,7 +154,7 @@ class Journal:
         if self._error is None:
             if from_id > self.last_id:
                 return []
-            if (found := self._newest.read(from_id, max_entries, max_bytes)) is not None:
+            if (found := self._tail.read(from_id, max_entries, max_bytes)) is not None:
                 await asyncio.sleep(0)  # whoever reads again and again leaves the loop a turn, as reading the disk does
                 return found
         return await self._ask(lambda connection: queries.read(connection, from_id, max_entries, max_bytes))
@@ -274,7 +272,7 @@ class Journal:
         if done.cancelled() or done.exception() is not None:
             return
         self.positions = positions
-        self._newest.passed(positions.next_id)
+        self._tail.passed(positions.next_id)
         if positions_offset is not None:
             self.positions_offset = positions_offset
         seq = done.result()
@@ -333,7 +331,7 @@ class Journal:
         if commit.entries:
             if self._oldest_pending_ms is None:
                 self._oldest_pending_ms = commit.submissions[0].received_at_ms
-            self._newest.committed(commit.first_id, commit.submissions, commit.size)
+            self._tail.committed(commit.first_id, commit.submissions, commit.size)
             self._capacity.committed(len(commit.entries), commit.size)
             self._telemetry.journal_committed(len(commit.entries), commit.seconds)
         self._wake()

@@ -49,14 +49,14 @@ class Commit:
     seconds: float = 0.0
 
     def futures(self) -> list["asyncio.Future[Any]"]:
-        """Everybody who waits for it."""
         return [*self.entries, *(future for _, future in self.work)]
 
 
 class Writer:
-    """Owns the storage from `start` on. `done`, `measured` and `failed` are called on the loop; `failed` is the last.
+    """Owns the storage. `done`, `measured` and `failed` are called on the loop; `failed` is the last.
 
-    `failed` gets the error and the futures of the commit that failed; what is still queued is in `abandoned`.
+    `failed` gets the error and the futures of the commit that failed; what is still queued is in `abandoned`. `ended`
+    is done when the thread has ended and the connection is closed.
     """
 
     def __init__(
@@ -82,11 +82,7 @@ class Writer:
         self._told_count = storage.entries
         self.ended: asyncio.Future[None] = loop.create_future()
         # A daemon: a process that is told to die does so in the middle of a commit, which the journal survives.
-        self._thread = threading.Thread(target=self._run, name="journal-writer", daemon=True)
-
-    def start(self) -> None:
-        """Begin."""
-        self._thread.start()
+        threading.Thread(target=self._run, name="journal-writer", daemon=True).start()
 
     def put(self, item: Item) -> None:
         """Queue an item: it is handed over once the loop has seen what else is ready.
@@ -108,7 +104,7 @@ class Writer:
         self._outbox.clear()
 
     def stop(self) -> None:
-        """End once everything that is queued is committed; then `ended` is done, and the connection closed."""
+        """End once everything that is queued is committed."""
         self._hand_over()
         self._queue.put(None)
 
@@ -180,7 +176,7 @@ class Writer:
                 if self._maintenance.due():
                     self._maintenance.work()
                 self._append(commit)
-        elif entries:
+        else:
             self._append(commit)  # one statement is a transaction of its own
         commit.seconds = time.perf_counter() - began_s
         self._after(commit)

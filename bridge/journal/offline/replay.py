@@ -136,11 +136,11 @@ def _storage(folder: Path, clock_ms: Callable[[], int]) -> Iterator[Storage]:
 
 
 def _look(connection: apsw.Connection, entry_id: int, *, originals_only: bool) -> tuple[Outcome, Entry | None]:
-    entry = queries.get(connection, entry_id)
-    if entry is None:
+    found = queries.get(connection, entry_id)
+    if found is None:
         return "missing", None
-    listed = queries.list_page(connection, entry_id, entry_id)[0]
-    if listed.state != "forwarded":
+    entry, summary = found
+    if summary.state != "forwarded":
         return "pending", None
     if originals_only and REPLAY_FIELD in _fields(entry):
         return "copy", None

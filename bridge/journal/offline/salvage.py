@@ -6,6 +6,7 @@ lost. What was rescued is counted against the state. Without the first page of t
 """
 
 import contextlib
+from bisect import bisect_left
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,14 +27,14 @@ TRIED_ONE_BY_ONE: Final = 1000
 COMMIT_BYTES: Final = 4 << 20
 ROW_BYTES: Final = 100  # what a row adds to a commit beside its blobs
 
-_FROM: Final = "SELECT id, received_at, stream_end, source, hint, headers, body FROM entries WHERE id >= ? ORDER BY id"
-_ENTRY_TYPES: Final = (int, int, int, str, str, bytes, bytes)
-_OTHER_TABLES: Final[dict[str, tuple[type, ...]]] = {
+_TYPES: Final[dict[str, tuple[type, ...]]] = {
+    "entries": (int, int, int, str, str, bytes, bytes),
     "parked": (str, int, str),
     "held": (int,),
     "identities_log": (int, bytes),
     "identities": (bytes, bytes),
 }
+_FROM: Final = "WHERE id >= ? ORDER BY id"
 _PARK: Final = """
     INSERT OR IGNORE INTO parked SELECT ?, id, '' FROM entries WHERE id BETWEEN ? AND ?
     AND id NOT IN (SELECT entry_id FROM parked WHERE event_type <> '')"""
@@ -94,12 +95,8 @@ def _rescue(old: apsw.Connection, new: apsw.Connection, target: Path) -> Salvage
     result = Salvaged()
     state = _read_state(old)
     highest = _copy_entries(old, new, state, result)
-    unread: set[str] = set()
-    for table, types in _OTHER_TABLES.items():
-        rows = _rows(old, f"SELECT * FROM {table}", (), types)  # noqa: S608 - names from above
-        if _insert(new, table, len(types), rows)[1]:
-            unread.add(table)
-            result.notes.append(f"the table {table} could not be read to its end")
+    unread = [table for table in _TYPES if table != "entries" and _insert(new, table, _rows(old, table))[1]]
+    result.notes += [f"the table {table} could not be read to its end" for table in unread]
     if state is None:
         result.notes.append(
             "the journal's id and positions could not be read: it got a new id, and every rescued entry will be "
@@ -158,8 +155,8 @@ def _copy_entries(old: apsw.Connection, new: apsw.Connection, state: JournalStat
     """Copy what can be read, note the ids that can't. Returns the highest id that there was, as far as is known."""
     positions = Positions() if state is None else state.positions
     waits_from = ID_MAX if state is None else positions.next_id
-    newest = next(_rows(old, "SELECT max(id) FROM entries", (), (int,)))
-    highest = newest[0] if newest else 0
+    newest = next(_rows(old, "entries", "ORDER BY id DESC LIMIT 1"), None)
+    highest: int = newest[0] if newest else 0
     known_ids = sorted({*positions.behind.values(), positions.next_id, highest})
     last = end = 0
     gap = False
@@ -177,7 +174,7 @@ def _copy_entries(old: apsw.Connection, new: apsw.Connection, state: JournalStat
             last, end, gap = entry_id, end + len(headers) + len(body), False
             yield entry_id, at_ms, end, source, hint, headers, body
 
-    result.entries, _ = _insert(new, "entries", len(_ENTRY_TYPES), values())
+    result.entries, _ = _insert(new, "entries", values())
     highest = max(last, highest, positions.next_id - 1)
     if gap:
         result.lost.append((last + 1, max(last + 1, highest)))
@@ -205,18 +202,18 @@ def _scanned(old: apsw.Connection, known_ids: list[int]) -> Iterator[Row | None]
     from_id: int | None = 1
     while from_id is not None:
         high, failed = from_id - 1, False
-        for row in _rows(old, _FROM, (from_id,), _ENTRY_TYPES):
+        for row in _rows(old, "entries", _FROM, (from_id,)):
             yield row
             failed = row is None
             high = high if row is None else max(high, row[0])
         from_id = _next_readable(old, high + 1, known_ids) if failed else None
 
 
-def _rows(old: apsw.Connection, sql: str, bindings: tuple[int, ...], types: tuple[type, ...]) -> Iterator[Row | None]:
+def _rows(old: apsw.Connection, table: str, where: str = "", bindings: tuple[int, ...] = ()) -> Iterator[Row | None]:
     """Rows; None for one whose values have wrong types, and as the last one where the next can't be read."""
     try:
-        for row in old.execute(sql, bindings):
-            yield row if tuple(map(type, row)) == types else None
+        for row in old.execute(f"SELECT * FROM {table} {where}", bindings):  # noqa: S608 - names from above
+            yield row if tuple(map(type, row)) == _TYPES[table] else None
     except UNREADABLE:
         yield None
 
@@ -225,7 +222,7 @@ def _next_readable(old: apsw.Connection, failed: int, known_ids: list[int]) -> i
     """The first id behind one that fails from which on rows can be read; None when there is none."""
 
     def can_read(entry_id: int) -> bool:
-        return None not in _rows(old, f"{_FROM} LIMIT 1", (entry_id,), _ENTRY_TYPES)
+        return None not in _rows(old, "entries", f"{_FROM} LIMIT 1", (entry_id,))
 
     at, tried = failed, 0
     while at < ID_MAX:
@@ -234,18 +231,13 @@ def _next_readable(old: apsw.Connection, failed: int, known_ids: list[int]) -> i
         if (known := next((known for known in known_ids if before < known <= at), None)) is not None:
             at, tried = known, 0  # there were entries: their neighbours are tried one by one, too
         if can_read(at):
-            break
-    else:
-        return None
-    while at - before > 1:
-        middle = (before + at) // 2
-        before, at = (before, middle) if can_read(middle) else (middle, at)
-    return at
+            return before + 1 + bisect_left(range(before + 1, at), True, key=can_read)
+    return None
 
 
-def _insert(new: apsw.Connection, table: str, columns: int, rows: Iterator[Row | None]) -> tuple[int, int]:
+def _insert(new: apsw.Connection, table: str, rows: Iterator[Row | None]) -> tuple[int, int]:
     """Insert rows, about COMMIT_BYTES a commit. Returns how many, and how many were None."""
-    sql = f"INSERT OR REPLACE INTO {table} VALUES ({', '.join('?' * columns)})"  # noqa: S608 - names from above
+    sql = f"INSERT OR REPLACE INTO {table} VALUES ({', '.join('?' * len(_TYPES[table]))})"  # noqa: S608 - names from above
     inserted, missing, size = 0, 0, COMMIT_BYTES
     while size >= COMMIT_BYTES:
         size = 0

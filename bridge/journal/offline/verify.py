@@ -1,4 +1,4 @@
-"""Is a journal whole? SQLite's own check of the structure, then what `layout` promises of its contents."""
+"""Is a journal whole? SQLite's own check of the structure, then what `schema` promises of its contents."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +13,7 @@ from bridge.journal.schema import ITEM_BYTES
 
 FINDINGS_MAX: Final = 100
 
-# What must not be there: a query that counts it, and what to say. Names: see `layout`.
+# What must not be there: a query that counts it, and what to say. Names: see `schema`.
 _MUST_BE_NONE: Final = (
     (
         """SELECT count(*) FROM entries AS e JOIN entries AS f ON f.id = e.id + 1
@@ -39,7 +39,7 @@ _MUST_BE_NONE: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What was found. `damage` is SQLite's word on the structure; `findings` what contradicts the layout."""
+    """What was found. `damage` is SQLite's word on the structure; `findings` what contradicts the schema."""
 
     journal_id: str
     next_id: int

@@ -20,7 +20,7 @@ from tests.unit.journal.making import HOUR_MS, NOON_MS, Clock, identity, storage
 
 
 @pytest.fixture
-def few_recent(monkeypatch: pytest.MonkeyPatch) -> None:
+def small_buffer(monkeypatch: pytest.MonkeyPatch) -> None:
     """Merging begins after 300 identities instead of 65536."""
     monkeypatch.setattr(dedupe_window, "BUFFERED_MAX", 300)
 
@@ -55,7 +55,7 @@ async def test_the_latest_time_counts_when_an_identity_comes_again(opened: Opens
     assert set(await journal.seen([identity(1)], 3001)) == set()
 
 
-@pytest.mark.usefixtures("few_recent")
+@pytest.mark.usefixtures("small_buffer")
 async def test_nothing_is_forgotten_while_it_moves_from_memory_to_the_table(opened: Opens) -> None:
     journal = opened()
     everything: list[bytes] = []
@@ -74,7 +74,7 @@ async def test_nothing_is_forgotten_while_it_moves_from_memory_to_the_table(open
     assert set(await again.seen(everything, 0)) == set(everything)
 
 
-@pytest.mark.usefixtures("few_recent")
+@pytest.mark.usefixtures("small_buffer")
 async def test_the_log_does_not_grow_with_what_is_merged(opened: Opens, folder: Path) -> None:
     journal = opened()
     for seed in range(300):
@@ -86,7 +86,7 @@ async def test_the_log_does_not_grow_with_what_is_merged(opened: Opens, folder: 
         assert rows[-1][0] == 300  # numbers go on: none is used twice
 
 
-@pytest.mark.usefixtures("few_recent")
+@pytest.mark.usefixtures("small_buffer")
 async def test_merging_twice_is_merging_once(folder: Path) -> None:
     """The process dies after a merge and before the log is shortened: the next one merges the same again."""
     batch = [bytes([7]) + one[1:] for one in random_identities(1, 400)]
@@ -115,7 +115,7 @@ def test_packing_and_unpacking_are_reverse() -> None:
     assert unpack(b"") == []
 
 
-@pytest.mark.usefixtures("few_recent")
+@pytest.mark.usefixtures("small_buffer")
 async def test_identities_are_forgotten_after_the_window_but_not_while_a_copy_may_still_wait(opened: Opens) -> None:
     clock = Clock()
     journal = opened(clock_ms=clock, window_s=60)
