@@ -74,6 +74,7 @@ class Journal:
             storage, self._maintenance, loop, done=self._committed, measured=self._measured, failed=self._write_failed
         )
         self._reader = Reader(reader, loop, looking)
+        self._writer.start()
 
     @classmethod
     def open(

@@ -53,7 +53,7 @@ class Commit:
 
 
 class Writer:
-    """Owns the storage. `done`, `measured` and `failed` are called on the loop; `failed` is the last.
+    """Owns the storage from `start` on. `done`, `measured` and `failed` are called on the loop; `failed` is the last.
 
     `failed` gets the error and the futures of the commit that failed; what is still queued is in `abandoned`. `ended`
     is done when the thread has ended and the connection is closed.
@@ -82,7 +82,11 @@ class Writer:
         self._told_count = storage.entries
         self.ended: asyncio.Future[None] = loop.create_future()
         # A daemon: a process that is told to die does so in the middle of a commit, which the journal survives.
-        threading.Thread(target=self._run, name="journal-writer", daemon=True).start()
+        self._thread = threading.Thread(target=self._run, name="journal-writer", daemon=True)
+
+    def start(self) -> None:
+        """Begin. Not before whoever is told can be: a first commit may fail at once."""
+        self._thread.start()
 
     def put(self, item: Item) -> None:
         """Queue an item: it is handed over once the loop has seen what else is ready.
