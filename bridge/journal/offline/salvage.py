@@ -21,6 +21,7 @@ from bridge.journal.queries import ID_MAX, JournalState
 from bridge.journal.schema import DATABASE, ITEM_BYTES, LOCK
 from bridge.model import Positions
 
+Row = tuple[Any, ...]
 UNREADABLE: Final = (apsw.Error, UnicodeError)
 TRIED_ONE_BY_ONE: Final = 1000
 """Ids behind an unreadable one, more than a page holds. Then the steps double: a damaged inner page hides thousands."""
@@ -44,8 +45,6 @@ _FINISH: Final = f"""
     DELETE FROM identities_log WHERE length(items) % {ITEM_BYTES} <> 0;
     UPDATE state SET deleted = max(next_id - 1, (SELECT coalesce(max(id), 0) FROM entries))
         - (SELECT count(*) FROM entries)"""  # noqa: S608 - a constant
-
-Row = tuple[Any, ...]
 
 
 @dataclass(slots=True)
@@ -98,10 +97,7 @@ def _rescue(old: apsw.Connection, new: apsw.Connection, target: Path) -> Salvage
     unread = [table for table in _TYPES if table != "entries" and _insert(new, table, _rows(old, table))[1]]
     result.notes += [f"the table {table} could not be read to its end" for table in unread]
     if state is None:
-        result.notes.append(
-            "the journal's id and positions could not be read: it got a new id, and every rescued entry will be "
-            "forwarded again"
-        )
+        result.notes.append("id and positions are lost: under a new id, every rescued entry will be forwarded again")
     else:
         _copy_state(old, new, result.notes)
         if "parked" in unread and state.positions.behind:
@@ -129,9 +125,8 @@ def _read_state(old: apsw.Connection) -> JournalState | None:
 def _copy_state(old: apsw.Connection, new: apsw.Connection, notes: list[str]) -> None:
     """All columns that there are in this version. One of a wrong type is refused: the table is STRICT."""
     rows = old.execute("SELECT * FROM state")
-    names = [column[0] for column in rows.get_description()]
     with database.transaction(new):
-        for name, value in zip(names, rows.fetchall()[0], strict=True):
+        for (name, _), value in zip(rows.get_description(), rows.fetchall()[0], strict=True):
             try:
                 new.execute(f"UPDATE state SET {name} = ?", (value,))  # noqa: S608 - names of the schema
             except apsw.ConstraintError:
