@@ -38,43 +38,35 @@ class ListenError(ConfigError):
 
 
 class JournalError(BridgeError):
-    """The base of the journal's errors. `reason` is a bounded label for metrics and the answer's log line."""
-
-    reason: ClassVar[str] = "journal_failed"
+    """The base of the journal's errors."""
 
 
 class JournalLockedError(JournalError):
     """Another process owns the journal."""
 
     exit_code = ExitCode.JOURNAL_LOCKED
-    reason = "journal_locked"
 
 
 class JournalCorruptError(JournalError):
     """The database is damaged, or is not a journal, or was written by a newer version."""
 
     exit_code = ExitCode.JOURNAL_CORRUPT
-    reason = "journal_corrupt"
 
 
 class JournalUnusableError(JournalError):
     """This user can't use the journal's folder: not its own, read-only, or no folder. No restart mends that."""
 
     exit_code = ExitCode.USAGE
-    reason = "journal_unusable"
 
 
 class JournalFullError(JournalError):
     """The journal holds `journal.max_bytes`; it takes entries again when forwarding has made room."""
-
-    reason = "journal_full"
 
 
 class JournalFailedError(JournalError):
     """A commit or a sync failed. Nothing of that commit may be acknowledged; the process must restart."""
 
     exit_code = ExitCode.JOURNAL_FAILED
-    reason = "journal_failed"
 
 
 class SinkError(BridgeError):

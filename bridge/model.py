@@ -44,6 +44,13 @@ class Entry(NamedTuple):
         return f"Entry({self.id}, {self.source}, {self.hint}, {len(self.body)} bytes)"
 
 
+REPLAY_FIELD: Final = "x-treble-bridge-replay"
+"""Field of an entry's headers: the id of the entry that it copies, then ` again` to pass the window of duplicates."""
+
+RECEIVED_FIELD: Final = "x-treble-bridge-received-at"
+"""Field of a copy's headers: when the webhook arrived (RFC 3339). The copy's own time is that of the replay."""
+
+
 class Contact(NamedTuple):
     """A person at Treble: `phone` in E.164 with plus, and the parts as sent. Absent parts are None."""
 

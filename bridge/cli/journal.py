@@ -14,7 +14,7 @@ from bridge.errors import ExitCode
 
 if TYPE_CHECKING:
     from bridge.journal.offline.replay import Replayed
-    from bridge.journal.queries import Listed
+    from bridge.journal.queries import EntrySummary
 
 
 class JournalPath(click.ParamType):  # type: ignore[type-arg]  # generic in newer versions of click only
@@ -105,16 +105,15 @@ def list_entries(  # noqa: PLR0917 - click hands over an argument an option
       treble-bridge journal ls /var/lib/treble-bridge --state pending --since 2h
     """
     from bridge.cli.journal_text import entry_table, listed_as_json  # noqa: PLC0415 - not for --help
-    from bridge.journal.offline.inspect import Filter, list_entries, read_standing  # noqa: PLC0415
+    from bridge.journal.offline.inspect import Filter, list_entries, read_state  # noqa: PLC0415
 
     entries = list_entries(path, Filter(state, source, hint, since), limit or None)
     if as_json:
         for entry in entries:
             print_json(listed_as_json(entry))
         return
-    standing = read_standing(path)
     console().print(entry_table(entries))
-    note(f"{len(entries)} entries shown; next to forward: {standing.positions.next_id}")
+    note(f"{len(entries)} entries shown; next to forward: {read_state(path).positions.next_id}")
 
 
 @journal.command("show")
@@ -254,7 +253,7 @@ def _in_range(
     to_id, to_ms = _bounds(to_bound, ID_MAX, ID_MAX)
     match = Filter("forwarded", source, hint, from_ms)
 
-    def wanted(entry: "Listed") -> bool:
+    def wanted(entry: "EntrySummary") -> bool:
         return entry.received_at_ms <= to_ms and match.matches(entry)
 
     return list(select(path, wanted, from_id, to_id))

@@ -13,7 +13,7 @@ from rich.table import Table
 
 from bridge.journal.offline.salvage import Salvaged
 from bridge.journal.offline.verify import Report
-from bridge.journal.queries import Listed
+from bridge.journal.queries import EntrySummary
 from bridge.model import Entry
 from bridge.settings.units import parse_duration
 
@@ -54,7 +54,7 @@ def time_text(at_ms: int) -> str:
         return f"{at_ms} ms"
 
 
-def entry_table(entries: Sequence[Listed]) -> Table:
+def entry_table(entries: Sequence[EntrySummary]) -> Table:
     """A row an entry."""
     table = Table(box=None, pad_edge=False)
     for title in ("id", "received", "source", "hint", "state", "bytes"):
@@ -72,7 +72,7 @@ def entry_table(entries: Sequence[Listed]) -> Table:
     return table
 
 
-def listed_as_json(entry: Listed) -> dict[str, Any]:
+def listed_as_json(entry: EntrySummary) -> dict[str, Any]:
     """An entry without its content, for programs."""
     return {
         "id": entry.id,
@@ -87,7 +87,7 @@ def listed_as_json(entry: Listed) -> dict[str, Any]:
     }
 
 
-def entry_as_json(entry: Entry, listed: Listed) -> dict[str, Any]:
+def entry_as_json(entry: Entry, listed: EntrySummary) -> dict[str, Any]:
     """An entry with its content: `body` as text when it is UTF-8, else `body_base64`."""
     shown = listed_as_json(listed) | {"headers": _decoded(entry.headers) or {}}
     try:
@@ -96,7 +96,7 @@ def entry_as_json(entry: Entry, listed: Listed) -> dict[str, Any]:
         return shown | {"body_base64": base64.b64encode(entry.body).decode()}
 
 
-def entry_text(entry: Entry, listed: Listed) -> str:
+def entry_text(entry: Entry, listed: EntrySummary) -> str:
     """An entry with its content, for people: JSON indented, other text as it is, bytes as bytes."""
     state = f"parked for {listed.topic}" if listed.state == "parked" else listed.state
     lines = [

@@ -30,7 +30,7 @@ from bridge.errors import (
     SinkError,
     TimestampRefusedError,
 )
-from bridge.journal.offline.inspect import get_entry, read_standing
+from bridge.journal.offline.inspect import get_entry, read_state
 from bridge.kafka.batches import Sizing, Times, Timestamps, assemble
 from bridge.kafka.client import client_options
 from bridge.kafka.consumer import Kept, ends_of, history
@@ -315,7 +315,7 @@ def _from_journal(settings: Settings, returned: Returned) -> Entry | None:
     """The whole entry, where its journal is on this machine and still has it."""
     folder = Path(settings.journal.path)
     try:
-        if read_standing(folder).journal_id != returned.journal_id:
+        if read_state(folder).journal_id != returned.journal_id:
             return None
         found = get_entry(folder, returned.entry.id)
     except (JournalError, OSError):

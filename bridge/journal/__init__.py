@@ -1,19 +1,17 @@
-"""The journal: the durable queue between the ingress and Kafka, one folder, one owner.
+"""The journal: the durable queue between the ingress and Kafka, one folder, one process that writes.
 
-    journal      what the rest of the program uses: append, read, park, advance, seen
-    writer       the writing thread: group commit
-    reader       the reading thread
-    recent       the newest entries, for a forwarder at the front
-    upkeep       what the writer does besides: retention, expiry, checkpoints, figures
-    storage      the steps that change tables; queries: those that read them
-    waiting      who waits for an entry that is not there yet
-    window       the window of duplicates; identities: its part in memory, identity_table: on disk
-    capacity     how full it is, and whether it takes one more
-    database     opening, recovery, versions; errors of SQLite are translated here
-    ownership    one process owns a journal
-    access       folders that this user may not use
-    layout       what is on the disk
-    inspect, verify, salvage, replay   for the command line, without a running bridge
+    journal         what the rest of the program uses: append, read, park, advance, seen
+    writer          the writing thread: group commit
+    reader          the reading thread
+    storage         the steps that change tables; queries: those that read them
+    maintenance     what the writer does besides: retention, expiry, checkpoints, figures
+    capacity        how full it is, and whether it takes one more
+    tail_cache      the newest entries, for a forwarder at the front
+    dedupe_window   the window of duplicates; dedupe_table: its part on disk
+    database        opening, recovery, versions; errors of SQLite are translated here
+    lock            one process owns a journal; folders that this user may not use
+    schema          what is on the disk
+    offline/        for the command line: inspect, verify, replay, salvage
 
 Nothing in here knows what an event is, or Kafka.
 """

@@ -21,16 +21,16 @@ ENTRY_OVERHEAD_BYTES: Final = 96
 class Capacity:
     """Counts what was admitted since the last measurement, so that a burst between two can't overshoot.
 
-    `used` is what was measured last, bytes. `state` is ok, nearly_full or full.
+    `used` is what was measured last, bytes. `state` is ok, nearly_full or full: true from the start on, and the first
+    `settle` reports it unless it is ok.
     """
 
-    def __init__(self, bytes_max: int) -> None:
+    def __init__(self, bytes_max: int, used: int = 0) -> None:
         self.bytes_max = bytes_max
-        self.used = 0
-        self.state = "ok"
-        self._settled = "ok"
-        self._queued = 0
-        self._unmeasured = 0
+        self.used = used
+        self.state = self._settled = "ok"
+        self._queued = self._unmeasured = 0
+        self._judge()
 
     @property
     def fill(self) -> float:
@@ -63,11 +63,6 @@ class Capacity:
     def measured(self, used: int) -> None:
         """The database and its log hold `used` bytes, everything committed included."""
         self.used, self._unmeasured = used, 0
-
-    def begin(self, used: int) -> None:
-        """As `measured`, at the start: `state` is true at once, and the first `settle` reports it unless it is ok."""
-        self.measured(used)
-        self._judge()
 
     def settle(self) -> bool:
         """Bring `state` up to date. Returns whether it is another than at the last call (ok before the first)."""

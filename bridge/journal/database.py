@@ -11,13 +11,24 @@ import apsw
 
 from bridge.errors import JournalCorruptError, JournalError, JournalFailedError
 from bridge.journal.lock import denied, find_journal, unusable
-from bridge.journal.schema import DATABASE, FILE_MODE, FOLDER_MODE, FORMAT_APPLICATION_ID, PAGE_BYTES, SCHEMA, VERSION
+from bridge.journal.schema import (
+    DATABASE,
+    FILE_MODE,
+    FOLDER_MODE,
+    FORMAT_APPLICATION_ID,
+    PAGE_BYTES,
+    SCHEMA,
+    VERSION,
+    WAL_FRAME_BYTES,
+)
 
 WRITER_CACHE_KIB: Final = 4096
 READER_CACHE_KIB: Final = 8192
 STATEMENTS_CACHED: Final = 160
 BUSY_TIMEOUT_MS: Final = 10_000
 WAL_KEPT_BYTES: Final = 16 << 20
+WAL_LIMIT_BYTES: Final = 8 << 20
+"""Above it, `limit_wal` moves the log into the database. One commit may exceed it."""
 CHECKED_BYTES_MAX: Final = 128 << 20
 """Up to this size the whole structure is checked at each start (about half a second). A larger journal has its small
 tables and the ends of the large ones checked, so that a start never takes minutes; `journal verify` checks all."""
@@ -66,7 +77,6 @@ def prepare_folder(folder: Path) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Make the names in a folder durable."""
     file = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(file)
@@ -97,27 +107,18 @@ def open_reader(folder: Path, vfs: str | None = None) -> apsw.Connection:
     if not find_journal(folder):
         raise JournalError(f"there is no journal in {folder}: {DATABASE} is missing")
     with translated(folder, "be opened"):
-        connection = open_raw_reader(folder, vfs)
+        flags = apsw.SQLITE_OPEN_READONLY
+        connection = apsw.Connection(str(folder / DATABASE), flags=flags, vfs=vfs, statementcachesize=STATEMENTS_CACHED)
         try:
+            connection.set_busy_timeout(BUSY_TIMEOUT_MS)
+            connection.pragma("cache_size", -READER_CACHE_KIB)
+            connection.pragma("query_only", True)
             _check_version(connection, folder)
+            connection.execute("SELECT id FROM entries LIMIT 0").fetchall()  # the names of the tables are there
         except BaseException:
             connection.close(True)
             raise
         return connection
-
-
-def open_raw_reader(folder: Path, vfs: str | None = None) -> apsw.Connection:
-    """As `open_reader`, of whatever database is there. Raises what SQLite does."""
-    flags = apsw.SQLITE_OPEN_READONLY
-    connection = apsw.Connection(str(folder / DATABASE), flags=flags, vfs=vfs, statementcachesize=STATEMENTS_CACHED)
-    try:
-        connection.set_busy_timeout(BUSY_TIMEOUT_MS)
-        connection.pragma("cache_size", -READER_CACHE_KIB)
-        connection.pragma("query_only", True)
-    except BaseException:
-        connection.close(True)
-        raise
-    return connection
 
 
 def _configure(connection: apsw.Connection, cache_kib: int) -> None:
@@ -137,7 +138,7 @@ def _configure(connection: apsw.Connection, cache_kib: int) -> None:
         connection.pragma(name, value)
     if str(connection.pragma("journal_mode")).lower() != "wal":
         raise apsw.CantOpenError("its file system does not support a write-ahead log (shared memory)")
-    connection.wal_autocheckpoint(0)  # the writer does it, between commits: see `checkpoints`
+    connection.wal_autocheckpoint(0)  # the writer does it, between commits: see `Maintenance.checkpoint`
 
 
 def _recover(connection: apsw.Connection) -> None:
@@ -152,29 +153,18 @@ def _recover(connection: apsw.Connection) -> None:
 
 def _check_version(connection: apsw.Connection, folder: Path) -> int:
     version = int(connection.pragma("user_version"))
-    application_id = int(connection.pragma("application_id"))
-    if application_id != FORMAT_APPLICATION_ID:
-        raise not_a_journal(folder)
+    if int(connection.pragma("application_id")) != FORMAT_APPLICATION_ID:
+        raise JournalCorruptError(f"{folder / DATABASE} is a database, but not a journal of treble-bridge")
     if version > VERSION:
-        raise newer_layout(folder, version)
+        raise JournalCorruptError(
+            f"{folder / DATABASE} was written by a newer treble-bridge (schema {version}; this program knows up to "
+            f"{VERSION}): run that version, or give this one a folder of its own"
+        )
     return version
 
 
-def not_a_journal(folder: Path) -> JournalCorruptError:
-    """The error that says that a database is another program's."""
-    return JournalCorruptError(f"{folder / DATABASE} is a database, but not a journal of treble-bridge")
-
-
-def newer_layout(folder: Path, version: int) -> JournalCorruptError:
-    """The error that says that this program is too old for a journal."""
-    return JournalCorruptError(
-        f"{folder / DATABASE} was written by a newer treble-bridge (layout {version}; this program knows up to "
-        f"{VERSION}): run that version, or give this one a folder of its own"
-    )
-
-
 def _migrate(connection: apsw.Connection, folder: Path, created_at_ms: int) -> None:
-    """Bring an older layout, or an empty file (version 0), to this one's, in one transaction."""
+    """Bring an older schema, or an empty file (version 0), to this one's, in one transaction."""
     empty = not int(connection.pragma("schema_version"))
     version = 0 if empty else _check_version(connection, folder)
     if version == VERSION:
@@ -205,6 +195,13 @@ def transaction(connection: apsw.Connection) -> Iterator[None]:
             with contextlib.suppress(apsw.Error):  # the first error is the one that tells
                 connection.execute("ROLLBACK")
         raise
+
+
+def limit_wal(connection: apsw.Connection) -> None:
+    """Keep the log of a long offline command short. To be called between commits, by the only one who writes."""
+    frames, _ = connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_NOOP)
+    if frames * WAL_FRAME_BYTES >= WAL_LIMIT_BYTES:
+        connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_RESTART)
 
 
 def check(connection: apsw.Connection, folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""The identities on disk: the log, the sorted table, and their bounds. See `identities` for why there are two.
+"""The identities on disk: the log, the sorted table, and their bounds. `dedupe_window` says why there are two.
 
 Steps inside the writer's transaction; `look_up` and `any_merged` are for any connection.
 """
@@ -34,7 +34,7 @@ _NEWEST: Final = """
     ORDER BY received_at DESC LIMIT 1 OFFSET ?"""
 
 
-class IdentityTable:
+class DedupeTable:
     """Both tables, by the writing connection. `bytes_max` is the whole journal's bound.
 
     `trimmed_ms` is the time before which identities were forgotten for want of room, None when there was room.
@@ -52,7 +52,6 @@ class IdentityTable:
         return self._connection.last_insert_rowid()
 
     def logged(self) -> list[tuple[int, bytes]]:
-        """All rows of the log."""
         rows = self._connection.execute("SELECT seq, items FROM identities_log ORDER BY seq")
         return [(int(str(seq)), bytes(items)) for seq, items in rows]
 
@@ -97,5 +96,4 @@ def look_up(connection: apsw.Connection, identities: Sequence[bytes], since_ms: 
 
 
 def any_merged(connection: apsw.Connection) -> bool:
-    """Whether the table holds anything."""
     return bool(connection.execute("SELECT 1 FROM identities LIMIT 1").fetchall())

@@ -1,20 +1,16 @@
-"""The window of duplicates as the journal uses it: memory and table as one, and the moving from one to the other.
+"""The window of duplicates as the event loop sees it: which identities were remembered, and since when.
 
-What the window of duplicates remembers: 16-byte identities with the time their entry was received.
-
-Identities are random, so each would change another page of a large table: 12 to 20 µs of logging and checkpointing
-apiece. Hence two places. New ones go to the end of `identities_log`, and into memory. When memory holds enough of
-them, those that share a first byte are merged into their part of the sorted table together, where several meet on
-each page; the round goes over all 256 first bytes. Dying at any point is harmless: a row of the log stays until all
-it says is merged, and merging twice is merging once.
-
-This module is the part in memory, on the event loop; `identity_table` is the part on disk.
+An identity is 16 random bytes, so each would change another page of a large table: 12 to 20 µs of logging and
+checkpointing apiece. Hence two places. New ones go to the end of `identities_log`, and into memory (`DedupeBuffer`).
+When memory holds enough of them, those of one bucket (they share the first byte) are merged into their part of the
+sorted table together, where several meet on each page; the round goes over all 256 buckets. Dying at any point is
+harmless: a row of the log stays until all it says is merged, and merging twice is merging once.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final, NamedTuple
 
 import apsw
 
@@ -23,12 +19,46 @@ from bridge.journal.schema import BUCKETS, IDENTITY_BYTES, ITEM_BYTES, TIME_BYTE
 from bridge.journal.storage import Storage
 from bridge.journal.writer import Step
 
-RECENT_MAX: Final = 1 << 16
+BUFFERED_MAX: Final = 1 << 16
 """In memory at the most, some 10 MiB; the log holds up to twice as many. A small journal has fewer: a sixteenth."""
 
+Ask = Callable[[Callable[[apsw.Connection], dict[bytes, int]]], Awaitable[dict[bytes, int]]]
 
-@dataclass(frozen=True, slots=True)
-class Merge:
+
+class DedupeWindow:
+    """Memory and table as one. `queue` puts a step into the writer's next commit, `ask` a query to the reader."""
+
+    def __init__(
+        self, storage: Storage, bytes_max: int, *, queue: Callable[[Step], "asyncio.Future[Any]"], ask: Ask
+    ) -> None:
+        self.buffer = DedupeBuffer(storage.identities.logged(), bytes_max)
+        self._merged_any = dedupe_table.any_merged(storage.connection)
+        self._queue, self._ask = queue, ask
+
+    async def seen(self, wanted: Sequence[bytes], since_ms: int) -> dict[bytes, int]:
+        """Those of the identities that were remembered with a time of `since_ms` or later, each with that time."""
+        found = self.buffer.find(wanted, since_ms)
+        if self._merged_any and (rest := [identity for identity in wanted if identity not in found]):
+            found |= await self._ask(lambda connection: dedupe_table.look_up(connection, rest, since_ms))
+        return found
+
+    def merge(self) -> None:
+        """Move identities from memory into the table, when there are too many. Raises what `queue` does."""
+        while (merge := self.buffer.to_merge()) is not None:
+            self._merged_any = True
+            done = self._queue(partial(_merge_step, merge, self.buffer.log_merged))
+            done.add_done_callback(partial(self._merged, merge))
+
+    def _merged(self, merge: "Merge", done: "asyncio.Future[Any]") -> None:
+        if not done.cancelled() and done.exception() is None:
+            self.buffer.merged(merge)
+
+
+def _merge_step(merge: "Merge", log_merged: int, storage: Storage) -> None:
+    storage.identities.merge(merge.bucket, merge.taken, log_merged)
+
+
+class Merge(NamedTuple):
     """A bucket's identities on their way into the table. `log_end` is set on the last bucket of a round: see below."""
 
     bucket: int
@@ -36,7 +66,7 @@ class Merge:
     log_end: int | None
 
 
-class RecentIdentities:
+class DedupeBuffer:
     """The identities that are not merged yet, by their first byte; and what to merge next.
 
     A round begins at bucket 0. When its last bucket is merged, everything that was logged before it began is merged,
@@ -44,13 +74,11 @@ class RecentIdentities:
     """
 
     def __init__(self, logged: Sequence[tuple[int, bytes]], bytes_max: int) -> None:
-        self._count_max = min(RECENT_MAX, bytes_max // 16 // (2 * ITEM_BYTES))
+        self._count_max = min(BUFFERED_MAX, bytes_max // 16 // (2 * ITEM_BYTES))
         self._buckets: list[dict[bytes, int]] = [{} for _ in range(BUCKETS)]
-        self._count = 0
-        self._merging = 0
+        self._count = self._merging = 0
         self._next_bucket = 0
-        self._log_end = self._round_log_end = 0
-        self.log_merged = 0
+        self._log_end = self._round_log_end = self.log_merged = 0
         for seq, items in logged:
             self.add(seq, unpack(items))
 
@@ -106,51 +134,7 @@ def pack(remembered: Iterable[tuple[bytes, int]]) -> bytes:
 
 
 def unpack(items: bytes) -> list[tuple[bytes, int]]:
-    """The reverse of `pack`."""
     return [
         (items[at : at + IDENTITY_BYTES], int.from_bytes(items[at + IDENTITY_BYTES : at + ITEM_BYTES], "big"))
         for at in range(0, len(items) - ITEM_BYTES + 1, ITEM_BYTES)
     ]
-
-
-if TYPE_CHECKING:
-    import asyncio
-
-Ask = Callable[[Callable[[apsw.Connection], dict[bytes, int]]], Awaitable[dict[bytes, int]]]
-
-
-class Window:
-    """On the event loop. `queue` puts a step into the writer's next commit, `ask` a query to the reader."""
-
-    def __init__(
-        self, storage: Storage, bytes_max: int, *, queue: "Callable[[Step], asyncio.Future[Any]]", ask: Ask
-    ) -> None:
-        self.recent = RecentIdentities(storage.identities.logged(), bytes_max)
-        self._merged_any = dedupe_table.any_merged(storage.connection)
-        self._queue, self._ask = queue, ask
-
-    async def seen(self, wanted: Sequence[bytes], since_ms: int) -> dict[bytes, int]:
-        """Those of the identities that were remembered with a time of `since_ms` or later, each with that time."""
-        found = self.recent.find(wanted, since_ms)
-        if self._merged_any and (rest := [identity for identity in wanted if identity not in found]):
-            found |= await self._ask(lambda connection: dedupe_table.look_up(connection, rest, since_ms))
-        return found
-
-    def add(self, seq: int, remembered: Sequence[tuple[bytes, int]]) -> None:
-        """Take up what row `seq` of the log holds."""
-        self.recent.add(seq, remembered)
-
-    def merge(self) -> None:
-        """Move identities from memory into the table, when there are too many. Raises what `queue` does."""
-        while (merge := self.recent.to_merge()) is not None:
-            self._merged_any = True
-            done = self._queue(partial(_merge_step, merge, self.recent.log_merged))
-            done.add_done_callback(partial(self._merged, merge))
-
-    def _merged(self, merge: Merge, done: "asyncio.Future[Any]") -> None:
-        if not done.cancelled() and done.exception() is None:
-            self.recent.merged(merge)
-
-
-def _merge_step(merge: Merge, log_merged: int, storage: Storage) -> None:
-    storage.identities.merge(merge.bucket, merge.taken, log_merged)

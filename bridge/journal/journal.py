@@ -1,10 +1,11 @@
-"""The journal as the event loop sees it: entries in, entries out, positions.
+"""The journal as the event loop sees it: entries in, entries out, and how far they were forwarded.
 
-Who waits for an entry that is not there yet: the forwarder, at the front.
+Writes go to the writer's thread, which commits what has gathered; reads go to the reader's. A future is done only when
+its commit is synced. What fails there fails the journal: whoever waits gets the error, and so does every later call.
 """
 
 import asyncio
-import contextlib
+import io
 import threading
 import uuid
 from collections.abc import Callable, Iterable, Sequence
@@ -18,61 +19,15 @@ from bridge.errors import JournalError, JournalFailedError, JournalFullError
 from bridge.journal import dedupe_window, queries
 from bridge.journal.capacity import Capacity
 from bridge.journal.database import open_reader, open_writer, prepare_folder, translated
-from bridge.journal.dedupe_window import Window
-from bridge.journal.lock import Ownership
-from bridge.journal.maintenance import Figures, Limits, Upkeep
-from bridge.journal.queries import Listed
+from bridge.journal.dedupe_window import DedupeWindow
+from bridge.journal.lock import take_lock
+from bridge.journal.maintenance import Figures, Limits, Maintenance
 from bridge.journal.reader import Reader
 from bridge.journal.storage import Storage
-from bridge.journal.tail_cache import RecentEntries
+from bridge.journal.tail_cache import TailCache
 from bridge.journal.writer import Commit, Step, Writer
 from bridge.model import NO_DOUBTS, Doubts, Entry, JournalUsage, Positions, Submission
 from bridge.telemetry import Telemetry
-
-
-class Waiting:
-    """Futures by the id that each of them waits for. On the event loop."""
-
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._loop = loop
-        self._waiting: list[tuple[int, asyncio.Future[None]]] = []
-
-    def __len__(self) -> int:
-        """How many wait."""
-        return len(self._waiting)
-
-    async def for_entry(self, entry_id: int) -> None:
-        """Return at the first `wake` with this id, or a higher one. Raises what `fail` says."""
-        future: asyncio.Future[None] = self._loop.create_future()
-        waiting = (entry_id, future)
-        self._waiting.append(waiting)
-        try:
-            await future
-        except asyncio.CancelledError:
-            with contextlib.suppress(ValueError):  # it may just have been woken
-                self._waiting.remove(waiting)
-            raise
-
-    def wake(self, last_id: int) -> None:
-        """Entries up to `last_id` are there."""
-        if not self._waiting:
-            return
-        waiting, self._waiting = self._waiting, []
-        for entry_id, future in waiting:
-            if future.done():
-                continue
-            if entry_id <= last_id:
-                future.set_result(None)
-            else:
-                self._waiting.append((entry_id, future))
-
-    def fail(self, error: JournalFailedError) -> None:
-        """Nothing comes any more."""
-        for _, future in self._waiting:
-            if not future.done():
-                future.set_exception(error)
-        self._waiting.clear()
-
 
 T = TypeVar("T")
 
@@ -87,7 +42,7 @@ class Journal:
     def __init__(
         self,
         path: Path,
-        ownership: Ownership,
+        lock: io.FileIO,
         storage: Storage,
         reader: apsw.Connection,
         limits: Limits,
@@ -106,24 +61,20 @@ class Journal:
         self.doubts = storage.doubts
         """What is unknown of the transactions so far."""
         self.failed: asyncio.Future[JournalFailedError] = loop.create_future()
-        self._ownership, self._telemetry, self._loop = ownership, telemetry, loop
+        self._lock, self._telemetry, self._loop = lock, telemetry, loop
         self._error: JournalFailedError | None = None
-        self._waiting = Waiting(loop)
-        self._capacity = Capacity(limits.bytes_max)
+        self._appended = asyncio.Event()  # set for a moment, which wakes whoever waits
         self._entries, self._parked, self._held = storage.entries, dict(storage.parked), storage.held
-        self._upkeep = Upkeep(storage, limits, clock_ms, looking := threading.Lock())
-        self._figures = self._upkeep.figures
+        self._maintenance = Maintenance(storage, limits, clock_ms, looking := threading.Lock())
+        self._capacity = Capacity(limits.bytes_max, self._maintenance.figures.used)
         self._oldest_pending_ms = storage.oldest_pending_ms()
-        self._capacity.begin(self._figures.used)
-        self._newest = RecentEntries()
-        self._window = Window(storage, limits.bytes_max, queue=self._queue, ask=self._ask)
+        self._tail = TailCache()
+        self._window = DedupeWindow(storage, limits.bytes_max, queue=self._queue, ask=self._ask)
         self._writer = Writer(
-            storage, self._upkeep, loop, done=self._committed, measured=self._measured, failed=self._write_failed
+            storage, self._maintenance, loop, done=self._committed, measured=self._measured, failed=self._write_failed
         )
         self._reader = Reader(reader, loop, looking)
-        self._put = self._writer.put
         self._writer.start()
-        self._reader.start()
 
     @classmethod
     def open(
@@ -149,22 +100,14 @@ class Journal:
         limits = Limits(max_bytes, int(retain_s * 1000), retain_bytes, int(window_s * 1000))
         with translated(path, "be opened"):
             prepare_folder(path)
-            ownership = Ownership.take(path)
+            lock = take_lock(path)
             try:
                 writer = open_writer(path, clock_ms(), vfs)
                 reader = open_reader(path, vfs)
-                return cls(
-                    path,
-                    ownership,
-                    Storage(writer, max_bytes),
-                    reader,
-                    limits,
-                    telemetry=telemetry,
-                    clock_ms=clock_ms,
-                    loop=loop,
-                )
+                storage = Storage(writer, max_bytes)
+                return cls(path, lock, storage, reader, limits, telemetry=telemetry, clock_ms=clock_ms, loop=loop)
             except BaseException:
-                ownership.release()
+                lock.close()
                 raise
 
     async def close(self) -> None:
@@ -175,8 +118,8 @@ class Journal:
         await self._reader.ended
         self._writer.stop()  # last: whoever closes last tidies the log away, and only the writer may
         await self._writer.ended
-        self._waiting.fail(self._error)
-        self._ownership.release()
+        self._wake()
+        self._lock.close()
 
     # entries
 
@@ -197,23 +140,22 @@ class Journal:
             self._settle()
             raise
         future: asyncio.Future[int] = self._loop.create_future()
-        self._put((submission, future))
+        self._writer.put((submission, future))
         return future
 
     async def wait_for(self, entry_id: int) -> None:
         """Return as soon as an entry with this id, or a higher one, is durable."""
-        if self.last_id >= entry_id:
-            return
-        if self._error is not None:
-            raise self._error
-        await self._waiting.for_entry(entry_id)
+        while self.last_id < entry_id:
+            if self._error is not None:
+                raise self._error
+            await self._appended.wait()
 
     async def read(self, from_id: int, max_entries: int, max_bytes: int) -> list[Entry]:
         """Entries from `from_id` on, in order; at the most so many, and so many bytes, but always one."""
         if self._error is None:
             if from_id > self.last_id:
                 return []
-            if (found := self._newest.read(from_id, max_entries, max_bytes)) is not None:
+            if (found := self._tail.read(from_id, max_entries, max_bytes)) is not None:
                 await asyncio.sleep(0)  # whoever reads again and again leaves the loop a turn, as reading the disk does
                 return found
         return await self._ask(lambda connection: queries.read(connection, from_id, max_entries, max_bytes))
@@ -226,14 +168,6 @@ class Journal:
         """The event types of what is parked for a topic, as they were given to `park`."""
         return await self._ask(lambda connection: queries.parked_types(connection, topic))
 
-    async def get(self, entry_id: int) -> Entry | None:
-        """One entry."""
-        return await self._ask(lambda connection: queries.get(connection, entry_id))
-
-    async def entries(self, from_id: int, to_id: int, max_entries: int) -> list[Listed]:
-        """What there is from `from_id` to `to_id`, without its content."""
-        return await self._ask(lambda connection: queries.list_page(connection, from_id, to_id, max_entries))
-
     async def park(self, rows: Sequence[tuple[int, str, str]]) -> None:
         """Note entries (id, topic, event type) that wait for their lane. Durable when it returns."""
         await self._do(lambda storage: storage.park(rows))
@@ -242,10 +176,9 @@ class Journal:
         """Forget what a batch parked from this id on that was not committed. Durable when it returns."""
         await self._do(lambda storage: storage.unpark_from(entry_id))
 
-    async def hold(self, entry_ids: Iterable[int]) -> None:
+    async def hold(self, entry_ids: Sequence[int]) -> None:
         """Keep these entries whatever retention says, until `journal release`. Durable when it returns."""
-        held = list(entry_ids)
-        await self._do(lambda storage: storage.hold(held))
+        await self._do(lambda storage: storage.hold(entry_ids))
 
     async def count_held(self) -> int:
         """How many entries are kept so."""
@@ -340,12 +273,12 @@ class Journal:
         if done.cancelled() or done.exception() is not None:
             return
         self.positions = positions
-        self._newest.passed(positions.next_id)
+        self._tail.passed(positions.next_id)
         if positions_offset is not None:
             self.positions_offset = positions_offset
         seq = done.result()
         if seq is not None:
-            self._window.add(seq, remembered)
+            self._window.buffer.add(seq, remembered)
             if self._error is None:
                 self._window.merge()
 
@@ -355,7 +288,7 @@ class Journal:
 
     def remember_for(self, window_s: float) -> None:
         """Another length of the window of duplicates, from now on: how long identities are kept."""
-        self._upkeep.set_window(int(window_s * 1000))
+        self._maintenance.set_window(int(window_s * 1000))
 
     # figures
 
@@ -375,7 +308,7 @@ class Journal:
         return JournalUsage(
             entries=self._entries,
             pending=max(0, pending),
-            bytes=self._figures.used,
+            bytes=self._capacity.used,
             bytes_max=self._capacity.bytes_max,
             oldest_pending_ms=self._oldest_pending_ms if pending > 0 else None,
             parked=dict(self._parked),
@@ -391,24 +324,27 @@ class Journal:
             if not future.done():
                 future.set_result(entry_id)
             entry_id += 1
-        if commit.standing is not None:
-            self._parked, self._oldest_pending_ms, self._held = commit.standing
+        if commit.backlog is not None:
+            self._parked, self._oldest_pending_ms, self._held = commit.backlog
         for future, result in commit.steps:
             if not future.done():
                 future.set_result(result)
         if commit.entries:
             if self._oldest_pending_ms is None:
                 self._oldest_pending_ms = commit.submissions[0].received_at_ms
-            self._newest.committed(commit.first_id, commit.submissions, commit.size)
+            self._tail.committed(commit.first_id, commit.submissions, commit.size)
             self._capacity.committed(len(commit.entries), commit.size)
             self._telemetry.journal_committed(len(commit.entries), commit.seconds)
-        self._waiting.wake(self.last_id)
+        self._wake()
         self._settle()
+
+    def _wake(self) -> None:
+        self._appended.set()
+        self._appended.clear()
 
     def _measured(self, figures: Figures) -> None:
         if figures.remembered_ms is not None:
             self._telemetry.window_shortened(figures.remembered_ms / 1000)
-        self._figures = figures
         self._capacity.measured(figures.used)
         self._settle()
 
@@ -430,7 +366,7 @@ class Journal:
         self._error.__cause__ = cause
         self._telemetry.journal_failed(self._error)
         self.failed.set_result(self._error)
-        self._waiting.fail(self._error)
+        self._wake()
 
     # to the threads
 
@@ -438,13 +374,12 @@ class Journal:
         if self._error is not None:
             raise self._error
         future: asyncio.Future[Any] = self._loop.create_future()
-        self._put((step, future))
+        self._writer.put((step, future))
         return future
 
-    async def _do(self, step: Callable[[Storage], T]) -> T:
+    async def _do(self, step: Step) -> None:
         """Run a step in the writer's next commit. It is done even when the caller is cancelled meanwhile."""
-        result: T = await asyncio.shield(self._queue(step))
-        return result
+        await asyncio.shield(self._queue(step))
 
     async def _ask(self, query: Callable[[apsw.Connection], T]) -> T:
         """Run a query in the reader's thread. A disk that can't be read fails the journal."""

@@ -1,25 +1,61 @@
-"""One process owns a journal: an flock on a file that names the owner. It ends with the process, however that ends.
+"""Who may use a journal: one process at a time, by a lock on a file that names it; and only a user with the rights.
 
-Folders that this user may not use: who runs this, and whose they are, for an error that says what to do.
+For a folder that this user may not use, the errors say who runs this, whose the folder is, and what to do.
 """
 
 import datetime as dt
 import errno
 import fcntl
+import io
 import json
 import os
 import pwd
 import socket
 import stat
 from pathlib import Path
-from types import TracebackType
-from typing import Final, Self
+from typing import Final
 
 from bridge.errors import JournalFailedError, JournalLockedError, JournalUnusableError
 from bridge.journal.schema import DATABASE, FILE_MODE, LOCK
 
 _UNUSABLE: Final = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.EEXIST, errno.ENOTDIR})
 """What no restart mends. A disk that fails, or is full, is not among them."""
+
+
+def take_lock(folder: Path) -> io.FileIO:
+    """Own the journal in `folder` until the file that is returned is closed, or the process ends, however that happens.
+
+    The file stays: removing it would let two processes hold two files. Raises JournalLockedError, which names the
+    owner's pid and host; JournalUnusableError when this user may not; JournalFailedError when the disk fails.
+    """
+    path = folder / LOCK
+    try:
+        file = io.FileIO(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, FILE_MODE), "r+")
+    except OSError as error:
+        raise unusable(folder, error) or JournalFailedError(f"{path} can't be opened: {error.strerror}") from error
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        owner = _owner(file)
+        file.close()
+        raise JournalLockedError(f"the journal {folder} belongs to {owner}: stop that one first") from error
+    since = dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
+    text = json.dumps({"pid": os.getpid(), "host": socket.gethostname(), "since": since})
+    try:
+        os.pwrite(file.fileno(), text.ljust(256).encode(), 0)
+        file.truncate(256)
+    except OSError as error:
+        file.close()
+        raise JournalFailedError(f"{path} can't be written: {error.strerror}") from error
+    return file
+
+
+def _owner(file: io.FileIO) -> str:
+    try:
+        owner = json.loads(os.pread(file.fileno(), 4096, 0))
+        return f"process {int(owner['pid'])} on host {owner['host']} (since {owner['since']})"
+    except (ValueError, KeyError, TypeError):
+        return "another process"
 
 
 def unusable(folder: Path, error: OSError) -> JournalUnusableError | None:
@@ -76,63 +112,3 @@ def _user(uid: int) -> str:
         return f"{pwd.getpwuid(uid).pw_name} (uid {uid})"
     except KeyError:
         return f"uid {uid}"
-
-
-class Ownership:
-    """Held from `take` to `release`, or to the end of the process."""
-
-    def __init__(self, file: int) -> None:
-        self._file = file
-
-    @classmethod
-    def take(cls, folder: Path) -> Self:
-        """Own the journal in `folder`. Raises JournalLockedError, which names the owner's pid and host.
-
-        JournalUnusableError when this user may not, JournalFailedError when the disk fails.
-        """
-        path = folder / LOCK
-        try:
-            file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, FILE_MODE)
-        except OSError as error:
-            raise unusable(folder, error) or JournalFailedError(f"{path} can't be opened: {error.strerror}") from error
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            owner = _owner(file)
-            os.close(file)
-            raise JournalLockedError(f"the journal {folder} belongs to {owner}: stop that one first") from error
-        ownership = cls(file)
-        try:
-            ownership._sign()
-        except OSError as error:
-            ownership.release()
-            raise JournalFailedError(f"{path} can't be written: {error.strerror}") from error
-        return ownership
-
-    def _sign(self) -> None:
-        since = dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
-        text = json.dumps({"pid": os.getpid(), "host": socket.gethostname(), "since": since})
-        os.pwrite(self._file, text.ljust(256).encode(), 0)
-        os.ftruncate(self._file, 256)
-
-    def release(self) -> None:
-        """Let another process own the journal. The file stays: removing it would let two processes hold two files."""
-        if self._file >= 0:
-            os.close(self._file)
-            self._file = -1
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.release()
-
-
-def _owner(file: int) -> str:
-    try:
-        owner = json.loads(os.pread(file, 4096, 0))
-        return f"process {int(owner['pid'])} on host {owner['host']} (since {owner['since']})"
-    except (ValueError, KeyError, TypeError):
-        return "another process"

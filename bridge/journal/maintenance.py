@@ -34,7 +34,6 @@ PENDING_MARGIN_MS: Final = 60_000
 
 
 def log_frames_max(bytes_max: int) -> int:
-    """LOG_FRAMES_MAX; less for a small journal."""
     return max(8, min(LOG_FRAMES_MAX, bytes_max // 16 // WAL_FRAME_BYTES))
 
 
@@ -56,7 +55,7 @@ class Figures:
     remembered_ms: int | None
 
 
-class Upkeep:
+class Maintenance:
     """Decides what is due. `clock_ms` is the time that entries are stamped by, `monotonic` is in seconds."""
 
     def __init__(
@@ -91,7 +90,6 @@ class Upkeep:
         return self._monotonic() >= self._retire_at_s or self._sweep_turn() != self._swept_at
 
     def work(self) -> None:
-        """One step of what is due."""
         if self._monotonic() >= self._retire_at_s:
             more = self._retire()
             self._retire_at_s = self._monotonic() + (PAUSE_S if more else IDLE_S)

@@ -9,7 +9,7 @@ import apsw
 
 from bridge.model import DoubtfulEnd, Doubts, Entry, HeldEntries, Positions, Unclear
 
-State = Literal["pending", "parked", "forwarded"]
+EntryState = Literal["pending", "parked", "forwarded"]
 PAGE_ROWS: Final = 500
 
 _FIELDS: Final = "id, received_at, source, hint, headers, body"
@@ -29,8 +29,8 @@ ID_MAX: Final = (1 << 63) - 1
 
 
 @dataclass(frozen=True, slots=True)
-class Listed:
-    """An entry without its content. `topic` is the lane that it is parked for, else ""; `held` as in `layout`."""
+class EntrySummary:
+    """An entry without its content. `topic` is the lane that it is parked for, else ""; `held` as in `schema`."""
 
     id: int
     received_at_ms: int
@@ -38,13 +38,13 @@ class Listed:
     hint: str
     headers_bytes: int
     body_bytes: int
-    state: State
+    state: EntryState
     topic: str
     held: bool
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class JournalState:
     """Which journal this is, and how far it was forwarded, as the database says it."""
 
     journal_id: str
@@ -65,12 +65,10 @@ def read_parked(connection: apsw.Connection, topic: str, from_id: int, max_entri
 
 
 def parked_types(connection: apsw.Connection, topic: str) -> set[str]:
-    """The event types of what is parked for a topic."""
     return {row[0] for row in connection.execute("SELECT DISTINCT event_type FROM parked WHERE topic = ?", (topic,))}
 
 
 def count_held(connection: apsw.Connection) -> int:
-    """How many entries are held."""
     return int(_row(connection.execute("SELECT count(*) FROM held"))[0])
 
 
@@ -91,17 +89,16 @@ def _take(rows: apsw.Cursor, max_bytes: int) -> list[Entry]:
     return entries
 
 
-def get(connection: apsw.Connection, entry_id: int) -> Entry | None:
-    """One entry."""
-    found = read(connection, entry_id, 1, 0)
-    return found[0] if found and found[0].id == entry_id else None
+def get(connection: apsw.Connection, entry_id: int) -> tuple[Entry, EntrySummary] | None:
+    """One entry, and what is known of it; None when it isn't there (any more)."""
+    entries, summaries = read(connection, entry_id, 1, 0), list_page(connection, entry_id, entry_id)
+    return (entries[0], summaries[0]) if entries and summaries else None
 
 
-def standing(connection: apsw.Connection) -> Standing:
-    """The state row."""
+def journal_state(connection: apsw.Connection) -> JournalState:
     rows = connection.execute("SELECT journal_id, created_at, next_id, behind, kafka_offset, deleted FROM state")
     journal_id, created_at, next_id, behind, offset, deleted = _row(rows)
-    return Standing(journal_id, created_at, Positions(next_id, json.loads(behind)), offset, deleted)
+    return JournalState(journal_id, created_at, Positions(next_id, json.loads(behind)), offset, deleted)
 
 
 def doubts(connection: apsw.Connection) -> Doubts:
@@ -151,26 +148,26 @@ def _row(rows: apsw.Cursor) -> tuple[Any, ...]:
     return rows.fetchall()[0]
 
 
-def list_page(connection: apsw.Connection, from_id: int, to_id: int, rows: int = PAGE_ROWS) -> list[Listed]:
+def list_page(connection: apsw.Connection, from_id: int, to_id: int, rows: int = PAGE_ROWS) -> list[EntrySummary]:
     """Entries from `from_id` to `to_id` without their content, the first ones."""
-    return _listed(connection, _LIST_UP, (from_id, to_id, rows))
+    return _summaries(connection, _LIST_UP, (from_id, to_id, rows))
 
 
-def list_newest_first(connection: apsw.Connection, to_id: int = ID_MAX) -> Iterator[Listed]:
+def list_newest_first(connection: apsw.Connection, to_id: int = ID_MAX) -> Iterator[EntrySummary]:
     """Entries up to `to_id` without their content, the last one first; page by page, so that no read lasts."""
-    while page := _listed(connection, _LIST_DOWN, (1, to_id, PAGE_ROWS)):
+    while page := _summaries(connection, _LIST_DOWN, (1, to_id, PAGE_ROWS)):
         yield from page
         to_id = page[-1].id - 1
 
 
-def _listed(connection: apsw.Connection, sql: str, bindings: tuple[int, int, int]) -> list[Listed]:
-    positions = standing(connection).positions
-    return [_as_listed(row, positions) for row in connection.execute(sql, bindings)]
+def _summaries(connection: apsw.Connection, sql: str, bindings: tuple[int, int, int]) -> list[EntrySummary]:
+    positions = journal_state(connection).positions
+    return [_summary(row, positions) for row in connection.execute(sql, bindings)]
 
 
-def _as_listed(row: tuple[Any, ...], positions: Positions) -> Listed:
+def _summary(row: tuple[Any, ...], positions: Positions) -> EntrySummary:
     entry_id, at_ms, source, hint, headers_bytes, body_bytes, topic, held = row
-    state: State = "forwarded" if entry_id < positions.next_id else "pending"
+    state: EntryState = "forwarded" if entry_id < positions.next_id else "pending"
     if topic is not None and entry_id >= positions.of(topic):
         state = "parked"
-    return Listed(entry_id, at_ms, source, hint, headers_bytes, body_bytes, state, topic or "", bool(held))
+    return EntrySummary(entry_id, at_ms, source, hint, headers_bytes, body_bytes, state, topic or "", bool(held))

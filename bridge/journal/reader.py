@@ -16,7 +16,7 @@ Job = tuple[Callable[[apsw.Connection], Any], "asyncio.Future[Any]"]
 class Reader:
     """Runs queries one after another. Their exceptions arrive in the futures as SQLite raised them.
 
-    `looking` is held while a query runs.
+    `looking` is locked while a query runs. `ended` is done when the thread has ended and the connection is closed.
     """
 
     def __init__(self, connection: apsw.Connection, loop: asyncio.AbstractEventLoop, looking: threading.Lock) -> None:
@@ -25,11 +25,7 @@ class Reader:
         self._loop = loop
         self._queue: SimpleQueue[Job | None] = SimpleQueue()
         self.ended: asyncio.Future[None] = loop.create_future()
-        self._thread = threading.Thread(target=self._run, name="journal-reader", daemon=True)
-
-    def start(self) -> None:
-        """Begin."""
-        self._thread.start()
+        threading.Thread(target=self._run, name="journal-reader", daemon=True).start()
 
     def ask(self, query: Callable[[apsw.Connection], T]) -> "asyncio.Future[T]":
         """The result of `query`, which runs in the thread."""
@@ -38,7 +34,7 @@ class Reader:
         return future
 
     def stop(self) -> None:
-        """End once everything that was asked is answered; then `ended` is done, and the connection closed."""
+        """End once everything that was asked is answered."""
         self._queue.put(None)
 
     def _run(self) -> None:
@@ -48,24 +44,23 @@ class Reader:
                 with self._looking:
                     result = query(self._connection)
             except Exception as error:  # noqa: BLE001 - it belongs to whoever asked
-                self._tell(_fail, future, error)
+                self._tell(future, None, error)
             else:
-                self._tell(_answer, future, result)
+                self._tell(future, result)
             del job, query, future  # a slice of the journal is not kept until the next one is asked for
         with contextlib.suppress(apsw.Error):
             self._connection.close(True)
-        self._tell(_answer, self.ended, None)
+        self._tell(self.ended, None)
 
-    def _tell(self, what: Callable[..., None], *arguments: Any) -> None:
+    def _tell(self, future: "asyncio.Future[Any]", result: Any, error: Exception | None = None) -> None:
         with contextlib.suppress(RuntimeError):  # the loop is closed
-            self._loop.call_soon_threadsafe(what, *arguments)
+            self._loop.call_soon_threadsafe(_settle, future, result, error)
 
 
-def _answer(future: "asyncio.Future[Any]", result: Any) -> None:
-    if not future.done():
-        future.set_result(result)
-
-
-def _fail(future: "asyncio.Future[Any]", error: Exception) -> None:
-    if not future.done():
+def _settle(future: "asyncio.Future[Any]", result: Any, error: Exception | None) -> None:
+    if future.done():
+        return
+    if error is not None:
         future.set_exception(error)
+    else:
+        future.set_result(result)

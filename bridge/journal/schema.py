@@ -1,13 +1,4 @@
-"""What a journal is on disk. This module writes nothing: it is the description, and the SQL that makes it.
-
-A journal is a folder (mode 0700) with these files (mode 0600):
-
-    journal.db        SQLite, WAL mode; what follows describes its tables
-    journal.db-wal    the write-ahead log: commits go there first, and are synced there before anybody is answered
-    journal.db-shm    the log's index, shared memory; worthless after a crash, and made anew
-    owner.lock        held (flock) by the process that writes; names its pid and host
-
-Constraints, which code and operators rely on:
+"""What a journal is on disk: the rules that code and operators rely on, the files, the tables, and the SQL of these.
 
 - One process writes. Any number may read while it does, through SQLite only: a program that opens and closes
   `journal.db` by itself, inside a process that has it open through SQLite, takes that process's locks away (POSIX).
@@ -18,8 +9,15 @@ Constraints, which code and operators rely on:
 - The database is never vacuumed (that would move tables, and stall): freed pages are used again. So the file does not
   shrink, and what is bounded is the pages in use.
 
-Versions: `application_id` says that a database is a journal, `user_version` says which layout it has. `SCHEMA[n]`
-brings version n to n + 1, in one transaction; a database from a newer program is refused, not guessed at.
+A journal is a folder (mode 0700) with these files (mode 0600):
+
+    journal.db        SQLite, WAL mode; what follows describes its tables
+    journal.db-wal    the write-ahead log: commits go there first, and are synced there before anybody is answered
+    journal.db-shm    the log's index, shared memory; worthless after a crash, and made anew
+    owner.lock        locked (flock) by the process that writes; names its pid and host
+
+Versions: `application_id` says that a database is a journal, `user_version` which version of the schema it has.
+`SCHEMA[n]` brings version n to n + 1, in one transaction; a database from a newer program is refused, not guessed at.
 
 Tables of version 3:
 
@@ -57,6 +55,8 @@ FILE_MODE: Final = 0o600
 IDENTITY_BYTES: Final = 16
 TIME_BYTES: Final = 6
 ITEM_BYTES: Final = IDENTITY_BYTES + TIME_BYTES
+BUCKETS: Final = 256
+"""Parts in which `identities` is merged and swept: by the first byte of an identity."""
 
 SCHEMA: tuple[str, ...] = (
     """
@@ -101,5 +101,3 @@ SCHEMA: tuple[str, ...] = (
 )
 
 VERSION: Final = len(SCHEMA)
-
-BUCKETS: Final = 256

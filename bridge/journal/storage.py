@@ -9,7 +9,7 @@ from typing import Final
 import apsw
 
 from bridge.journal import queries
-from bridge.journal.dedupe_table import IdentityTable
+from bridge.journal.dedupe_table import DedupeTable
 from bridge.journal.schema import PAGE_BYTES
 from bridge.model import Doubts, HeldEntries, Positions, Submission
 
@@ -57,8 +57,8 @@ class Storage:
 
     def __init__(self, connection: apsw.Connection, bytes_max: int = BYTES_MAX_DEFAULT) -> None:
         self.connection = connection
-        self.identities = IdentityTable(connection, bytes_max)
-        state = queries.standing(connection)
+        self.identities = DedupeTable(connection, bytes_max)
+        state = queries.journal_state(connection)
         self.journal_id = state.journal_id
         self.positions = state.positions
         self.positions_offset = state.positions_offset
@@ -79,7 +79,6 @@ class Storage:
 
     @property
     def entries(self) -> int:
-        """How many entries there are."""
         return self.last_id - self._deleted
 
     @property
@@ -114,21 +113,22 @@ class Storage:
 
     def unpark_from(self, entry_id: int) -> None:
         """Forget that entries from this id on wait for a lane: they are still to come."""
-        where, bindings = "WHERE entry_id >= ?", (entry_id,)
-        rows = self.connection.execute(f"SELECT topic, count(*) FROM parked {where} GROUP BY topic", bindings)  # noqa: S608
-        for topic, count in rows.fetchall():
-            self._count_unparked(str(topic), int(str(count)))
-        self.connection.execute(f"DELETE FROM parked {where}", bindings)  # noqa: S608
+        self._unpark("entry_id >= ?", (entry_id,))
 
     def unpark(self, entry_ids: Iterable[int]) -> None:
         """Forget that these entries wait for a lane: they have gone."""
         for entry_id in entry_ids:
-            for (topic,) in self.connection.execute(
-                "SELECT topic FROM parked WHERE entry_id = ?", (entry_id,)
-            ).fetchall():
-                self._count_unparked(str(topic), 1)
-            self.connection.execute("DELETE FROM parked WHERE entry_id = ?", (entry_id,))
-            self._retained_from = min(self._retained_from, entry_id)
+            self._unpark("entry_id = ?", (entry_id,))
+
+    def _unpark(self, where: str, bindings: tuple[int | str, ...]) -> None:
+        sql = f"SELECT topic, count(*), min(entry_id) FROM parked WHERE {where} GROUP BY topic"  # noqa: S608 - ours
+        for topic, count, first in self.connection.execute(sql, bindings).fetchall():
+            left = self.parked.pop(str(topic)) - int(str(count))
+            if left:
+                self.parked[str(topic)] = left
+            # Retention passed them over, because they waited.
+            self._retained_from = min(self._retained_from, int(str(first)))
+        self.connection.execute(f"DELETE FROM parked WHERE {where}", bindings)  # noqa: S608 - ours
 
     def hold(self, entry_ids: Iterable[int]) -> None:
         """Keep these entries whatever retention says."""
@@ -160,8 +160,8 @@ class Storage:
             "UPDATE state SET next_id = ?, behind = ?, kafka_offset = coalesce(?, kafka_offset), deleted = ?",
             (positions.next_id, queries.behind_text(positions), positions_offset, self._deleted),
         )
-        for topic in [topic for topic, count in self.parked.items() if count]:
-            self._unpark(topic, positions.of(topic))
+        for topic in list(self.parked):
+            self._unpark("topic = ? AND entry_id < ?", (topic, positions.of(topic)))
         self.positions = positions
         if positions_offset is not None:
             self.positions_offset = positions_offset
@@ -180,21 +180,6 @@ class Storage:
         """Another id for the journal. What the positions topic holds under the old one is no longer its own."""
         self.connection.execute("UPDATE state SET journal_id = ?, kafka_offset = NULL", (journal_id,))
         self.journal_id, self.positions_offset = journal_id, None
-
-    def _unpark(self, topic: str, below_id: int) -> None:
-        first = self._one("SELECT min(entry_id) FROM parked WHERE topic = ?", (topic,))
-        if first is None or first >= below_id:
-            return
-        self.connection.execute("DELETE FROM parked WHERE topic = ? AND entry_id < ?", (topic, below_id))
-        self._count_unparked(topic, self.connection.changes())
-        self._retained_from = min(self._retained_from, first)  # they were passed over; now they are only retained
-
-    def _count_unparked(self, topic: str, count: int) -> None:
-        left = self.parked[topic] - count
-        if left:
-            self.parked[topic] = left
-        else:
-            del self.parked[topic]
 
     # retention
 

@@ -1,6 +1,6 @@
 """The newest entries, kept as they were committed: a forwarder at the front reads them without the disk.
 
-Only what is durable comes in. What the positions have passed goes at once, and what is more than `RECENT_BYTES_MAX`
+Only what is durable comes in. What the positions have passed goes at once, and what is more than `CACHE_BYTES_MAX`
 goes too, the oldest first: a backlog is read from the disk.
 """
 
@@ -10,12 +10,12 @@ from typing import Final
 
 from bridge.model import Entry, Submission
 
-RECENT_BYTES_MAX: Final = 4 << 20
+CACHE_BYTES_MAX: Final = 4 << 20
 _ENTRY_OVERHEAD_BYTES: Final = 400
 _COMMIT_OVERHEAD_BYTES: Final = 200
 
 
-class RecentEntries:
+class TailCache:
     """Commits in order, each with the id of its first entry."""
 
     def __init__(self) -> None:
@@ -27,7 +27,7 @@ class RecentEntries:
         size += len(submissions) * _ENTRY_OVERHEAD_BYTES + _COMMIT_OVERHEAD_BYTES
         self._commits.append((first_id, submissions, size))
         self._bytes += size
-        while self._bytes > RECENT_BYTES_MAX:
+        while self._bytes > CACHE_BYTES_MAX:
             self._drop()
 
     def passed(self, next_id: int) -> None:

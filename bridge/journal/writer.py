@@ -15,7 +15,7 @@ from typing import Any, Final
 import apsw
 
 from bridge.journal.database import transaction
-from bridge.journal.maintenance import Figures, Upkeep
+from bridge.journal.maintenance import Figures, Maintenance
 from bridge.journal.storage import ROWS_PER_INSERT, Storage
 from bridge.model import HeldEntries, Submission
 
@@ -33,7 +33,7 @@ class Commit:
     """One commit: what went in, and once it is done, what to tell.
 
     `entries` are the futures of the appended entries, whose ids go up from `first_id`; `steps` those of other work
-    with its result. `standing` is set when a step may have changed it: what is parked, the oldest pending entry's
+    with its result. `backlog` is set when a step may have changed it: what is parked, the oldest pending entry's
     time, and what is held.
     """
 
@@ -45,24 +45,24 @@ class Commit:
     first_id: int = 0
     last_id: int = 0
     count: int = 0
-    standing: tuple[dict[str, int], int | None, HeldEntries] | None = None
+    backlog: tuple[dict[str, int], int | None, HeldEntries] | None = None
     seconds: float = 0.0
 
     def futures(self) -> list["asyncio.Future[Any]"]:
-        """Everybody who waits for it."""
         return [*self.entries, *(future for _, future in self.work)]
 
 
 class Writer:
     """Owns the storage from `start` on. `done`, `measured` and `failed` are called on the loop; `failed` is the last.
 
-    `failed` gets the error and the futures of the commit that failed; what is still queued is in `abandoned`.
+    `failed` gets the error and the futures of the commit that failed; what is still queued is in `abandoned`. `ended`
+    is done when the thread has ended and the connection is closed.
     """
 
     def __init__(
         self,
         storage: Storage,
-        upkeep: Upkeep,
+        maintenance: Maintenance,
         loop: asyncio.AbstractEventLoop,
         *,
         done: Callable[[Commit], None],
@@ -70,7 +70,7 @@ class Writer:
         failed: Callable[[BaseException, Sequence["asyncio.Future[Any]"]], None],
     ) -> None:
         self._storage = storage
-        self._upkeep = upkeep
+        self._maintenance = maintenance
         self._loop = loop
         self._done = done
         self._measured = measured
@@ -85,7 +85,7 @@ class Writer:
         self._thread = threading.Thread(target=self._run, name="journal-writer", daemon=True)
 
     def start(self) -> None:
-        """Begin."""
+        """Begin. Not before whoever is told can be: a first commit may fail at once."""
         self._thread.start()
 
     def put(self, item: Item) -> None:
@@ -108,7 +108,7 @@ class Writer:
         self._outbox.clear()
 
     def stop(self) -> None:
-        """End once everything that is queued is committed; then `ended` is done, and the connection closed."""
+        """End once everything that is queued is committed."""
         self._hand_over()
         self._queue.put(None)
 
@@ -132,7 +132,7 @@ class Writer:
             while not stopping:
                 commit, stopping = self._gather()
                 self._turn(commit)
-            self._upkeep.checkpoint(idle=True)
+            self._maintenance.checkpoint(idle=True)
         except BaseException as error:  # noqa: BLE001 - whatever it is, nothing may be acknowledged after it
             with contextlib.suppress(apsw.Error):
                 # The log as it is tells the next start the most.
@@ -152,10 +152,10 @@ class Writer:
             self._loop.call_soon_threadsafe(what, *arguments)
 
     def _gather(self) -> tuple[Commit, bool]:
-        """What waits, or nothing when upkeep is due first; and whether this is the end."""
+        """What waits, or nothing when maintenance is due first; and whether this is the end."""
         queue, commit = self._queue, Commit()
         with contextlib.suppress(Empty):
-            item = queue.get(timeout=self._upkeep.wait_s())
+            item = queue.get(timeout=self._maintenance.wait_s())
             while item is not None:
                 what, future = item
                 if isinstance(what, Submission):
@@ -173,14 +173,14 @@ class Writer:
     def _turn(self, commit: Commit) -> None:
         began_s = time.perf_counter()
         self._last_entries = entries = len(commit.entries)
-        if commit.work or self._upkeep.due() or entries > ROWS_PER_INSERT:
+        if commit.work or self._maintenance.due() or entries > ROWS_PER_INSERT:
             with transaction(self._storage.connection):
                 # Steps before entries: positions beyond the last id move the ids that new entries get.
                 commit.steps = [(future, step(self._storage)) for step, future in commit.work]
-                if self._upkeep.due():
-                    self._upkeep.work()
+                if self._maintenance.due():
+                    self._maintenance.work()
                 self._append(commit)
-        elif entries:
+        else:
             self._append(commit)  # one statement is a transaction of its own
         commit.seconds = time.perf_counter() - began_s
         self._after(commit)
@@ -191,14 +191,14 @@ class Writer:
 
     def _after(self, commit: Commit) -> None:
         """Tell who waits; then what nobody has to wait for."""
-        storage, upkeep = self._storage, self._upkeep
+        storage, maintenance = self._storage, self._maintenance
         if commit.work:
-            commit.standing = (dict(storage.parked), storage.oldest_pending_ms(), storage.held)
+            commit.backlog = (dict(storage.parked), storage.oldest_pending_ms(), storage.held)
         commit.last_id, commit.count = storage.last_id, storage.entries
         if commit.entries or commit.work or commit.count != self._told_count:
             self._told_count = commit.count
             self._tell(self._done, commit)
-        upkeep.committed(commit.size, steps=len(commit.steps))
-        upkeep.checkpoint(idle=not commit.entries and not commit.work)
-        if (figures := upkeep.measure()) is not None:
+        maintenance.committed(commit.size, steps=len(commit.steps))
+        maintenance.checkpoint(idle=not commit.entries and not commit.work)
+        if (figures := maintenance.measure()) is not None:
             self._tell(self._measured, figures)

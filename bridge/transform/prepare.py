@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 from bridge.catalogue import TABLE
 from bridge.catalogue.classify import Classification
 from bridge.catalogue.times import utc_ms
-from bridge.model import Entry, Event, Prepared, Problem, Rejected, TopicSpec
+from bridge.model import RECEIVED_FIELD, REPLAY_FIELD, Entry, Event, Prepared, Problem, Rejected, TopicSpec
 from bridge.settings.models import Route, Settings, Topics
 from bridge.transform import dead_letter
 from bridge.transform.cloudevents import Encoder, Headers, trace_headers
@@ -25,12 +25,6 @@ from bridge.transform.redaction import Redaction, keyed_hash
 
 UNCLASSIFIED = "unclassified"
 """The event type, in metrics, of what none could be found for."""
-
-REPLAY_FIELD = "x-treble-bridge-replay"
-"""Field of an entry's headers: the id of the entry that it copies, then ` again` to pass the window of duplicates."""
-
-RECEIVED_FIELD = "x-treble-bridge-received-at"
-"""Field of a copy's headers: when the webhook arrived (RFC 3339). The copy's own time is that of the replay."""
 
 TIMEZONE_FIELD = "x-treble-bridge-timezone"
 """Field of an entry's headers: the time zone that its source had when it arrived (IANA name). Without it: UTC."""

@@ -12,7 +12,7 @@ import orjson
 import pytest
 
 from bridge.errors import ExitCode
-from bridge.journal.offline.inspect import read_standing
+from bridge.journal.offline.inspect import read_state
 from tests.e2e.bridge_process import Bridge, until
 from tests.e2e.conftest import MakeBridge
 from tests.e2e.delivered import assert_exactly_once, delivered
@@ -116,7 +116,7 @@ async def test_drains_that_are_killed_stopped_or_started_twice_neither_lose_nor_
     bridge.kill()
 
     first = await drains.start(bridge)
-    await until(lambda: owned_by(first.pid, bridge), "its ownership of the journal")
+    await until(lambda: owned_by(first.pid, bridge), "its lock of the journal")
     refused, _, said = await drains.ended(bridge)
     assert (refused, f"belongs to process {first.pid} on" in said) == (ExitCode.JOURNAL_LOCKED, True)
     first.send_signal(signal.SIGTERM)
@@ -142,4 +142,4 @@ async def owned_by(pid: int, bridge: Bridge) -> bool:
 
 async def forwarded(bridge: Bridge, count: int) -> bool:
     """Whether so many entries are forwarded, by the journal's own copy of the positions."""
-    return read_standing(bridge.journal).positions.next_id > count
+    return read_state(bridge.journal).positions.next_id > count

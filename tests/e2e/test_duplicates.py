@@ -9,7 +9,7 @@ from pathlib import Path
 import apsw
 import pytest
 
-from bridge.journal.offline.inspect import read_standing
+from bridge.journal.offline.inspect import read_state
 from bridge.journal.schema import DATABASE
 from tests.e2e.bridge_process import Bridge, until
 from tests.e2e.conftest import MakeBridge
@@ -72,7 +72,7 @@ async def test_copies_of_what_was_committed_right_before_a_kill_are_still_duplic
         await asyncio.to_thread(controllable_kafka.resume)
         await until(lambda: _arrived_after(bridge, 1), "a commit on Kafka, of what was in flight at the pause")
         bridge.kill()
-    assert read_standing(bridge.journal).positions.next_id == 2, "the journal did not note what Kafka has"
+    assert read_state(bridge.journal).positions.next_id == 2, "the journal did not note what Kafka has"
     await bridge.start()
     await load.in_order([before, *across])
     assert load.statuses() == {200}

@@ -7,7 +7,7 @@ import pytest
 
 from bridge.catalogue import TABLE
 from bridge.errors import ExitCode, FencedError
-from bridge.journal.offline.inspect import read_standing
+from bridge.journal.offline.inspect import read_state
 from bridge.service.drain import Drain, Left
 from bridge.settings.load import load
 from bridge.telemetry import Telemetry
@@ -70,7 +70,7 @@ async def test_a_stop_ends_it_in_order_and_the_next_one_goes_on(folder: Path, co
     drain.shutdown.request("SIGTERM")
     stopped = await draining
     assert (stopped.exit_code, stopped.cause, stopped.left[0].state) == (ExitCode.UNREACHABLE, "SIGTERM", "time")
-    assert stopped.entries_left == 22 - read_standing(folder).positions.next_id > 0
+    assert stopped.entries_left == 22 - read_state(folder).positions.next_id > 0
     rest = await drain_of(folder, configure, sink).run(wait_s=0, deadline_s=30)
     assert (rest.pending, rest.entries_left) == (stopped.entries_left, 0)
     assert len(sink.taken) == 20

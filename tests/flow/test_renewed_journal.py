@@ -10,7 +10,7 @@ import pytest
 
 from bridge.catalogue import TABLE
 from bridge.forward import forwarder
-from bridge.journal.offline.inspect import read_standing
+from bridge.journal.offline.inspect import read_state
 from bridge.kafka.positions import Found
 from bridge.model import DoubtfulEnd, Positions
 from bridge.service.drain import Drain
@@ -88,4 +88,4 @@ async def test_a_drain_names_a_renewed_journal_as_it_is_called_now(
     settings = load(configure(kafka={"backoff": "10ms", "backoff_max": "20ms"}), TABLE).settings
     drained = await Drain(settings, folder, telemetry=Telemetry(), sink=sink).run(wait_s=0, deadline_s=10)
     assert drained.quarantined == 1
-    assert journals(sink) == [read_standing(folder).journal_id] != [former_id]
+    assert journals(sink) == [read_state(folder).journal_id] != [former_id]

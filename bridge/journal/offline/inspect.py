@@ -13,7 +13,7 @@ import apsw
 
 from bridge.journal import queries
 from bridge.journal.database import open_reader, translated
-from bridge.journal.queries import Listed, Standing, State
+from bridge.journal.queries import EntryState, EntrySummary, JournalState
 from bridge.journal.schema import DATABASE
 from bridge.model import Entry
 
@@ -22,13 +22,12 @@ from bridge.model import Entry
 class Filter:
     """Which entries to list; None is all. `since_ms` is the earliest time of reception."""
 
-    state: State | None = None
+    state: EntryState | None = None
     source: str | None = None
     hint: str | None = None
     since_ms: int | None = None
 
-    def matches(self, entry: Listed) -> bool:
-        """Whether the entry is wanted."""
+    def matches(self, entry: EntrySummary) -> bool:
         return (
             (self.state is None or entry.state == self.state)
             and (self.source is None or entry.source == self.source)
@@ -53,21 +52,18 @@ def has_journal(folder: Path) -> bool:
     return (folder / DATABASE).is_file() and (folder / DATABASE).stat().st_size > 0
 
 
-def list_entries(folder: Path, wanted: Filter, limit: int | None) -> list[Listed]:
+def list_entries(folder: Path, wanted: Filter, limit: int | None) -> list[EntrySummary]:
     """The newest `limit` entries that match, oldest first; all of them with None."""
     with reading(folder) as connection:
         found = (entry for entry in queries.list_newest_first(connection) if wanted.matches(entry))
         return list(islice(found, limit))[::-1]
 
 
-def get_entry(folder: Path, entry_id: int) -> tuple[Entry, Listed] | None:
-    """One entry, and what is known of it; None when it isn't there (any more)."""
+def get_entry(folder: Path, entry_id: int) -> tuple[Entry, EntrySummary] | None:
     with reading(folder) as connection:
-        entry, listed = queries.get(connection, entry_id), queries.list_page(connection, entry_id, entry_id)
-        return (entry, listed[0]) if entry is not None and listed else None
+        return queries.get(connection, entry_id)
 
 
-def read_standing(folder: Path) -> Standing:
-    """Which journal it is, and its copy of the positions."""
+def read_state(folder: Path) -> JournalState:
     with reading(folder) as connection:
-        return queries.standing(connection)
+        return queries.journal_state(connection)

@@ -1,10 +1,7 @@
 """Forwarding entries again: each is copied to the end of the journal, marked as a copy, and takes the normal way.
 
-The mark is a field of the entry's headers, `x-treble-bridge-replay`: the id of the entry that was copied, followed by
-" again" when the copy has to go out even if the window of duplicates knows the event. Another field,
-`x-treble-bridge-received-at`, is the time at which the webhook arrived: that of the event, while the copy's own time
-counts for retention and for the window of duplicates. What was already pending is left alone: it goes out anyway. A
-copy is not copied again as part of a range: its original is in reach.
+The marks are fields of the copy's headers: `model.REPLAY_FIELD` and `model.RECEIVED_FIELD`. What was already pending is
+left alone: it goes out anyway. A copy is not copied again as part of a range: its original is in reach.
 """
 
 import contextlib
@@ -21,18 +18,15 @@ from bridge.catalogue.times import utc_text
 from bridge.errors import JournalFullError
 from bridge.journal import queries
 from bridge.journal.capacity import ENTRY_OVERHEAD_BYTES, RESUME
-from bridge.journal.database import open_writer, transaction, translated
-from bridge.journal.lock import Ownership
+from bridge.journal.database import limit_wal, open_writer, transaction, translated
+from bridge.journal.lock import take_lock
 from bridge.journal.maintenance import log_frames_max
 from bridge.journal.offline.inspect import reading
-from bridge.journal.offline.salvage import keep_short
-from bridge.journal.queries import Listed
+from bridge.journal.queries import EntrySummary
 from bridge.journal.schema import WAL_FRAME_BYTES
 from bridge.journal.storage import BYTES_MAX_DEFAULT, Storage
-from bridge.model import Entry, Submission
+from bridge.model import RECEIVED_FIELD, REPLAY_FIELD, Entry, Submission
 
-REPLAY_FIELD: Final = "x-treble-bridge-replay"
-RECEIVED_FIELD: Final = "x-treble-bridge-received-at"
 COMMIT_ENTRIES: Final = 200
 COMMIT_BYTES: Final = 4 << 20
 
@@ -49,7 +43,7 @@ class Replayed:
 
 
 def select(
-    folder: Path, wanted: Callable[[Listed], bool], from_id: int = 1, to_id: int = queries.ID_MAX
+    folder: Path, wanted: Callable[[EntrySummary], bool], from_id: int = 1, to_id: int = queries.ID_MAX
 ) -> Iterator[int]:
     """The ids of the entries in a range that `wanted` says yes to, growing."""
     with reading(folder) as connection:
@@ -59,7 +53,7 @@ def select(
 
 
 def rehearse(folder: Path, ids: Iterable[int], *, originals_only: bool) -> Iterator[Replayed]:
-    """What `replay` would do. Needs no ownership."""
+    """What `replay` would do. Needs no lock."""
     with reading(folder) as connection:
         for entry_id in ids:
             outcome, _ = _look(connection, entry_id, originals_only=originals_only)
@@ -81,14 +75,14 @@ def replay(
     journal's bound: before a copy that would leave no room for webhooks, JournalFullError is raised, with all that was
     done before it yielded.
     """
-    with Ownership.take(folder), translated(folder, "be written"), _storage(folder, clock_ms) as storage:
+    with take_lock(folder), translated(folder, "be written"), _storage(folder, clock_ms) as storage:
         left = iter(ids)
         make = partial(_make, storage, again=again, originals_only=originals_only, clock_ms=clock_ms)
         copied, unfit = 0, None
         while unfit is None:
             with transaction(storage.connection):
                 done, unfit = _copy_part(storage, map(make, left), _room(storage, bytes_max))
-            keep_short(storage.connection)
+            limit_wal(storage.connection)
             yield from done
             if not done and unfit is None:
                 return
@@ -124,7 +118,7 @@ def _copy_part(
 def release(folder: Path, ids: Iterable[int], clock_ms: Callable[[], int]) -> None:
     """Let retention have held entries again. Raises JournalLockedError while a bridge runs on it."""
     with (
-        Ownership.take(folder),
+        take_lock(folder),
         translated(folder, "be written"),
         _storage(folder, clock_ms) as storage,
         transaction(storage.connection),
@@ -142,11 +136,11 @@ def _storage(folder: Path, clock_ms: Callable[[], int]) -> Iterator[Storage]:
 
 
 def _look(connection: apsw.Connection, entry_id: int, *, originals_only: bool) -> tuple[Outcome, Entry | None]:
-    entry = queries.get(connection, entry_id)
-    if entry is None:
+    found = queries.get(connection, entry_id)
+    if found is None:
         return "missing", None
-    listed = queries.list_page(connection, entry_id, entry_id)[0]
-    if listed.state != "forwarded":
+    entry, summary = found
+    if summary.state != "forwarded":
         return "pending", None
     if originals_only and REPLAY_FIELD in _fields(entry):
         return "copy", None

@@ -1,4 +1,4 @@
-"""Is a journal whole? SQLite's own check of the structure, then what `layout` promises of its contents."""
+"""Is a journal whole? SQLite's own check of the structure, then what `schema` promises of its contents."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +13,7 @@ from bridge.journal.schema import ITEM_BYTES
 
 FINDINGS_MAX: Final = 100
 
-# What must not be there: a query that counts it, and what to say. Names: see `layout`.
+# What must not be there: a query that counts it, and what to say. Names: see `schema`.
 _MUST_BE_NONE: Final = (
     (
         """SELECT count(*) FROM entries AS e JOIN entries AS f ON f.id = e.id + 1
@@ -39,7 +39,7 @@ _MUST_BE_NONE: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What was found. `damage` is SQLite's word on the structure; `findings` what contradicts the layout."""
+    """What was found. `damage` is SQLite's word on the structure; `findings` what contradicts the schema."""
 
     journal_id: str
     next_id: int
@@ -80,7 +80,7 @@ def _damage(connection: apsw.Connection) -> tuple[str, ...]:
 
 
 def _report(connection: apsw.Connection, damage: tuple[str, ...]) -> Report:
-    state = queries.standing(connection)
+    state = queries.journal_state(connection)
     next_id = state.positions.next_id
     entries, waiting, highest = _numbers(
         connection, "SELECT count(*), count(*) FILTER (WHERE id >= ?), coalesce(max(id), 0) FROM entries", (next_id,)

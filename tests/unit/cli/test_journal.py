@@ -9,7 +9,7 @@ from click.testing import CliRunner, Result
 
 from bridge.cli import cli
 from bridge.errors import ExitCode
-from bridge.journal.lock import Ownership
+from bridge.journal.lock import take_lock
 from bridge.model import Submission
 from tests.unit.journal.making import NOON_MS, storage_in
 from tests.unit.journal.offline.test_offline import TOPIC, fill
@@ -123,7 +123,7 @@ def test_a_replay_that_has_no_room_says_where_to_go_on(folder: Path) -> None:
 
 
 def test_what_writes_is_refused_while_a_bridge_runs(folder: Path, tmp_path: Path) -> None:
-    with Ownership.take(folder):
+    with take_lock(folder):
         for arguments in (["replay", folder, 5], ["release", folder, 7], ["salvage", folder, tmp_path / "new"]):
             refused = call(*arguments)
             assert refused.exit_code == ExitCode.JOURNAL_LOCKED

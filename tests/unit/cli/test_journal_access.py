@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from bridge.errors import ExitCode
-from bridge.journal.lock import Ownership
+from bridge.journal.lock import take_lock
 from tests.unit.journal.making import storage_in, submission
 from tests.unprivileged import without_rights
 
@@ -69,7 +69,7 @@ def test_files_of_another_user_are_named_with_their_owner(name: str, folder: Pat
 
 @pytest.mark.parametrize("name", ["release", "replay", "salvage", "drain"])
 def test_a_journal_in_use_is_to_be_stopped_and_no_other_folder_is_spoken_of(name: str, folder: Path) -> None:
-    with Ownership.take(folder):
+    with take_lock(folder):
         ran = run(name, folder)
     assert ran.returncode == ExitCode.JOURNAL_LOCKED, ran.stderr
     assert "stop that one first" in ran.stderr

@@ -11,8 +11,8 @@ from click.testing import CliRunner, Result
 from bridge.cli import cli
 from bridge.cli.journal_text import drained_as_json, drained_text
 from bridge.errors import ExitCode
-from bridge.journal.lock import Ownership
-from bridge.journal.offline.inspect import read_standing
+from bridge.journal.lock import take_lock
+from bridge.journal.offline.inspect import read_state
 from bridge.model import JournalUsage, Positions
 from bridge.service.drain import Drained, Left, account, why_left
 from tests.unit.journal.making import storage_in, submission
@@ -77,12 +77,12 @@ def test_what_is_no_journal_is_refused(tmp_path: Path, call: Call) -> None:
 
 
 def test_a_journal_with_an_owner_is_refused_and_the_owner_named(folder: Path, call: Call) -> None:
-    with Ownership.take(folder):
+    with take_lock(folder):
         for wait in ("0", "300ms"):
             result = call(folder, "--wait", wait)
             assert result.exit_code == ExitCode.JOURNAL_LOCKED
             assert "belongs to process" in result.stderr
-    assert read_standing(folder).positions == Positions(1)
+    assert read_state(folder).positions == Positions(1)
 
 
 def test_a_journal_with_nothing_left_needs_no_kafka(folder: Path, call: Call) -> None:
@@ -106,7 +106,7 @@ def test_at_the_deadline_it_says_how_many_are_left_and_why(folder: Path, call: C
         ("crm.reads", 1, "kafka"),
         (None, 2, "kafka"),
     ]
-    assert read_standing(folder).positions == Positions(2, {"crm.reads": 1})
+    assert read_state(folder).positions == Positions(2, {"crm.reads": 1})
 
 
 def usage(pending: int, parked: dict[str, int] | None = None) -> JournalUsage:

@@ -10,8 +10,8 @@ from bridge.journal import Journal, dedupe_window
 from bridge.journal.capacity import YIELD
 from bridge.journal.database import transaction
 from bridge.journal.dedupe_table import look_up
-from bridge.journal.dedupe_window import Merge, RecentIdentities, pack, unpack
-from bridge.journal.maintenance import Limits, Upkeep
+from bridge.journal.dedupe_window import DedupeBuffer, Merge, pack, unpack
+from bridge.journal.maintenance import Limits, Maintenance
 from bridge.journal.offline.inspect import reading
 from bridge.journal.storage import Storage
 from bridge.model import Positions
@@ -20,9 +20,9 @@ from tests.unit.journal.making import HOUR_MS, NOON_MS, Clock, identity, storage
 
 
 @pytest.fixture
-def few_recent(monkeypatch: pytest.MonkeyPatch) -> None:
+def small_buffer(monkeypatch: pytest.MonkeyPatch) -> None:
     """Merging begins after 300 identities instead of 65536."""
-    monkeypatch.setattr(dedupe_window, "RECENT_MAX", 300)
+    monkeypatch.setattr(dedupe_window, "BUFFERED_MAX", 300)
 
 
 def random_identities(seed: int, count: int) -> list[bytes]:
@@ -55,7 +55,7 @@ async def test_the_latest_time_counts_when_an_identity_comes_again(opened: Opens
     assert set(await journal.seen([identity(1)], 3001)) == set()
 
 
-@pytest.mark.usefixtures("few_recent")
+@pytest.mark.usefixtures("small_buffer")
 async def test_nothing_is_forgotten_while_it_moves_from_memory_to_the_table(opened: Opens) -> None:
     journal = opened()
     everything: list[bytes] = []
@@ -68,13 +68,13 @@ async def test_nothing_is_forgotten_while_it_moves_from_memory_to_the_table(open
     assert set(await journal.seen(everything, NOON_MS + 20)) == set(everything[2000:])
     assert set(await journal.seen(random_identities(99, 500), 0)) == set()
     await until(lambda: merged_rows(journal) > 3000, "merging")
-    assert journal._window.recent._count <= 2 * 300
+    assert journal._window.buffer._count <= 2 * 300
     await journal.close()
     again = opened()
     assert set(await again.seen(everything, 0)) == set(everything)
 
 
-@pytest.mark.usefixtures("few_recent")
+@pytest.mark.usefixtures("small_buffer")
 async def test_the_log_does_not_grow_with_what_is_merged(opened: Opens, folder: Path) -> None:
     journal = opened()
     for seed in range(300):
@@ -86,7 +86,7 @@ async def test_the_log_does_not_grow_with_what_is_merged(opened: Opens, folder: 
         assert rows[-1][0] == 300  # numbers go on: none is used twice
 
 
-@pytest.mark.usefixtures("few_recent")
+@pytest.mark.usefixtures("small_buffer")
 async def test_merging_twice_is_merging_once(folder: Path) -> None:
     """The process dies after a merge and before the log is shortened: the next one merges the same again."""
     batch = [bytes([7]) + one[1:] for one in random_identities(1, 400)]
@@ -100,13 +100,13 @@ async def test_merging_twice_is_merging_once(folder: Path) -> None:
 
 
 def test_an_identity_that_comes_again_while_it_is_merged_stays_in_memory() -> None:
-    recent = RecentIdentities([], 16 * 44 * 10)
-    recent.add(1, [(bytes([number]) + bytes(15), 1000) for number in range(256)])
-    merge = recent.to_merge()
+    buffer = DedupeBuffer([], 16 * 44 * 10)
+    buffer.add(1, [(bytes([number]) + bytes(15), 1000) for number in range(256)])
+    merge = buffer.to_merge()
     assert merge == Merge(0, {bytes(16): 1000}, None)
-    recent.add(2, [(bytes(16), 5000)])
-    recent.merged(merge)
-    assert recent.find([bytes(16)], 5000) == {bytes(16): 5000}
+    buffer.add(2, [(bytes(16), 5000)])
+    buffer.merged(merge)
+    assert buffer.find([bytes(16)], 5000) == {bytes(16): 5000}
 
 
 def test_packing_and_unpacking_are_reverse() -> None:
@@ -115,14 +115,14 @@ def test_packing_and_unpacking_are_reverse() -> None:
     assert unpack(b"") == []
 
 
-@pytest.mark.usefixtures("few_recent")
+@pytest.mark.usefixtures("small_buffer")
 async def test_identities_are_forgotten_after_the_window_but_not_while_a_copy_may_still_wait(opened: Opens) -> None:
     clock = Clock()
     journal = opened(clock_ms=clock, window_s=60)
     await journal.append(submission(at_ms=NOON_MS))
     for seed in range(20):
         await journal.advance(Positions(1), [(one, NOON_MS) for one in random_identities(seed, 100)])
-    await until(lambda: journal._window.recent._merging == 0, "merging")
+    await until(lambda: journal._window.buffer._merging == 0, "merging")
     rows = merged_rows(journal)
 
     async def sweep() -> None:
@@ -142,7 +142,7 @@ async def test_identities_are_forgotten_after_the_window_but_not_while_a_copy_ma
 async def test_another_window_is_taken_over_while_running(opened: Opens) -> None:
     journal = opened(window_s=60)
     journal.remember_for(7200)
-    assert journal._upkeep._limits.window_ms == 2 * HOUR_MS
+    assert journal._maintenance._limits.window_ms == 2 * HOUR_MS
 
 
 def test_a_journal_that_was_given_less_room_is_rid_of_identities_within_minutes(folder: Path) -> None:
@@ -153,14 +153,14 @@ def test_a_journal_that_was_given_less_room_is_rid_of_identities_within_minutes(
     with storage_in(folder) as storage:
         smaller = Storage(storage.connection, 2 << 20)
         limits = Limits(2 << 20, HOUR_MS, 1 << 30, 30 * 24 * HOUR_MS)
-        upkeep = Upkeep(smaller, limits, clock, threading.Lock(), lambda: seconds[0])
-        assert upkeep.figures.used > limits.bytes_max
-        while upkeep.figures.used > YIELD * limits.bytes_max and seconds[0] < 300:
-            seconds[0] += max(0.001, upkeep.wait_s())
+        maintenance = Maintenance(smaller, limits, clock, threading.Lock(), lambda: seconds[0])
+        assert maintenance.figures.used > limits.bytes_max
+        while maintenance.figures.used > YIELD * limits.bytes_max and seconds[0] < 300:
+            seconds[0] += max(0.001, maintenance.wait_s())
             clock.ms = NOON_MS + int(seconds[0] * 1000)
-            if upkeep.due():
+            if maintenance.due():
                 with transaction(storage.connection):
-                    upkeep.work()
-            upkeep.checkpoint(idle=True)
-            upkeep.measure()
-        assert upkeep.figures.used <= YIELD * limits.bytes_max
+                    maintenance.work()
+            maintenance.checkpoint(idle=True)
+            maintenance.measure()
+        assert maintenance.figures.used <= YIELD * limits.bytes_max

@@ -16,8 +16,6 @@ async def test_an_entry_comes_back_as_it_was_handed_over(opened: Opens) -> None:
     body = bytes(range(256)) * 40
     assert await journal.append(Submission(NOON_MS, "tréble", "ünknown/…", b'{"a":"b"}', body)) == 1
     assert await journal.read(1, 10, 1) == [Entry(1, NOON_MS, "tréble", "ünknown/…", b'{"a":"b"}', body)]
-    assert await journal.get(1) == (await journal.read(1, 1, 1))[0]
-    assert await journal.get(2) is None
 
 
 async def test_ids_grow_by_one_in_the_order_of_the_calls_however_commits_are_cut(opened: Opens) -> None:
@@ -68,7 +66,7 @@ async def test_a_waiter_that_gave_up_is_forgotten(opened: Opens) -> None:
     for _ in range(3):
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(journal.wait_for(1), 0.01)
-    assert len(journal._waiting) == 0
+    assert len(journal._appended._waiters) == 0
     await journal.append(submission())
 
 
@@ -111,18 +109,3 @@ async def test_ids_are_never_used_twice_even_when_every_entry_was_deleted(opened
     again = opened()
     assert again.last_id == 5
     assert await again.append(submission()) == 6
-
-
-async def test_listing_tells_states_without_content(opened: Opens) -> None:
-    journal = opened()
-    await asyncio.gather(*(journal.append(submission(f"{number}")) for number in range(4)))
-    await journal.park([(2, "topic", "message.read")])
-    await journal.hold([1])
-    await journal.advance(Positions(4, {"topic": 2}), [])
-    listed = await journal.entries(1, 4, 10)
-    assert [(one.id, one.state, one.topic, one.held) for one in listed] == [
-        (1, "forwarded", "", True),
-        (2, "parked", "topic", False),
-        (3, "forwarded", "", False),
-        (4, "pending", "", False),
-    ]

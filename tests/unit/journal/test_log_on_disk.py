@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from bridge.journal import queries
 from bridge.journal.maintenance import LOG_FRAMES_MAX
 from bridge.journal.offline.inspect import reading
 from bridge.journal.schema import WAL_FRAME_BYTES
@@ -36,7 +37,7 @@ async def test_a_reader_that_looks_again_and_again_does_not_make_it_grow(opened:
 
     async def look() -> None:
         while not stop.is_set():
-            await journal.entries(1, 500, 500)  # by the reader thread, which `read` may do without
+            await journal._ask(lambda connection: queries.list_page(connection, 1, 500))  # by the reader thread
 
     looking = asyncio.create_task(look())
     for _ in range(100):

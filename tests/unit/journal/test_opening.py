@@ -1,4 +1,4 @@
-"""Opening: modes, ownership, versions, what is refused."""
+"""Opening: modes, lock, versions, what is refused."""
 
 import json
 import os
@@ -15,7 +15,7 @@ import pytest
 from bridge.errors import ExitCode, JournalCorruptError, JournalFailedError, JournalLockedError, JournalUnusableError
 from bridge.journal import database, schema
 from bridge.journal.database import open_writer, prepare_folder
-from bridge.journal.lock import Ownership
+from bridge.journal.lock import take_lock
 from bridge.journal.offline.inspect import Filter, list_entries
 from bridge.journal.offline.salvage import salvage
 from bridge.journal.offline.verify import verify
@@ -129,19 +129,19 @@ async def test_an_owner_that_left_no_name_is_still_an_owner(opened: Opens, folde
     await first.close()
 
 
-async def test_a_newer_layout_is_refused_and_left_alone(opened: Opens, folder: Path) -> None:
+async def test_a_newer_schema_is_refused_and_left_alone(opened: Opens, folder: Path) -> None:
     with storage_in(folder) as storage:
         storage.connection.pragma("user_version", VERSION + 1)
-    with pytest.raises(JournalCorruptError, match=f"newer treble-bridge \\(layout {VERSION + 1}") as refused:
+    with pytest.raises(JournalCorruptError, match=f"newer treble-bridge \\(schema {VERSION + 1}") as refused:
         opened()
     assert refused.value.exit_code is ExitCode.JOURNAL_CORRUPT
-    Ownership.take(folder).release()  # what refused it has let go of the lock
+    take_lock(folder).close()  # what refused it has let go of the lock
     connection = apsw.Connection(str(folder / "journal.db"))
     assert connection.pragma("user_version") == VERSION + 1
     connection.close()
 
 
-async def test_an_older_layout_is_migrated_and_keeps_its_entries(
+async def test_an_older_schema_is_migrated_and_keeps_its_entries(
     opened: Opens, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with storage_in(folder) as storage:

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.journal.tail_cache import RECENT_BYTES_MAX, RecentEntries
+from bridge.journal.tail_cache import CACHE_BYTES_MAX, TailCache
 from bridge.model import Entry, Submission
 
 
@@ -18,14 +18,14 @@ commits = st.lists(st.lists(st.integers(0, 50), min_size=1, max_size=5), min_siz
 def test_a_slice_is_what_was_committed_or_none_when_its_start_is_gone(
     sizes: list[list[int]], from_id: int, max_entries: int, max_bytes: int, passed: int
 ) -> None:
-    recent, model, next_id = RecentEntries(), [], 1
+    cache, model, next_id = TailCache(), [], 1
     for commit in sizes:
         submissions = [submission(next_id + i, size) for i, size in enumerate(commit)]
-        recent.committed(next_id, submissions, sum(commit))
+        cache.committed(next_id, submissions, sum(commit))
         model += [Entry(next_id + i, *s) for i, s in enumerate(submissions)]
         next_id += len(commit)
-    recent.passed(passed)
-    found = recent.read(from_id, max_entries, max_bytes)
+    cache.passed(passed)
+    found = cache.read(from_id, max_entries, max_bytes)
     if found is None:
         assert from_id < passed or passed >= next_id
         return
@@ -44,17 +44,17 @@ def test_a_slice_is_what_was_committed_or_none_when_its_start_is_gone(
 
 
 def test_a_backlog_does_not_stay_in_memory() -> None:
-    recent = RecentEntries()
+    cache = TailCache()
     for number in range(1, 101):
-        recent.committed(number, [submission(number, 1 << 20)], 1 << 20)
-    assert recent.read(1, 10, 1 << 30) is None
-    newest = recent.read(99, 10, 1 << 30)
+        cache.committed(number, [submission(number, 1 << 20)], 1 << 20)
+    assert cache.read(1, 10, 1 << 30) is None
+    newest = cache.read(99, 10, 1 << 30)
     assert newest is not None
     assert [entry.id for entry in newest] == [99, 100]
-    assert recent._bytes <= RECENT_BYTES_MAX
+    assert cache._bytes <= CACHE_BYTES_MAX
 
 
 def test_an_entry_larger_than_all_of_the_memory_is_not_kept() -> None:
-    recent = RecentEntries()
-    recent.committed(1, [submission(1, RECENT_BYTES_MAX)], RECENT_BYTES_MAX)
-    assert recent.read(1, 10, 10) is None
+    cache = TailCache()
+    cache.committed(1, [submission(1, CACHE_BYTES_MAX)], CACHE_BYTES_MAX)
+    assert cache.read(1, 10, 10) is None

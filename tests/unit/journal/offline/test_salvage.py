@@ -8,17 +8,15 @@ from pathlib import Path
 import apsw
 import pytest
 
-from bridge.errors import JournalError, JournalFailedError
-from bridge.journal.database import transaction
-from bridge.journal.offline.inspect import Filter, list_entries, read_standing
-from bridge.journal.offline.salvage import Salvaged, keep_short, read_state, salvage
+from bridge.errors import JournalCorruptError, JournalError, JournalFailedError
+from bridge.journal.database import limit_wal, transaction
+from bridge.journal.offline.inspect import Filter, list_entries, read_state
+from bridge.journal.offline.salvage import Salvaged, salvage
 from bridge.journal.offline.verify import verify
-from bridge.journal.queries import Standing
 from bridge.journal.schema import PAGE_BYTES, VERSION
 from bridge.model import Positions
 from tests.unit.journal.making import NOON_MS, Clock, storage_in, submission
-from tests.unit.journal.offline.test_offline import TOPIC, fill
-from tests.unit.journal.test_opening import damage
+from tests.unit.journal.offline.test_offline import fill
 
 LEAF, INTERIOR = 0x0D, 0x05
 
@@ -149,15 +147,15 @@ def test_an_entry_whose_id_is_wrong_is_said_to_be_lost(folder: Path, new: Path, 
 
 @pytest.mark.parametrize("entry_id", [1, 2, 700, 1499, 1500])
 @pytest.mark.parametrize("change", [-(1 << 20), -1, 1, 1 << 20, 1 << 40])
-def test_an_entry_whose_place_in_the_stream_is_wrong_takes_no_others_along(
+def test_an_entry_whose_place_in_the_stream_is_wrong_gets_the_right_one(
     folder: Path, new: Path, entry_id: int, change: int
 ) -> None:
     taken(folder, 1500)
     with storage_in(folder) as storage:
         storage.connection.execute("UPDATE entries SET stream_end = stream_end + ? WHERE id = ?", (change, entry_id))
     result = salvage(folder, new, Clock())
-    assert ids(new) == [number for number in range(1, 1501) if number != entry_id]
-    assert lost(result) == {entry_id}
+    assert (ids(new), result.lost) == (list(range(1, 1501)), [])
+    assert verify(new).findings == ()
 
 
 def test_an_entry_that_waited_and_is_gone_without_a_trace_is_said_to_be_lost(folder: Path, new: Path) -> None:
@@ -185,10 +183,10 @@ def test_the_log_of_the_new_journal_stays_short(folder: Path, new: Path, monkeyp
     sizes: list[int] = []
 
     def spying(connection: apsw.Connection) -> None:
-        keep_short(connection)
+        limit_wal(connection)
         sizes.append(log_bytes(new))
 
-    monkeypatch.setattr("bridge.journal.offline.salvage.keep_short", spying)
+    monkeypatch.setattr("bridge.journal.database.limit_wal", spying)
     assert salvage(folder, new, Clock()).entries == 4000
     assert 0 < max(sizes) < 14 << 20
 
@@ -200,7 +198,7 @@ def log_bytes(folder: Path) -> int:
 # what is refused, and what is left behind
 
 
-def test_a_newer_layout_is_refused_and_nothing_is_begun(folder: Path, new: Path) -> None:
+def test_a_newer_schema_is_refused_and_nothing_is_begun(folder: Path, new: Path) -> None:
     taken(folder, 20)
     with storage_in(folder) as storage:
         storage.connection.pragma("user_version", VERSION + 1)
@@ -221,38 +219,41 @@ def test_another_programs_database_is_refused_and_nothing_is_begun(folder: Path,
     assert list(new.iterdir()) == []
 
 
-def test_the_copy_is_private_and_does_not_outlive_the_salvage(
-    folder: Path, new: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("start", "end"), [(0, PAGE_BYTES), (0, 100), (100, PAGE_BYTES)])
+def test_without_the_first_page_nothing_is_rescued_and_the_way_out_is_said(
+    folder: Path, new: Path, start: int, end: int
 ) -> None:
+    """It holds the header of the file, and behind that the names and places of the tables."""
     taken(folder, 20)
-    damage(folder / "journal.db", [0])
+    pages = Pages(folder)
+    pages.data[start:end] = b"\xee" * (end - start)
+    pages.save()
+    with pytest.raises(JournalCorruptError, match=r"its first page can't be read.*sqlite3 journal.db .recover"):
+        salvage(folder, new, Clock())
+    assert not new.exists()
+    assert (folder / "journal.db").read_bytes() == pages.data
+
+
+def test_the_new_journal_is_private(folder: Path, new: Path) -> None:
+    taken(folder, 20)
     new.mkdir(mode=0o755)
-    modes: dict[str, int] = {}
-
-    def spying(connection: apsw.Connection, notes: list[str]) -> Standing | None:
-        modes.update({file.name: stat.S_IMODE(file.stat().st_mode) for file in new.iterdir()})
-        return read_state(connection, notes)
-
-    monkeypatch.setattr("bridge.journal.offline.salvage.read_state", spying)
     before = os.umask(0o022)
     try:
         assert salvage(folder, new, Clock()).entries == 20
     finally:
         os.umask(before)
-    assert modes["damaged-copy.db"] == 0o600
-    assert set(modes.values()) == {0o600}
-    assert sorted(file.name for file in new.iterdir()) == ["journal.db", "owner.lock"]
+    assert {file.name: stat.S_IMODE(file.stat().st_mode) for file in new.iterdir()} == {
+        "journal.db": 0o600,
+        "owner.lock": 0o600,
+    }
 
 
 def test_a_salvage_that_fails_leaves_nothing_and_can_be_tried_again(
     folder: Path, new: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     taken(folder, 20)
-    damage(folder / "journal.db", [0])
     with monkeypatch.context() as patched:
-        patched.setattr(
-            "bridge.journal.offline.salvage.keep_short", raising(apsw.FullError("database or disk is full"))
-        )
+        patched.setattr("bridge.journal.database.limit_wal", raising(apsw.FullError("database or disk is full")))
         with pytest.raises(JournalFailedError, match="disk is full"):
             salvage(folder, new, Clock())
     assert not new.exists()
@@ -267,11 +268,27 @@ def raising(error: Exception) -> Callable[..., None]:
 
 
 @pytest.mark.parametrize("behind", ["", "[]", "null", "{", '{"a": "b"}', '{"a": 0}', '{"a": 1e9}', '{"a": 99999}'])
-def test_lanes_that_can_not_be_read_begin_at_what_is_parked(folder: Path, new: Path, behind: str) -> None:
+def test_positions_that_can_not_be_read_mean_a_new_id_and_all_forwarded_again(
+    folder: Path, new: Path, behind: str
+) -> None:
     with storage_in(folder) as storage:
         fill(storage)
         storage.connection.execute("UPDATE state SET behind = ?", (behind,))
+        former_id = storage.journal_id
     result = salvage(folder, new, Clock())
-    assert read_standing(new).positions == Positions(16, {TOPIC: 3})
-    assert (result.entries, len(result.notes)) == (20, 1)
+    state = read_state(new)
+    assert (state.positions, result.entries, result.lost) == (Positions(), 20, [])
+    assert former_id != state.journal_id == result.journal_id
+    assert ["every rescued entry will be forwarded again" in note for note in result.notes] == [True]
     assert verify(new).findings == ()
+
+
+def test_a_note_of_a_wrong_type_in_the_state_is_no_hindrance(folder: Path, new: Path) -> None:
+    with storage_in(folder) as storage:
+        fill(storage)
+        storage.connection.pragma("writable_schema", True)
+        storage.connection.execute("UPDATE sqlite_schema SET sql = replace(sql, 'STRICT', '') WHERE name = 'state'")
+    with storage_in(folder) as storage:
+        storage.connection.execute("UPDATE state SET kafka_offset = 'nonsense'")
+    result = salvage(folder, new, Clock())
+    assert (result.entries, len(result.notes)) == (20, 1)
