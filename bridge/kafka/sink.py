@@ -18,19 +18,19 @@ from bridge.errors import (
     FencedError,
     LaneBlockedError,
     ProducerFencedError,
-    RecordRefusedError,
+    RecordRejectedError,
     SinkError,
     SinkTimeoutError,
     SinkUnavailableError,
-    TimestampRefusedError,
+    TimestampRejectedError,
 )
-from bridge.kafka.batches import Batch, Sizing, Stamps, assemble
+from bridge.kafka.batches import Batch, Sizing, Timestamps, assemble
 from bridge.kafka.client import client_options
 from bridge.kafka.diagnosis import diagnose
 from bridge.kafka.errors import blocked
 from bridge.kafka.positions import Found, Instance, PositionsTopic
 from bridge.kafka.producer import METADATA_TRIES, Producer
-from bridge.model import NO_DOUBTS, DoubtfulEnd, Doubts, Positions, Prepared, Unclear
+from bridge.model import NOTHING_IN_DOUBT, InDoubt, InDoubtTransaction, PendingMarker, Positions, Prepared
 from bridge.settings.models import Kafka
 
 Placed = Callable[[int, int, Sequence[int]], None]
@@ -40,10 +40,10 @@ Placed = Callable[[int, int, Sequence[int]], None]
 class Sink(Protocol):
     """What the forwarder needs of Kafka."""
 
-    async def open(self, known_offset: int | None, doubtful: Collection[DoubtfulEnd] = ()) -> Found | None:
+    async def open(self, known_offset: int | None, pending: Collection[PendingMarker] = ()) -> Found | None:
         """Build a producer. Returns what Kafka knows of the positions, None where Kafka isn't asked.
 
-        Of what is `doubtful` in the positions' topic nothing is left then.
+        What is `pending` in the positions' topic is resolved then.
         """
 
     async def partition_counts(self, topics: Sequence[str], tries: int = ...) -> dict[str, int | LaneBlockedError]:
@@ -62,13 +62,13 @@ class Sink(Protocol):
         `placed` is called once Kafka has them, where the caller wants to know.
         """
 
-    async def have_ended(self, ends: Collection[DoubtfulEnd]) -> dict[DoubtfulEnd, bool]:
-        """Whether these have an end. One that isn't in it can't be told now. Raises a SinkError."""
+    async def markers_written(self, markers: Collection[PendingMarker]) -> dict[PendingMarker, bool]:
+        """Whether these are written. One that isn't in it can't be told now. Raises a SinkError."""
 
-    async def take_back(self, topic: str, ends: Collection[DoubtfulEnd]) -> None:
-        """Abort what has no end there. Raises a SinkError."""
+    async def abort_hanging(self, topic: str, markers: Collection[PendingMarker]) -> None:
+        """Abort what hangs there without a marker. Raises a SinkError."""
 
-    async def close(self, *, healthy: bool) -> Doubts:
+    async def close(self, *, healthy: bool) -> InDoubt:
         """Drop the producer. Returns what is unknown of its last transaction."""
 
     def connect_by(self, kafka: Kafka) -> None:
@@ -85,7 +85,7 @@ class _ProducerSink:
         self._kafka = kafka
         self._journal_id = journal_id
         self._producer: Producer | None = None
-        self._stamps = Stamps()
+        self._timestamps = Timestamps()
 
     @property
     def producer(self) -> Producer:
@@ -133,23 +133,23 @@ class _ProducerSink:
         *more: Batch,
     ) -> tuple[list[Batch], list[int]]:
         """Send the records of `items`, and `more`. The batches, and the offset of each one's first record."""
-        times = self._stamps.times()
+        times = self._timestamps.times()
         batches = [*assemble(self.producer, items, partitions, sizing, times), *more]
         try:
             return batches, await self.producer.deliver(batches)
-        except TimestampRefusedError as error:
-            raise self._stamps.refused(error, times) from error
+        except TimestampRejectedError as error:
+            raise self._timestamps.rejected(error, times) from error
 
-    async def close(self, *, healthy: bool) -> Doubts:
+    async def close(self, *, healthy: bool) -> InDoubt:
         """Drop the producer."""
         producer, self._producer = self._producer, None
         if producer is None:
-            return NO_DOUBTS
+            return NOTHING_IN_DOUBT
         await producer.close(healthy=healthy)
         return self._left_by(producer)
 
-    def _left_by(self, producer: Producer) -> Doubts:
-        return Doubts(producer.doubtful)
+    def _left_by(self, producer: Producer) -> InDoubt:
+        return InDoubt(producer.pending_markers)
 
     def connect_by(self, kafka: Kafka) -> None:
         """Use these servers, credentials and certificates from the next `open` on."""
@@ -159,18 +159,18 @@ class _ProducerSink:
 class IdempotentSink(_ProducerSink):
     """`at_least_once`: an idempotent producer; the positions are only in the journal."""
 
-    async def open(self, known_offset: int | None, doubtful: Collection[DoubtfulEnd] = ()) -> Found | None:
+    async def open(self, known_offset: int | None, pending: Collection[PendingMarker] = ()) -> Found | None:
         """Build a producer."""
-        del known_offset, doubtful
+        del known_offset, pending
         await self._start(self.options(), None)
         return None
 
-    async def have_ended(self, ends: Collection[DoubtfulEnd]) -> dict[DoubtfulEnd, bool]:
+    async def markers_written(self, markers: Collection[PendingMarker]) -> dict[PendingMarker, bool]:
         """None of them, for all that this delivery promises: their entries go again."""
-        return dict.fromkeys(ends, False)
+        return dict.fromkeys(markers, False)
 
-    async def take_back(self, topic: str, ends: Collection[DoubtfulEnd]) -> None:
-        """Abort what `exactly_once` left there without an end before it was given up: it holds up whoever reads what is
+    async def abort_hanging(self, topic: str, markers: Collection[PendingMarker]) -> None:
+        """Abort what `exactly_once` left hanging there before it was given up: it holds up whoever reads what is
         committed, for good. Takes a producer of its own.
         """
         producer = Producer(self._kafka, self.options(), self._transactional_id)
@@ -178,7 +178,7 @@ class IdempotentSink(_ProducerSink):
         try:
             await producer.start()
             await producer.partition_counts([topic], 1)
-            await producer.take_back(topic, ends)
+            await producer.abort_hanging(topic, markers)
             healthy = True
         finally:
             await producer.close(healthy=healthy)
@@ -229,7 +229,7 @@ class TransactionalSink(_ProducerSink):
             self._superseded = False
         super().connect_by(kafka)
 
-    async def open(self, known_offset: int | None, doubtful: Collection[DoubtfulEnd] = ()) -> Found | None:
+    async def open(self, known_offset: int | None, pending: Collection[PendingMarker] = ()) -> Found | None:
         """Build a producer, write a barrier, read the positions up to it.
 
         Raises FencedError when the last producer was superseded by another live process.
@@ -241,35 +241,35 @@ class TransactionalSink(_ProducerSink):
         producer = await self._start(options, self._transactional_id)
         try:
             self._partition = await self._positions.partition(producer)
-            # Before the barrier, whose commit would be taken for the missing end.
+            # Before the barrier, whose commit would be taken for the missing marker.
             topic = self._kafka.positions_topic
-            await producer.take_back(
-                topic, [end for end in doubtful if (end.topic, end.partition) == (topic, self._partition)]
+            await producer.abort_hanging(
+                topic, [marker for marker in pending if (marker.topic, marker.partition) == (topic, self._partition)]
             )
             found = await self._positions.recover(producer, self._partition, known_offset)
-        except TimestampRefusedError as error:  # a barrier's time is always the present one
+        except TimestampRejectedError as error:  # a barrier's time is always the present one
             raise self._positions_error(blocked(error.topic, "clock")) from error
-        except (LaneBlockedError, RecordRefusedError) as error:
+        except (LaneBlockedError, RecordRejectedError) as error:
             raise self._positions_error(error) from error
         self._barrier_offset = found.barrier_offset
         return found
 
-    async def have_ended(self, ends: Collection[DoubtfulEnd]) -> dict[DoubtfulEnd, bool]:
-        """Whether these have an end."""
-        return await self.producer.have_ended(ends)
+    async def markers_written(self, markers: Collection[PendingMarker]) -> dict[PendingMarker, bool]:
+        """Whether these are written."""
+        return await self.producer.markers_written(markers)
 
-    async def take_back(self, topic: str, ends: Collection[DoubtfulEnd]) -> None:
-        """Abort what has no end there."""
-        await self.producer.take_back(topic, ends)
+    async def abort_hanging(self, topic: str, markers: Collection[PendingMarker]) -> None:
+        """Abort what hangs there without a marker."""
+        await self.producer.abort_hanging(topic, markers)
 
-    def _left_by(self, producer: Producer) -> Doubts:
-        ends = producer.doubtful
-        own = [end for end in ends if end.topic == self._kafka.positions_topic]
+    def _left_by(self, producer: Producer) -> InDoubt:
+        markers = producer.pending_markers
+        own = [marker for marker in markers if marker.topic == self._kafka.positions_topic]
         if self._sending is None or not own:
-            return Doubts(ends)
-        return Doubts((), Unclear(ends, self._sending, own[0].first, producer.acknowledged))
+            return InDoubt(markers)
+        return InDoubt((), InDoubtTransaction(markers, self._sending, own[0].first, producer.acknowledged))
 
-    def _positions_error(self, error: LaneBlockedError | RecordRefusedError) -> SinkError:
+    def _positions_error(self, error: LaneBlockedError | RecordRejectedError) -> SinkError:
         """Without its positions topic nothing can be forwarded: not one lane's trouble, but everyone's."""
         return SinkUnavailableError(str(error)) if error.topic == self._kafka.positions_topic else error
 
@@ -302,7 +302,7 @@ class TransactionalSink(_ProducerSink):
         except ProducerFencedError:
             self._superseded = True
             raise
-        except (LaneBlockedError, RecordRefusedError) as error:
+        except (LaneBlockedError, RecordRejectedError) as error:
             raise self._positions_error(error) from error
         self._sending = None
         if placed is not None:

@@ -72,8 +72,8 @@ class ServiceHealth:
             status["config"] = stages.reloader.status()
         status["journal"] = self._journal(stages)
         status["positions"] = _positions(stages)
-        status["lanes"] = dict(self._telemetry.lanes_blocked())
-        status["forwarder"] = stages.forwarder.status()
+        status["forwarder"] = forwarder = stages.forwarder.status()
+        status["lanes"] = {lane["topic"]: lane["state"] for lane in forwarder["lanes_behind"] if lane["cause"]}
         status["topics"] = stages.topics.status()
         status["ingress"] = {
             "accepting": stages.ingress.accepting,
@@ -115,7 +115,8 @@ def _ingress_check(stages: Stages) -> Check:
 
 def _kafka_check(stages: Stages) -> Check:
     status = stages.forwarder.status()
-    return Check("ok" if status.get("connected") else "degraded", {"connected": bool(status.get("connected"))}, True)
+    detail = {"connected": status["connected"]} | ({"stopped": status["stopped"]} if status["stopped"] else {})
+    return Check("ok" if status["connected"] else "degraded", detail, reported=True)
 
 
 def _config_check(status: Mapping[str, Any]) -> Check:

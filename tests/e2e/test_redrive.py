@@ -16,7 +16,7 @@ from click.testing import CliRunner, Result
 
 from bridge.cli import cli
 from bridge.errors import ExitCode, SinkTimeoutError
-from bridge.forward.redrive import Held, Redrive, RedriveFencedError
+from bridge.forward.redrive import DeadLetter, Redrive, RedriveFencedError
 from bridge.kafka.producer import Producer
 from bridge.settings.models import Settings
 from bridge.transform.prepare import Preparer
@@ -31,7 +31,7 @@ pytestmark = pytest.mark.kafka
 
 SURVEY = {"session_id": "s1", "survey": {"id": "q9"}}
 EVENTS = {"survey.answered": {"when": {"survey.id": "*"}}}
-EVERY: Callable[[Held], bool] = lambda _: True  # noqa: E731 - it reads as the argument it is
+EVERY: Callable[[DeadLetter], bool] = lambda _: True  # noqa: E731 - it reads as the argument it is
 
 
 class Place:

@@ -12,7 +12,7 @@ from bridge.catalogue import TABLE
 from bridge.forward import forwarder
 from bridge.journal.offline.inspect import read_standing
 from bridge.kafka.positions import Found
-from bridge.model import DoubtfulEnd, Positions
+from bridge.model import PendingMarker, Positions
 from bridge.service.drain import Drain
 from bridge.settings.load import load
 from bridge.telemetry import Telemetry
@@ -32,9 +32,9 @@ class KnowsMore(ScriptedSink):
     told: bool = False
     meanwhile: Callable[[], None] = lambda: None
 
-    async def open(self, known_offset: int | None, doubtful: Collection[DoubtfulEnd] = ()) -> Found | None:
+    async def open(self, known_offset: int | None, pending: Collection[PendingMarker] = ()) -> Found | None:
         """Say it."""
-        await super().open(known_offset, doubtful)
+        await super().open(known_offset, pending)
         if self.told:
             return Found(None, None, 0)
         self.told = True

@@ -14,7 +14,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
 
 from bridge.catalogue.samples import hint_for, sample
-from bridge.kafka.batches import Sizing, Stamps, assemble
+from bridge.kafka.batches import Sizing, Timestamps, assemble
 from bridge.kafka.client import client_options
 from bridge.kafka.producer import Producer
 from bridge.model import Prepared
@@ -92,7 +92,7 @@ async def deliver(configured: Settings, ready: Sequence[Prepared]) -> None:
         for topic, count in (await producer.partition_counts([one.topic for one in ready])).items()
         if isinstance(count, int)
     }
-    await producer.deliver(assemble(producer, ready, counts, Sizing(), Stamps().times()))
+    await producer.deliver(assemble(producer, ready, counts, Sizing(), Timestamps().times()))
     await producer.close(healthy=True)
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from aiokafka.errors import InvalidTimestampError
 
-from bridge.kafka.batches import Stamps
+from bridge.kafka.batches import Timestamps
 from bridge.model import Submission
 from bridge.telemetry import Telemetry
 from tests.fakes.client import Builder, ClientSink, ScriptedClient
@@ -34,7 +34,7 @@ def takes(clock: Clock, before_ms: int, after_ms: int = HOUR_MS, topic: str = TO
 
 def sink_with(clock: Clock, client: ScriptedClient) -> ClientSink:
     sink = ClientSink(SETTINGS.kafka, client)
-    sink._stamps = Stamps(clock)
+    sink._timestamps = Timestamps(clock)
     return sink
 
 

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from bridge.errors import ProducerFencedError, RecordRefusedError
+from bridge.errors import ProducerFencedError, RecordRejectedError
 from bridge.forward import redrive
-from bridge.forward.redrive import Held, Redrive, Redriven
+from bridge.forward.redrive import DeadLetter, Redrive, Redriven
 from bridge.kafka.consumer import Kept
 from bridge.model import Prepared, Record
 from bridge.transform.prepare import Preparer
@@ -67,7 +67,7 @@ class ScriptedProducer:
         """Every topic is there."""
         return dict.fromkeys(topics, 1)
 
-    async def take_back(self, topic: str, partitions: Iterable[int]) -> None:
+    async def abort_hanging(self, topic: str, partitions: Iterable[int]) -> None:
         """Nothing was left without an end."""
 
     async def deliver(self, items: Sequence[Prepared]) -> None:
@@ -76,7 +76,7 @@ class ScriptedProducer:
             raise ProducerFencedError("fenced")
         for item in items:
             if item.topic != QUARANTINE and item.entry_id in self._kafka.refused:
-                raise RecordRefusedError(item.topic, 0, "too large")
+                raise RecordRejectedError(item.topic, 0, "too large")
         for item in items:
             assert item.record is not None
             if item.topic == QUARANTINE:
@@ -107,7 +107,7 @@ def kafka(monkeypatch: pytest.MonkeyPatch) -> ScriptedKafka:
     return scripted
 
 
-def every(_: Held) -> bool:
+def every(_: DeadLetter) -> bool:
     return True
 
 
