@@ -186,8 +186,8 @@ class Forwarder:
     def _restored(self) -> JournalRestoredError:
         path, first = self._journal.path, self._journal.unconfirmed_from
         return JournalRestoredError(
-            f"the journal {path} is an older copy: Kafka counts entries from {first} on that it never held. Webhooks "
-            f"are taken, but nothing is forwarded: stop the bridge, run `treble-bridge journal renew {path}`, and start it"
+            f"the journal {path} is an older copy: Kafka counts entries from {first} on that it never held. Nothing is "
+            f"forwarded, and webhooks wait in it. Run `treble-bridge journal renew {path}` while no bridge runs on it"
         )
 
     def _take_up_configuration(self) -> bool:
