@@ -190,7 +190,7 @@ _WORDS: Final = {
     "dropped": "dropped by its route",
     "incomplete": "without its whole body",
     "blocked": "its topic can't take records",
-    "refused": "refused by Kafka",
+    "rejected": "rejected by Kafka",
 }
 
 

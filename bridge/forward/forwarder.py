@@ -7,7 +7,8 @@ there. So no state outlives a failure but the journal's, Kafka's, and which topi
 import asyncio
 import random
 import time
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, Final, TypedDict
 
 from bridge.errors import (
@@ -23,7 +24,7 @@ from bridge.errors import (
 from bridge.forward.batch import Batch, parking, prepare, sort
 from bridge.forward.batch_size import BatchSize
 from bridge.forward.in_doubt import InDoubtTransactions
-from bridge.forward.recovery import is_restored, recover, recover_restored
+from bridge.forward.recovery import recover
 from bridge.forward.rejected import REJECTIONS_MAX, RejectedRecords
 from bridge.forward.topic_queues import Lane, Lanes, LaneStatus, remapped_types, sendable_prefix
 from bridge.journal import Journal
@@ -92,6 +93,8 @@ class Forwarder:
         self._connected = False
         self._stopped = self._last_error = ""
         self._rebuilds = 0
+        self.outcomes: Counter[str] = Counter()
+        """How many entries left the journal as forwarded, quarantined, dropped, duplicate."""
 
     # from outside
 
@@ -168,27 +171,13 @@ class Forwarder:
         self._take_up_configuration()
         self._reconnect = False
         found = await self._sink.open(self._journal.positions_offset, self._journal.in_doubt.all_markers())
-        if found is not None:
-            if is_restored(self._journal, found):
-                await recover_restored(self._journal, self._preparer, found)
-                raise self._restored()
-            await self._journal.confirm()
         self._positions = await recover(self._journal, self._preparer, found)
-        if self._journal.usage().parked:
-            await self._journal.unpark_from(self._positions.next_id)
         for topic in self._lanes.restore(self._positions, time.monotonic()):
             self._telemetry.lane_resumed(topic)
         await self._note_remapped()
         await self._in_doubt.resolve(self._sink, self._preparer)
         self._connected = True
         self._telemetry.kafka_connected(next_id=self._positions.next_id, pending=self._pending())
-
-    def _restored(self) -> JournalRestoredError:
-        path, first = self._journal.path, self._journal.unconfirmed_from
-        return JournalRestoredError(
-            f"the journal {path} is an older copy: Kafka counts entries from {first} on that it never held. Nothing is "
-            f"forwarded, and webhooks wait in it. Run `treble-bridge journal renew {path}` while no bridge runs on it"
-        )
 
     def _take_up_configuration(self) -> bool:
         """Put a new configuration in force, between two batches. Whether there was one."""
@@ -252,7 +241,7 @@ class Forwarder:
         entries = await self._journal.read(self._positions.next_id, *self._size.limits(self._kafka))
         if not entries:
             return 0
-        prepared, flight = await self._prepared(entries)
+        prepared, trace = await self._prepared(entries)
         batch = await sort(
             prepared, self._journal, self._preparer, waits=lambda item: self._lanes.queue_of(item) is not None
         )
@@ -261,7 +250,7 @@ class Forwarder:
             # Durable before the positions move past it.
             queue_of = self._lanes.queue_of
             await self._journal.park([parking(item, queue_of(item) or item.topic) for item in batch.waiting])
-        await self._commit(batch, flight, partitions, self._positions_with(entries[-1].id + 1))
+        await self._commit(batch, trace, partitions, self._positions_with(entries[-1].id + 1))
         return len(entries)
 
     async def _catch_up(self, lane: Lane) -> bool:
@@ -296,7 +285,7 @@ class Forwarder:
         if not entries:
             self._block(blocked(lane.topic, "marker_missing"))
             return False
-        prepared, flight = await self._prepared(entries)
+        prepared, trace = await self._prepared(entries)
         # By today's map they may go anywhere, and any of them may have to wait.
         topics = sorted({item.record.topic for item in prepared if item.record is not None})
         found = await self._counts(topics, *((1,) if lane.waits else ()))
@@ -305,29 +294,24 @@ class Forwarder:
             self._block(LaneBlockedError(lane.topic, stopped.state, str(stopped)))
             return False
         batch = await sort(prepared[:count], self._journal, self._preparer, waits=lambda _: False)
-        before, lane.position = lane.position, entries[count - 1].id + 1
+        partitions = {topic: found for topic, found in found.items() if isinstance(found, int)}
+        moved = lane.topic, entries[count - 1].id + 1, count
         try:
-            partitions = {topic: found for topic, found in found.items() if isinstance(found, int)}
-            positions = self._positions_with(self._positions.next_id, {lane.topic: count})
-            await self._commit(batch, flight, partitions, positions)
+            await self._commit(batch, trace, partitions, self._positions_with(self._positions.next_id, moved))
         except LaneBlockedError as error:
-            lane.position = before
             raise LaneBlockedError(lane.topic, error.state, str(error)) from error
-        except BaseException:
-            lane.position = before
-            raise
-        self._lanes.moved(lane, lane.position)
+        self._lanes.moved(lane, moved[1])
         return True
 
     # the steps of a batch
 
     async def _prepared(self, entries: list[Entry]) -> tuple[list[Prepared], Flight | None]:
-        entries, flight = self._traces.take_up(entries) if self._traces is not None else (entries, None)
+        entries, trace = self._traces.take_up(entries) if self._traces is not None else (entries, None)
         prepared = await prepare(entries, self._preparer, self._replace_rejected)
         for entry, item in zip(entries, prepared, strict=True):
             if item.hint_conflict:
                 self._telemetry.hint_conflict(entry.source, item.event_type, entry.hint)
-        return prepared, flight
+        return prepared, trace
 
     def _replace_rejected(self, entry: Entry, item: Prepared) -> Prepared:
         times, message = self._rejected.rejections(entry.id)
@@ -348,45 +332,51 @@ class Forwarder:
         """How many partitions each topic has, or why it can't take records."""
         return self._in_doubt.block_in_doubt(await self._sink.partition_counts(topics, *tries))
 
-    def _positions_with(self, next_id: int, leaving: Mapping[str, int] | None = None) -> Positions:
-        """The positions from a commit on that takes so many of what is parked (lane → count) out of their queues."""
-        behind, parked = self._lanes.positions(), self._journal.usage().parked if self._lanes.all() else {}
-        return Positions(
-            next_id, behind, {topic: parked.get(topic, 0) - (leaving or {}).get(topic, 0) for topic in behind}
-        )
+    def _positions_with(self, next_id: int, moved: tuple[str, int, int] = ("", 0, 0)) -> Positions:
+        """The positions from a commit on that moves a topic's lane to a position, by so many entries."""
+        behind = self._lanes.positions()
+        if not behind:
+            return Positions(next_id)
+        topic, position, count = moved
+        parked = self._journal.usage().parked
+        if topic:
+            behind, parked = behind | {topic: position}, {**parked, topic: parked.get(topic, 0) - count}
+        return Positions(next_id, behind, {topic: parked.get(topic, 0) for topic in behind})
 
     async def _commit(
-        self, batch: Batch, flight: Flight | None, partitions: dict[str, int], positions: Positions
+        self, batch: Batch, trace: Flight | None, partitions: dict[str, int], positions: Positions
     ) -> None:
         """Hand the records to Kafka with the positions, then note both in the journal."""
         offset = None
         if cut_short := [item.entry_id for item in batch.out if item.truncated]:
             await self._journal.hold(cut_short)  # the only whole copy
         if records := batch.records:
-            on_delivered = None if flight is None else flight.departs()
+            on_delivered = None if trace is None else trace.departs()
             try:
                 with self._size.adapting(*batch.size()):
                     offset = await self._sink.send(records, positions, partitions, self._rejected.sizing, on_delivered)
             except SinkError as error:
                 unclear = isinstance(error, SinkTimeoutError | ProducerLostError)
-                self._ended(flight, records, "unclear" if unclear else "aborted", error.cause_label)
+                self._ended(trace, records, "unclear" if unclear else "aborted", error.cause_label)
                 raise
-            self._ended(flight, records, "committed")
+            self._ended(trace, records, "committed")
         await self._advance(positions, batch.identities(), offset)
-        if flight is not None:
-            await flight.tell(batch.out, batch.duplicates)
+        if trace is not None:
+            await trace.tell(batch.out, batch.duplicates)
         self._rejected.on_delivered(item.entry_id for item in batch.out)
+        self.outcomes.update(item.outcome for item in batch.out)
+        self.outcomes["duplicate"] += len(batch.duplicates)
         self._telemetry.batch_forwarded(batch.out, batch.duplicates, self._clock_ms())
 
     async def _advance(self, positions: Positions, identities: list[tuple[bytes, int]], offset: int | None) -> None:
         await self._journal.advance(positions, identities, positions_offset=offset)
         self._positions = positions
 
-    def _ended(self, flight: Flight | None, records: list[Prepared], outcome: Outcome, cause: str = "") -> None:
+    def _ended(self, trace: Flight | None, records: list[Prepared], outcome: Outcome, cause: str = "") -> None:
         if self._kafka.delivery == "exactly_once":
             self._telemetry.transaction(outcome)
-        if flight is not None:
-            flight.ended(records, outcome, cause)
+        if trace is not None:
+            trace.ended(records, outcome, cause)
 
     # failures
 

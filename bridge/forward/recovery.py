@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Collection, Sequence
 from dataclasses import replace
 from typing import Final, Literal, NamedTuple
 
+from bridge.errors import JournalRestoredError
 from bridge.forward.batch import find_repeats, pages, parking, part, prepare
 from bridge.journal import Journal
 from bridge.journal.queries import ID_MAX
@@ -75,26 +76,31 @@ def merge(ours: Positions, kafkas: Positions | None, *, noted: bool = False) -> 
     return Positions(next_id, behind)
 
 
-def is_restored(journal: Journal, found: Found) -> bool:
-    """Whether Kafka counts entries that this journal did not hold when it was opened after the last comparison."""
-    first, kafkas = journal.unconfirmed_from, found.positions
-    return first is not None and kafkas is not None and kafkas.next_id > first
-
-
-async def recover_restored(journal: Journal, preparer: Preparer, found: Found) -> None:
-    """Note what Kafka has of the entries that a restored copy shares with the journal that went on.
-
-    Not of those that it took since then: Kafka counts their ids for other entries. After `journal renew` they go out.
-    """
-    first, kafkas = journal.unconfirmed_from, found.positions
-    assert first is not None
-    assert kafkas is not None
-    shared = Positions(first, {topic: at for topic, at in kafkas.behind.items() if at < first}, kafkas.parked)
-    await recover(journal, preparer, replace(found, positions=shared))
-
-
 async def recover(journal: Journal, preparer: Preparer, found: Found | None) -> Positions:
-    """Where to go on. `found` is what the positions topic says, None where it isn't asked."""
+    """Where to go on. `found` is what the positions topic says, None where it isn't asked.
+
+    Raises JournalRestoredError where Kafka counts entries that this journal did not hold when it was opened after the
+    last comparison. What Kafka has of the others is noted then, so that `journal renew` needn't ask it.
+    """
+    first, kafkas = journal.unconfirmed_from, found.positions if found is not None else None
+    if found is not None and first is not None:
+        if kafkas is not None and kafkas.next_id > first:
+            shared = Positions(first, {topic: at for topic, at in kafkas.behind.items() if at < first}, kafkas.parked)
+            await _catch_up(journal, preparer, replace(found, positions=shared))
+            raise JournalRestoredError(
+                f"the journal {journal.path} is an older copy: Kafka counts entries from {first} on that it never "
+                "held. Nothing is forwarded, and webhooks wait in it. Run `treble-bridge journal renew "
+                f"{journal.path}` while no bridge runs on it"
+            )
+        await journal.confirm()
+    truth = await _catch_up(journal, preparer, found)
+    if journal.usage().parked:
+        await journal.unpark_from(truth.next_id)
+    return truth
+
+
+async def _catch_up(journal: Journal, preparer: Preparer, found: Found | None) -> Positions:
+    """Bring the journal to where Kafka is; returns where that is."""
     kafkas, offset = (found.positions, found.offset) if found is not None else (None, None)
     in_doubt, again = _decided(journal.in_doubt, found)
     truth = merge(journal.positions, kafkas, noted=offset is not None and offset == journal.positions_offset)

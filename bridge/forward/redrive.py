@@ -50,7 +50,7 @@ _ANYWHERE: Final = -1
 _BATCH_RECORDS: Final = 100
 _BATCH_BYTES: Final = 4 << 20
 
-Outcome = Literal["redriven", "already", "twin", "still", "dropped", "incomplete", "blocked", "refused"]
+Outcome = Literal["redriven", "already", "twin", "still", "dropped", "incomplete", "blocked", "rejected"]
 
 
 class RedriveFencedError(SinkError):
@@ -68,6 +68,10 @@ class DeadLetter:
     value: bytes
     returned: Returned
     marked: bool
+
+    def became(self, outcome: Outcome, detail: str, event_type: str | None = None) -> "Redriven":
+        """What became of it."""
+        return Redriven(self.place, self.returned.id, outcome, detail, event_type or self.returned.event_type)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +107,10 @@ class _Step:
         """The same where the event went out already, from another record: the mark alone."""
         detail = "the same event went out from another record"
         return replace(self, event=None, outcome=replace(self.outcome, outcome="twin", detail=detail))
+
+    def undone(self, outcome: Outcome, detail: str) -> Redriven:
+        """What became of it where it didn't go out."""
+        return replace(self.outcome, outcome=outcome, detail=detail)
 
 
 async def read_marks(
@@ -191,11 +199,7 @@ class Redrive:
 
     def _decide(self, letter: DeadLetter) -> "Redriven | _Step":
         """What is to be done with one record. Reads the journal where the record holds less than the body."""
-        returned = letter.returned
-
-        def left(outcome: Outcome, detail: str) -> Redriven:
-            return Redriven(letter.place, returned.id, outcome, detail, returned.event_type)
-
+        returned, left = letter.returned, letter.became
         if letter.marked:
             return left("already", "redriven before")
         entry = returned.entry if returned.complete else _from_journal(self._settings, returned)
@@ -215,7 +219,7 @@ class Redrive:
             identity(event),
             _marked_event(prepared),
             prepared._replace(topic=self._topic, record=_mark(self._topic, letter, event, prepared.topic)),
-            Redriven(letter.place, returned.id, "redriven", prepared.topic, event.type),
+            letter.became("redriven", prepared.topic, event.type),
         )
 
     async def _deliver(self, steps: Sequence[_Step]) -> list[Redriven]:
@@ -235,7 +239,7 @@ class Redrive:
             if self._topic in stuck:
                 raise SinkError(stuck[self._topic])
             return [*await self._deliver([s for s in steps if s.event is None or s.event.topic not in stuck])] + [
-                self._undone(step, "blocked", stuck[step.event.topic])
+                step.undone("blocked", stuck[step.event.topic])
                 for step in steps
                 if step.event is not None and step.event.topic in stuck
             ]
@@ -243,9 +247,9 @@ class Redrive:
         times = self._timestamps.times()
         try:
             await self._producer.deliver(assemble(self._producer, records, whole, Sizing(), times))
-        except (RecordRejectedError, LaneBlockedError, TimestampRejectedError) as refusal:
+        except (RecordRejectedError, LaneBlockedError, TimestampRejectedError) as error:
             await self._disconnect(healthy=False)  # a producer that failed can't be used again
-            return await self._deliver_after(refusal, steps, times)
+            return await self._deliver_after(error, steps, times)
         self._marks.identities.update(step.identity for step in steps)
         return [step.outcome for step in steps]
 
@@ -258,7 +262,7 @@ class Redrive:
                 return await self._deliver(steps)
         if len(steps) == 1:
             blocked = isinstance(error, LaneBlockedError)
-            return [self._undone(steps[0], "blocked" if blocked else "refused", str(error))]
+            return [steps[0].undone("blocked" if blocked else "rejected", str(error))]
         return [outcome for step in steps for outcome in await self._deliver([step])]
 
     async def _left_of(self, steps: Sequence[_Step]) -> tuple[list[_Step], list[Redriven]]:
@@ -271,22 +275,19 @@ class Redrive:
         marks, left, done = self._marks, [], []
         for step in steps:
             if step.letter.place in marks.places:
-                done.append(self._undone(step, "already", "another redrive did it meanwhile"))
+                done.append(step.undone("already", "another redrive did it meanwhile"))
             else:
                 left.append(step.as_twin() if step.event and step.identity in marks.identities else step)
         return left, done
-
-    def _undone(self, step: _Step, outcome: Outcome, detail: str) -> Redriven:
-        return Redriven(step.letter.place, step.letter.returned.id, outcome, detail, step.outcome.event_type)
 
     async def _connect(self) -> None:
         kafka = self._settings.kafka
         self._producer = Producer(kafka, client_options(kafka), f"{kafka.transactional_id_prefix}redrive")
         await self._producer.start()
-        await self._end_what_another_left()
+        await self._abort_hanging()
 
-    async def _end_what_another_left(self) -> None:
-        """A redrive whose commit was acknowledged by a broker on its way down may have left records without an end
+    async def _abort_hanging(self) -> None:
+        """A redrive whose commit was acknowledged by a broker on its way down may have left records without a marker
         (see `bridge.kafka.transaction_markers`). No other producer can end them, and nobody kept a note of where
         they are.
         """
@@ -296,7 +297,7 @@ class Redrive:
             if isinstance(count, int):
                 await self._producer.abort_hanging(topic, [PendingMarker(topic, n, _ANYWHERE) for n in range(count)])
             elif count.state == "leaderless":
-                raise count  # what is in it, and has no end, would go out a second time
+                raise count  # what hangs in it would go out a second time
 
     async def _disconnect(self, *, healthy: bool) -> None:
         producer, self._producer = self._producer, None

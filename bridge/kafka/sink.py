@@ -33,7 +33,7 @@ from bridge.kafka.producer import METADATA_TRIES, Producer
 from bridge.model import NOTHING_IN_DOUBT, InDoubt, InDoubtTransaction, PendingMarker, Positions, Prepared
 from bridge.settings.models import Kafka
 
-Placed = Callable[[int, int, Sequence[int]], None]
+OnDelivered = Callable[[int, int, Sequence[int]], None]
 """Told where records are: the partition, the offset of the first, and the entries whose records follow one another."""
 
 
@@ -55,11 +55,11 @@ class Sink(Protocol):
         positions: Positions,
         partitions: Mapping[str, int],
         sizing: Sizing,
-        placed: Placed | None = None,
+        on_delivered: OnDelivered | None = None,
     ) -> int | None:
         """Hand over the records of `items` with `positions`. Returns the offset of the positions' record, if any.
 
-        `placed` is called once Kafka has them, where the caller wants to know.
+        `on_delivered` is called once Kafka has them, where the caller wants to know.
         """
 
     async def markers_written(self, markers: Collection[PendingMarker]) -> dict[PendingMarker, bool]:
@@ -189,13 +189,13 @@ class IdempotentSink(_ProducerSink):
         positions: Positions,
         partitions: Mapping[str, int],
         sizing: Sizing,
-        placed: Placed | None = None,
+        on_delivered: OnDelivered | None = None,
     ) -> int | None:
         """Send the records and wait for each."""
         del positions
         batches, offsets = await self._deliver(items, partitions, sizing)
-        if placed is not None:
-            _tell(placed, batches, offsets)
+        if on_delivered is not None:
+            _tell(on_delivered, batches, offsets)
         return None
 
 
@@ -291,7 +291,7 @@ class TransactionalSink(_ProducerSink):
         positions: Positions,
         partitions: Mapping[str, int],
         sizing: Sizing,
-        placed: Placed | None = None,
+        on_delivered: OnDelivered | None = None,
     ) -> int | None:
         """Send the records and the positions in one transaction, and commit it."""
         assert self._positions is not None
@@ -305,14 +305,14 @@ class TransactionalSink(_ProducerSink):
         except (LaneBlockedError, RecordRejectedError) as error:
             raise self._positions_error(error) from error
         self._sending = None
-        if placed is not None:
-            _tell(placed, batches, offsets)
+        if on_delivered is not None:
+            _tell(on_delivered, batches, offsets)
         return offsets[-1]
 
 
-def _tell(placed: Placed, batches: Sequence[Batch], offsets: Sequence[int]) -> None:
+def _tell(on_delivered: OnDelivered, batches: Sequence[Batch], offsets: Sequence[int]) -> None:
     for batch, offset in zip(batches, offsets, strict=True):
-        placed(batch.partition, offset, batch.entry_ids)
+        on_delivered(batch.partition, offset, batch.entry_ids)
 
 
 def build_sink(kafka: Kafka, journal_id: str, topics: Callable[[], list[str]]) -> Sink:

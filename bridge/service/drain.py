@@ -20,7 +20,7 @@ from typing import Any, Final
 import uvloop
 
 from bridge.errors import ExitCode, JournalLockedError
-from bridge.forward import Forwarder, ForwarderStatus
+from bridge.forward import Forwarder
 from bridge.journal import Journal
 from bridge.kafka.sink import Sink
 from bridge.model import JournalUsage
@@ -90,15 +90,15 @@ NO_JOURNAL: Final = Drained("", 0, 0, 0, 0, 0, 0, (), 0, 0, 0.0, "no journal")
 """The account of a folder in which there is none."""
 
 
-def why_left(usage: JournalUsage, forwarder: ForwarderStatus) -> Iterator[Left]:
+def why_left(usage: JournalUsage, forwarder: Mapping[str, Any]) -> Iterator[Left]:
     """What is left by `usage`, with the reason that the forwarder's status gives."""
     lanes = {lane["topic"]: lane for lane in forwarder["lanes_behind"]}
     connected, error = forwarder["connected"], forwarder["last_error"]
     general = ("time", "it was still being forwarded") if connected else ("kafka", error or "no connection yet")
     for topic, entries in sorted(usage.parked.items()):
-        lane = lanes.get(topic)
-        waits = connected and lane is not None and lane["cause"]
-        yield Left(topic, entries, *((lane["state"], lane["cause"]) if lane and waits else general))
+        lane = lanes.get(topic, {})
+        waits = connected and lane.get("cause")
+        yield Left(topic, entries, *((lane["state"], lane["cause"]) if waits else general))
     if others := usage.pending - sum(usage.parked.values()):
         yield Left(None, others, *general)
 
@@ -156,7 +156,7 @@ class Drain:
         Raises JournalLockedError when it has an owner still, the other errors of a journal, and FencedError.
         """
         began_s = time.monotonic()
-        status: ForwarderStatus | None = None
+        status: Mapping[str, Any] | None = None
         async with AsyncExitStack() as closing:
             closing.callback(self._listen_to_signals())
             journal = await self._own(wait_s)
@@ -192,7 +192,7 @@ class Drain:
                 async with asyncio.timeout(OWNER_LOOK_S):
                     await self.ending.wait()
 
-    async def _forward(self, journal: Journal, deadline_s: float) -> ForwarderStatus:
+    async def _forward(self, journal: Journal, deadline_s: float) -> Mapping[str, Any]:
         """Forward until nothing is left, the deadline, or a signal. The forwarder's status as it was at that moment."""
         preparer = Preparer(self._settings, journal.id)
         forwarder = Forwarder(self._settings, journal, preparer, self._telemetry, self._clock_ms, sink=self._sink)

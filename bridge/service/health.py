@@ -72,8 +72,8 @@ class ServiceHealth:
             status["config"] = stages.reloader.status()
         status["journal"] = self._journal(stages)
         status["positions"] = _positions(stages)
-        status["forwarder"] = forwarder = stages.forwarder.status()
-        status["lanes"] = {lane["topic"]: lane["state"] for lane in forwarder["lanes_behind"] if lane["cause"]}
+        status["lanes"] = dict(self._telemetry.lanes_blocked())
+        status["forwarder"] = stages.forwarder.status()
         status["topics"] = stages.topics.status()
         status["ingress"] = {
             "accepting": stages.ingress.accepting,

@@ -21,9 +21,9 @@ READS = "message.read"
 async def renew(bridge: Bridge) -> None:
     """What an operator does where the log, readiness and status say that the journal is an older copy."""
     await bridge.until("the reason", lambda status: "journal renew" in status["forwarder"]["stopped"])
-    assert bridge.said("journal.restored")
     assert (await bridge.get("/readyz"))[0] == 200, "webhooks are taken"
     assert await bridge.stop() == 0
+    assert bridge.said("journal.restored")
     done = await asyncio.to_thread(CliRunner().invoke, cli, ["journal", "renew", str(bridge.journal)])
     assert done.exit_code == 0, done.output
     await bridge.start()

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from bridge.errors import FencedError, LaneBlockedError, SinkUnavailableError
 from bridge.kafka.batches import Sizing
 from bridge.kafka.positions import Found
-from bridge.kafka.sink import Placed
+from bridge.kafka.sink import OnDelivered
 from bridge.model import NOTHING_IN_DOUBT, InDoubt, PendingMarker, Positions, Prepared, Record
 from bridge.settings.models import Kafka
 
@@ -48,10 +48,10 @@ class ScriptedSink:
         positions: Positions,
         partitions: Mapping[str, int],
         sizing: Sizing,
-        placed: Placed | None = None,
+        on_delivered: OnDelivered | None = None,
     ) -> int | None:
         """Take all records, or none."""
-        del positions, partitions, sizing, placed
+        del positions, partitions, sizing, on_delivered
         await asyncio.sleep(self.send_s)
         self._refuse_when_down()
         self.taken.extend(item.record for item in items if item.record is not None)

@@ -11,7 +11,7 @@ from bridge.errors import LaneBlockedError, SinkTimeoutError
 from bridge.forward import Forwarder
 from bridge.kafka.batches import Sizing
 from bridge.kafka.positions import Found
-from bridge.kafka.sink import Placed
+from bridge.kafka.sink import OnDelivered
 from bridge.model import PendingMarker, Positions, Prepared, Submission
 from bridge.settings.models import Settings
 from bridge.telemetry import Telemetry
@@ -68,13 +68,13 @@ class Remembering(ScriptedSink):
         positions: Positions,
         partitions: Mapping[str, int],
         sizing: Sizing,
-        placed: Placed | None = None,
+        on_delivered: OnDelivered | None = None,
     ) -> int | None:
         """Take all with the positions, or none."""
         for item in items:
             if item.topic in self.blocked:
                 raise LaneBlockedError(item.topic, "missing", f"{item.topic} is missing")
-        await super().send(items, positions, partitions, sizing, placed)
+        await super().send(items, positions, partitions, sizing, on_delivered)
         self.positions = positions
         if self.loses_answer:
             self.loses_answer = False

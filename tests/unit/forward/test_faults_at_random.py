@@ -19,7 +19,7 @@ import pytest
 from bridge.errors import LaneBlockedError, SinkTimeoutError, SinkUnavailableError
 from bridge.kafka.batches import Sizing
 from bridge.kafka.positions import Found
-from bridge.kafka.sink import Placed
+from bridge.kafka.sink import OnDelivered
 from bridge.model import (
     NOTHING_IN_DOUBT,
     InDoubt,
@@ -94,10 +94,10 @@ class Unreliable(Remembering):
         positions: Positions,
         partitions: Mapping[str, int],
         sizing: Sizing,
-        placed: Placed | None = None,
+        on_delivered: OnDelivered | None = None,
     ) -> int | None:
         """Take all or none, or parts, and say so or not."""
-        del partitions, sizing, placed
+        del partitions, sizing, on_delivered
         for item in items:
             if item.topic in self.blocked:
                 raise LaneBlockedError(item.topic, "leaderless", f"{item.topic} has no leader")

@@ -12,7 +12,7 @@ from bridge.forward import Forwarder
 from bridge.journal import Journal
 from bridge.kafka.batches import Sizing
 from bridge.kafka.positions import Found
-from bridge.kafka.sink import Placed, Sink
+from bridge.kafka.sink import OnDelivered, Sink
 from bridge.model import NOTHING_IN_DOUBT, InDoubt, PendingMarker, Positions, Prepared
 from bridge.settings.models import Kafka, Settings
 from bridge.telemetry import Telemetry
@@ -97,11 +97,11 @@ class NotesOrder(ScriptedSink):
         positions: Positions,
         partitions: Mapping[str, int],
         sizing: Sizing,
-        placed: Placed | None = None,
+        on_delivered: OnDelivered | None = None,
     ) -> int | None:
         """Note its begin and its end."""
         self.asked.append("send")
-        await super().send(items, positions, partitions, sizing, placed)
+        await super().send(items, positions, partitions, sizing, on_delivered)
         self.asked.append("sent")
         return None
 
