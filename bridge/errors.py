@@ -38,43 +38,41 @@ class ListenError(ConfigError):
 
 
 class JournalError(BridgeError):
-    """The base of the journal's errors. `reason` is a bounded label for metrics and the answer's log line."""
-
-    reason: ClassVar[str] = "journal_failed"
+    """The base of the journal's errors."""
 
 
 class JournalLockedError(JournalError):
     """Another process owns the journal."""
 
     exit_code = ExitCode.JOURNAL_LOCKED
-    reason = "journal_locked"
 
 
 class JournalCorruptError(JournalError):
     """The database is damaged, or is not a journal, or was written by a newer version."""
 
     exit_code = ExitCode.JOURNAL_CORRUPT
-    reason = "journal_corrupt"
 
 
 class JournalUnusableError(JournalError):
     """This user can't use the journal's folder: not its own, read-only, or no folder. No restart mends that."""
 
     exit_code = ExitCode.USAGE
-    reason = "journal_unusable"
+
+
+class JournalRestoredError(JournalError):
+    """Kafka counts entries that this journal never held: it is an older copy. Nothing may be forwarded from it."""
+
+    exit_code = ExitCode.MISMATCH
 
 
 class JournalFullError(JournalError):
     """The journal holds `journal.max_bytes`; it takes entries again when forwarding has made room."""
-
-    reason = "journal_full"
 
 
 class JournalFailedError(JournalError):
     """A commit or a sync failed. Nothing of that commit may be acknowledged; the process must restart."""
 
     exit_code = ExitCode.JOURNAL_FAILED
-    reason = "journal_failed"
 
 
 class SinkError(BridgeError):
@@ -121,8 +119,8 @@ class FencedError(SinkError):
 class LaneBlockedError(SinkError):
     """One topic can't take records (missing, not authorized, without a leader). Only its lane waits.
 
-    `topic` is the topic; `state` a bounded label: missing, unauthorized, leaderless, unended, invalid, clock,
-    refusing; queued behind older entries that are in the queue of another lane.
+    `topic` is the topic; `state` a bounded label: missing, unauthorized, leaderless, marker_missing, invalid, clock,
+    refusing.
     """
 
     cause_label = "lane_blocked"
@@ -133,13 +131,13 @@ class LaneBlockedError(SinkError):
         self.state = state
 
 
-class RecordRefusedError(SinkError):
-    """Kafka refuses a batch for its own sake (too large). With one record in it, that record goes to quarantine.
+class RecordRejectedError(SinkError):
+    """Kafka rejects a batch for its own sake (too large). With one record in it, that record goes to quarantine.
 
     `entry_ids` are the entries whose records were in the batch, `size_bytes` its size before compression.
     """
 
-    cause_label = "record_refused"
+    cause_label = "record_rejected"
 
     def __init__(self, topic: str, partition: int, message: str) -> None:
         super().__init__(message)
@@ -149,15 +147,11 @@ class RecordRefusedError(SinkError):
         self.size_bytes = 0
 
 
-class TimestampRefusedError(SinkError):
-    """A topic refuses a batch for a record's time: too far from the broker's clock. No fault of the event.
+class TimestampRejectedError(SinkError):
+    """A topic rejects a batch for a record's time: too far from the broker's clock. No fault of the event."""
 
-    `oldest_ms` is the earliest time in the batch (ms since the epoch), None where each was the time of sending.
-    """
-
-    cause_label = "timestamp_refused"
+    cause_label = "timestamp_rejected"
 
     def __init__(self, topic: str, message: str) -> None:
         super().__init__(message)
         self.topic = topic
-        self.oldest_ms: int | None = None

@@ -194,7 +194,7 @@ class Drain:
 
     async def _forward(self, journal: Journal, deadline_s: float) -> Mapping[str, Any]:
         """Forward until nothing is left, the deadline, or a signal. The forwarder's status as it was at that moment."""
-        preparer = Preparer(self._settings, lambda: journal.id)
+        preparer = Preparer(self._settings, journal.id)
         forwarder = Forwarder(self._settings, journal, preparer, self._telemetry, self._clock_ms, sink=self._sink)
         topics = TopicWatch(self._settings, preparer.topics(), self._telemetry)
         forwarding = asyncio.create_task(forwarder.run())

@@ -115,7 +115,8 @@ def _ingress_check(stages: Stages) -> Check:
 
 def _kafka_check(stages: Stages) -> Check:
     status = stages.forwarder.status()
-    return Check("ok" if status.get("connected") else "degraded", {"connected": bool(status.get("connected"))}, True)
+    detail = {"connected": status["connected"]} | ({"stopped": status["stopped"]} if status["stopped"] else {})
+    return Check("ok" if status["connected"] else "degraded", detail, reported=True)
 
 
 def _config_check(status: Mapping[str, Any]) -> Check:

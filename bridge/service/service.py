@@ -11,6 +11,7 @@ What running a bridge and draining a journal have in common: the journal as conf
 """
 
 import asyncio
+import contextlib
 import signal
 import time
 from collections.abc import Callable, Coroutine
@@ -18,7 +19,14 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
-from bridge.errors import BridgeError, ConfigError, ExitCode, JournalLockedError, JournalUnusableError
+from bridge.errors import (
+    BridgeError,
+    ConfigError,
+    ExitCode,
+    JournalLockedError,
+    JournalRestoredError,
+    JournalUnusableError,
+)
 from bridge.forward import Forwarder
 from bridge.ingress import Ingress
 from bridge.journal import Journal
@@ -132,7 +140,7 @@ class Service:
     def _build(self, journal: Journal, tracing: Tracing | None) -> Stages:
         settings = self._settings
         requests, forwarding = (tracing.requests, tracing.forwarding) if tracing is not None else (None, None)
-        preparer = Preparer(settings, lambda: journal.id)
+        preparer = Preparer(settings, journal.id)
         stages = Stages(
             settings=settings,
             telemetry=self.telemetry,
@@ -166,7 +174,7 @@ class Service:
             ]
             if stages.reloader is not None:
                 others.append(start("reload", keep_running("reload", stages.reloader.run, self.telemetry)))
-            forwarding = start("forward", self._essential("forward", stages.forwarder.run))
+            forwarding = start("forward", self._essential("forward", lambda: self._forward(stages)))
             await self._essential("ingress", lambda: self._take_requests(stages))
             await self.ending.wait()
             self.telemetry.service_stopping(self.ending.cause)
@@ -188,6 +196,11 @@ class Service:
         except Exception as error:  # noqa: BLE001 - a mistake of ours: the others still end in order
             self.telemetry.service_failed(stage, error)
             self.ending.ask(stage, ExitCode.FAILURE)
+
+    async def _forward(self, stages: Stages) -> None:
+        """A restored copy of a journal takes webhooks all the same: they wait in it for `journal renew`."""
+        with contextlib.suppress(JournalRestoredError):
+            await stages.forwarder.run()
 
     async def _take_requests(self, stages: Stages) -> None:
         await stages.ingress.start()

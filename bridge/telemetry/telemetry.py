@@ -140,9 +140,11 @@ class Telemetry(Voice):
         self._full = state == "full"
         self._show_accepting()
 
-    def journal_renewed(self, old_id: str, new_id: str) -> None:
-        """The journal is older than what Kafka knows of it, as a restored copy is: it goes on under a new id."""
-        self.log.warning("journal.renewed", journal_id=new_id, former_id=old_id)
+    def journal_restored(self, error: BaseException) -> None:
+        """The journal is an older copy of what Kafka knows: nothing is forwarded until it is renewed."""
+        self._connected = False
+        self.metrics.kafka_up.set(0)
+        self.log.error("journal.restored", error=error)
 
     def journal_failed(self, error: BaseException) -> None:
         """A commit or a sync failed: nothing of it is acknowledged, the process ends."""
@@ -206,9 +208,9 @@ class Telemetry(Voice):
         if self._forget_lane(topic):
             self.log.info("lane.resumed", topic=topic)
 
-    def records_unended(self, topic: str, entries: int) -> None:
-        """Records of so many entries have no end in a topic, though their transaction counts."""
-        self.log.warning("records.unended", topic=topic, entries=entries)
+    def marker_missing(self, topic: str, entries: int) -> None:
+        """Records of so many entries have no marker in a topic, though their transaction counts."""
+        self.log.warning("transaction.marker_missing", topic=topic, entries=entries)
 
     def lanes_blocked(self) -> Mapping[str, str]:
         """The topics whose lanes wait, with their state."""
