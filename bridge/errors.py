@@ -59,6 +59,12 @@ class JournalUnusableError(JournalError):
     exit_code = ExitCode.USAGE
 
 
+class JournalRestoredError(JournalError):
+    """Kafka counts entries that this journal never held: it is an older copy. Nothing may be forwarded from it."""
+
+    exit_code = ExitCode.MISMATCH
+
+
 class JournalFullError(JournalError):
     """The journal holds `journal.max_bytes`; it takes entries again when forwarding has made room."""
 
@@ -113,8 +119,8 @@ class FencedError(SinkError):
 class LaneBlockedError(SinkError):
     """One topic can't take records (missing, not authorized, without a leader). Only its lane waits.
 
-    `topic` is the topic; `state` a bounded label: missing, unauthorized, leaderless, unended, invalid, clock,
-    refusing; queued behind older entries that are in the queue of another lane.
+    `topic` is the topic; `state` a bounded label: missing, unauthorized, leaderless, marker_missing, invalid, clock,
+    refusing.
     """
 
     cause_label = "lane_blocked"
@@ -125,13 +131,13 @@ class LaneBlockedError(SinkError):
         self.state = state
 
 
-class RecordRefusedError(SinkError):
-    """Kafka refuses a batch for its own sake (too large). With one record in it, that record goes to quarantine.
+class RecordRejectedError(SinkError):
+    """Kafka rejects a batch for its own sake (too large). With one record in it, that record goes to quarantine.
 
     `entry_ids` are the entries whose records were in the batch, `size_bytes` its size before compression.
     """
 
-    cause_label = "record_refused"
+    cause_label = "record_rejected"
 
     def __init__(self, topic: str, partition: int, message: str) -> None:
         super().__init__(message)
@@ -141,15 +147,11 @@ class RecordRefusedError(SinkError):
         self.size_bytes = 0
 
 
-class TimestampRefusedError(SinkError):
-    """A topic refuses a batch for a record's time: too far from the broker's clock. No fault of the event.
+class TimestampRejectedError(SinkError):
+    """A topic rejects a batch for a record's time: too far from the broker's clock. No fault of the event."""
 
-    `oldest_ms` is the earliest time in the batch (ms since the epoch), None where each was the time of sending.
-    """
-
-    cause_label = "timestamp_refused"
+    cause_label = "timestamp_rejected"
 
     def __init__(self, topic: str, message: str) -> None:
         super().__init__(message)
         self.topic = topic
-        self.oldest_ms: int | None = None

@@ -165,11 +165,12 @@ class Positions:
         return self.behind.get(topic, self.next_id)
 
 
-class DoubtfulEnd(NamedTuple):
-    """Records of one transaction in one partition, which Kafka may have left without an end: see `kafka.ends`.
+class PendingMarker(NamedTuple):
+    """Records of one transaction in one partition, for which Kafka may have written no marker: see
+    `kafka.transaction_markers`.
 
-    `first` is the offset of the first of them. `entry_ids` are their entries, while it depends on the end whether they
-    have to go again; else it is empty.
+    `first` is the offset of the first of them. `entry_ids` are their entries, while it depends on the marker whether
+    they have to go again; else it is empty.
     """
 
     topic: str
@@ -179,31 +180,31 @@ class DoubtfulEnd(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Unclear:
+class InDoubtTransaction:
     """A transaction of which it isn't known whether it counts, with the positions that went with it.
 
     `offset` is that of the positions' record. One that was `acknowledged` counts, whatever became of that record.
     """
 
-    ends: tuple[DoubtfulEnd, ...]
+    markers: tuple[PendingMarker, ...]
     positions: Positions
     offset: int
     acknowledged: bool
 
 
 @dataclass(frozen=True, slots=True)
-class Doubts:
-    """What is unknown of the transactions so far: ends in single partitions, and the last transaction as a whole."""
+class InDoubt:
+    """What is unknown of the transactions so far: markers in single partitions, and the last transaction as a whole."""
 
-    ends: tuple[DoubtfulEnd, ...] = ()
-    unclear: Unclear | None = None
+    markers: tuple[PendingMarker, ...] = ()
+    transaction: InDoubtTransaction | None = None
 
-    def all_ends(self) -> tuple[DoubtfulEnd, ...]:
+    def all_markers(self) -> tuple[PendingMarker, ...]:
         """Those of the last transaction, too."""
-        return self.ends if self.unclear is None else (*self.ends, *self.unclear.ends)
+        return self.markers if self.transaction is None else (*self.markers, *self.transaction.markers)
 
 
-NO_DOUBTS: Final = Doubts()
+NOTHING_IN_DOUBT: Final = InDoubt()
 
 
 @dataclass(frozen=True, slots=True)

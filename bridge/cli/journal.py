@@ -305,6 +305,33 @@ def release_entries(path: Path, ids: tuple[int, ...]) -> None:
     release(path, ids, now_ms)
 
 
+@journal.command("renew")
+@path_argument
+@json_option
+def renew_journal(path: Path, as_json: bool) -> None:
+    """Let a restored copy of a journal be forwarded, under a new id.
+
+    Kafka counts entries by the journal's id. A copy from a backup takes new webhooks under ids that Kafka has counted
+    already, so a bridge forwards nothing from it, and says so (`journal.restored` in its log, `kafka` in /readyz). Stop
+    it, run this, and start it again: what the copy holds and Kafka doesn't have is forwarded. Don't run it on a journal
+    that no bridge has refused: what Kafka took last might be sent a second time.
+
+    \b
+    Example:
+      treble-bridge journal renew /var/lib/treble-bridge
+    """
+    from dataclasses import asdict  # noqa: PLC0415 - not for --help
+
+    from bridge.cli.journal_text import now_ms  # noqa: PLC0415
+    from bridge.journal.offline.renew import renew  # noqa: PLC0415
+
+    renewed = renew(path, now_ms)
+    if as_json:
+        print_json(asdict(renewed))
+    else:
+        click.echo(f"journal {renewed.former_id} is {renewed.journal_id} now; {renewed.pending} entries to forward")
+
+
 @journal.command("salvage")
 @path_argument
 @click.argument("new", metavar="NEW", type=click.Path(path_type=Path))

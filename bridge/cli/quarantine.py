@@ -15,7 +15,7 @@ from bridge.cli.quarantine_names import RecordName, choose, place_text
 from bridge.errors import ExitCode
 
 if TYPE_CHECKING:
-    from bridge.forward.redrive import Held, Redriven
+    from bridge.forward.redrive import DeadLetter, Redriven
     from bridge.settings.models import Settings
 
 ID_CHARS_SHOWN: Final = 12
@@ -152,7 +152,12 @@ def redrive(  # noqa: PLR0917 - as above
 
 
 async def _redrive(
-    settings: "Settings", wanted: "Callable[[Held], bool]", named: tuple[str, ...], *, dry_run: bool, as_json: bool
+    settings: "Settings",
+    wanted: "Callable[[DeadLetter], bool]",
+    named: tuple[str, ...],
+    *,
+    dry_run: bool,
+    as_json: bool,
 ) -> ExitCode:
     from bridge.forward.redrive import Redrive  # noqa: PLC0415
     from bridge.transform.prepare import Preparer  # noqa: PLC0415 - not for --help
@@ -185,11 +190,13 @@ _WORDS: Final = {
     "dropped": "dropped by its route",
     "incomplete": "without its whole body",
     "blocked": "its topic can't take records",
-    "refused": "refused by Kafka",
+    "rejected": "rejected by Kafka",
 }
 
 
-async def _list(settings: "Settings", wanted: "Callable[[Held], bool]", limit: int | None) -> list[dict[str, Any]]:
+async def _list(
+    settings: "Settings", wanted: "Callable[[DeadLetter], bool]", limit: int | None
+) -> list[dict[str, Any]]:
     rows: deque[dict[str, Any]] = deque(maxlen=limit)
     async for held in _held(settings):
         if wanted(held):
@@ -197,7 +204,7 @@ async def _list(settings: "Settings", wanted: "Callable[[Held], bool]", limit: i
     return list(rows)
 
 
-async def _last(settings: "Settings", wanted: "Callable[[Held], bool]") -> "Held | None":
+async def _last(settings: "Settings", wanted: "Callable[[DeadLetter], bool]") -> "DeadLetter | None":
     found = None
     async for held in _held(settings):
         if wanted(held):
@@ -206,18 +213,18 @@ async def _last(settings: "Settings", wanted: "Callable[[Held], bool]") -> "Held
 
 
 async def _held(settings: "Settings") -> Any:
-    from bridge.forward.redrive import held_records, read_marks  # noqa: PLC0415
+    from bridge.forward.redrive import dead_letters, read_marks  # noqa: PLC0415
     from bridge.kafka.consumer import ends_of  # noqa: PLC0415 - not for --help
 
     ends = await ends_of(settings.kafka, settings.topics.quarantine)
-    async for held in held_records(settings, ends, await read_marks(settings, ends)):
+    async for held in dead_letters(settings, ends, await read_marks(settings, ends)):
         yield held
 
 
 def _wanted(
     records: tuple[str, ...], reason: str | None, source: str | None, since_ms: int | None
-) -> "Callable[[Held], bool]":
-    def wanted(held: "Held") -> bool:
+) -> "Callable[[DeadLetter], bool]":
+    def wanted(held: "DeadLetter") -> bool:
         entry = held.returned.entry
         return (
             (not records or any(one == place_text(held) or held.returned.id.startswith(one) for one in records))
@@ -229,7 +236,7 @@ def _wanted(
     return wanted
 
 
-def _row(held: "Held") -> dict[str, Any]:
+def _row(held: "DeadLetter") -> dict[str, Any]:
     from bridge.cli.journal_text import time_text  # noqa: PLC0415 - not for --help
 
     returned = held.returned

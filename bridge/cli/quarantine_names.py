@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 if TYPE_CHECKING:
-    from bridge.forward.redrive import Held
+    from bridge.forward.redrive import DeadLetter
 
 PREFIX_CHARS_MIN: Final = 8
 _NAME: Final = re.compile(rf"[0-9]{{1,10}}@[0-9]{{1,19}}|[0-9a-f]{{{PREFIX_CHARS_MIN},}}")
@@ -32,7 +32,7 @@ class RecordName(click.ParamType):  # type: ignore[type-arg]  # generic in newer
         return "@".join(str(int(part)) for part in text.split("@")) if "@" in text else text
 
 
-def place_text(held: "Held") -> str:
+def place_text(held: "DeadLetter") -> str:
     """`PARTITION@OFFSET`."""
     return f"{held.place[0]}@{held.place[1]}"
 
@@ -45,12 +45,12 @@ class Chosen:
     ids: frozenset[str]
     absent: tuple[str, ...]
 
-    def means(self, held: "Held") -> bool:
+    def means(self, held: "DeadLetter") -> bool:
         """Whether a record is meant."""
         return held.returned.id in self.ids or place_text(held) in self.places
 
 
-async def choose(names: Sequence[str], records: "AsyncIterator[Held]") -> Chosen:
+async def choose(names: Sequence[str], records: "AsyncIterator[DeadLetter]") -> Chosen:
     """Look the names up. Raises click.UsageError when one is the beginning of several ids."""
     prefixes = [name for name in names if "@" not in name]
     found: dict[str, set[str]] = {name: set() for name in names}

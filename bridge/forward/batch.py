@@ -16,7 +16,6 @@ from typing import Final
 
 from bridge.journal import Journal
 from bridge.model import Entry, Prepared
-from bridge.telemetry.tracing.spans import BatchTrace
 from bridge.transform.dedupe import split
 from bridge.transform.prepare import Preparer
 
@@ -50,15 +49,13 @@ SLICE_ENTRIES: Final = 50
 class Batch:
     """`out` goes to Kafka, in order (a record of None is dropped by its route); the rest doesn't now.
 
-    `repeats` are those of `duplicates` that only say the same as another, under an id of their own. `trace` makes the
-    spans of those whose traces are kept.
+    `repeats` are those of `duplicates` that only say the same as another, under an id of their own.
     """
 
     out: list[Prepared] = field(default_factory=list)
     duplicates: list[Prepared] = field(default_factory=list)
     repeats: list[Prepared] = field(default_factory=list)
     waiting: list[Prepared] = field(default_factory=list)
-    trace: BatchTrace | None = None
 
     @property
     def records(self) -> list[Prepared]:
@@ -95,15 +92,15 @@ class Batch:
 
 
 async def prepare(
-    entries: Sequence[Entry], preparer: Preparer, refused: Callable[[Entry, Prepared], Prepared]
+    entries: Sequence[Entry], preparer: Preparer, replace: Callable[[Entry, Prepared], Prepared]
 ) -> list[Prepared]:
-    """Prepare the entries, giving the loop a turn in between. `refused` replaces records that Kafka refused before."""
+    """Prepare the entries, giving the loop a turn in between. `replace` replaces records that Kafka rejected before."""
     prepared: list[Prepared] = []
     for start in range(0, len(entries), SLICE_ENTRIES):
         if start:
             await asyncio.sleep(0)
         for entry in entries[start : start + SLICE_ENTRIES]:
-            prepared.append(refused(entry, preparer.prepare(entry)))  # noqa: PERF401 - it reads as the two steps it is
+            prepared.append(replace(entry, preparer.prepare(entry)))  # noqa: PERF401 - it reads as the two steps it is
     return prepared
 
 
@@ -128,14 +125,13 @@ async def sort(
     journal: Journal,
     preparer: Preparer,
     *,
-    waits: Callable[[str], bool],
-    trace: BatchTrace | None = None,
+    waits: Callable[[Prepared], bool],
 ) -> Batch:
-    """Sort a slice; `waits` says of a topic whether its entries stay behind."""
-    batch = Batch(trace=trace)
+    """Sort a slice; `waits` says of an entry whether it stays behind."""
+    batch = Batch()
     moving: list[Prepared] = []
     for item in prepared:
-        (batch.waiting if item.record is not None and waits(item.topic) else moving).append(item)
+        (batch.waiting if item.record is not None and waits(item) else moving).append(item)
     if not preparer.window_ms:
         batch.out = moving
         return batch

@@ -1,32 +1,32 @@
 """The loop: read a slice of the journal, send it, move the positions; and never give up.
 
 A failure is always handled the same way: drop the producer, open a new one, ask Kafka where it stands, go on from
-there. So no state outlives a failure but the journal's, Kafka's, and which lanes and records were refused.
+there. So no state outlives a failure but the journal's, Kafka's, and which topics and records were rejected.
 """
 
 import asyncio
 import random
 import time
 from collections import Counter
-from collections.abc import Callable, Coroutine, Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any, Final, TypedDict
 
 from bridge.errors import (
     FencedError,
     JournalError,
+    JournalRestoredError,
     LaneBlockedError,
     ProducerLostError,
-    RecordRefusedError,
+    RecordRejectedError,
     SinkError,
     SinkTimeoutError,
-    SinkUnavailableError,
 )
 from bridge.forward.batch import Batch, parking, prepare, sort
-from bridge.forward.batch_size import Pace
-from bridge.forward.in_doubt import DoubtfulEnds
-from bridge.forward.recovery import begin_anew, is_older, recover
-from bridge.forward.rejected import Refusals
-from bridge.forward.topic_queues import Lane, Lanes, count_of_those_that_may_go, destinations
+from bridge.forward.batch_size import BatchSize
+from bridge.forward.in_doubt import InDoubtTransactions
+from bridge.forward.recovery import recover
+from bridge.forward.rejected import REJECTIONS_MAX, RejectedRecords
+from bridge.forward.topic_queues import Lane, Lanes, LaneStatus, remapped_types, sendable_prefix
 from bridge.journal import Journal
 from bridge.kafka.errors import blocked, delay_s
 from bridge.kafka.sink import Sink, build_sink
@@ -40,12 +40,27 @@ IDLE_WAIT_S: Final = 5.0
 LINGER_BUSY_S_MAX: Final = 0.05
 LINGER_BUSY_S_PER_ENTRY: Final = 0.0002
 STOP_PAUSE_S: Final = 0.5
-REFUSALS_MAX: Final = 3
-"""As an event, as a quarantine record, and as one that is cut; the fourth, cut to some kilobytes, should pass."""
+
+
+class ForwarderStatus(TypedDict):
+    """How forwarding is. `stopped` says why nothing is forwarded until an operator has done something, else ""."""
+
+    connected: bool
+    stopped: str
+    delivery: str
+    next_id: int
+    positions: dict[str, int]
+    lanes_behind: list[LaneStatus]
+    pending_markers: list[str]
+    slice_entries: int
+    producer_rebuilds: int
+    last_error: str
 
 
 class Forwarder:
-    """Forwards one journal. `run` ends after `request_stop` when nothing is left, or by FencedError."""
+    """Forwards one journal. `run` ends after `request_stop` when nothing is left, or by an error that only an operator
+    can mend.
+    """
 
     def __init__(
         self,
@@ -64,25 +79,21 @@ class Forwarder:
         self._telemetry = telemetry
         self._clock_ms = clock_ms
         self._traces = traces
-        self._sink = sink or self._build_sink()
+        self._sink = sink or build_sink(self._kafka, journal.id, lambda: sorted(self._preparer.topics()))
         self._positions = journal.positions
-        self._ends = DoubtfulEnds(journal, telemetry, exactly_once=self._kafka.delivery == "exactly_once")
+        self._in_doubt = InDoubtTransactions(journal, telemetry, exactly_once=self._kafka.delivery == "exactly_once")
         self._lanes = Lanes(self._kafka.lane_probe, self._kafka.backoff_max)
-        self._refusals = Refusals()
-        self._pace = Pace()
+        self._rejected = RejectedRecords()
+        self._size = BatchSize()
         self._stop = asyncio.Event()
         self._changed = asyncio.Event()
         self._next_configuration: tuple[Preparer, Settings] | None = None
         self._reconnect = False
         self._connected = False
-        self._last_error = ""
+        self._stopped = self._last_error = ""
         self._rebuilds = 0
         self.outcomes: Counter[str] = Counter()
         """How many entries left the journal as forwarded, quarantined, dropped, duplicate."""
-
-    def _build_sink(self) -> Sink:
-        journal = self._journal
-        return build_sink(self._kafka, journal.id, lambda: sorted(self._preparer.topics()))
 
     # from outside
 
@@ -100,17 +111,18 @@ class Forwarder:
         """Whether a lane waits for its topic to be made, or the producer does not work, which may be for that."""
         return not self._connected or any(lane.state == "missing" for lane in self._lanes.all())
 
-    def status(self) -> dict[str, Any]:
-        """For /status: positions, lanes, the producer."""
+    def status(self) -> ForwarderStatus:
+        """Positions, lanes, the producer."""
         now_s = time.monotonic()
         return {
             "connected": self._connected,
+            "stopped": self._stopped,
             "delivery": self._kafka.delivery,
             "next_id": self._positions.next_id,
             "positions": {t: self._positions.of(t) for t in sorted(self._preparer.topics())},
             "lanes_behind": [lane.describe(now_s) for lane in self._lanes.all()],
-            "doubtful_ends": sorted(f"{end.topic}/{end.partition}" for end in self._journal.doubts.all_ends()),
-            "slice_entries": self._pace.limits(self._kafka)[0],
+            "pending_markers": sorted(f"{m.topic}/{m.partition}" for m in self._journal.in_doubt.all_markers()),
+            "slice_entries": self._size.limits(self._kafka)[0],
             "producer_rebuilds": self._rebuilds,
             "last_error": self._last_error,
         }
@@ -118,7 +130,10 @@ class Forwarder:
     # the loop
 
     async def run(self) -> None:
-        """Forward until stopped. Raises FencedError, or a JournalError; everything else is tried again."""
+        """Forward until stopped. Raises FencedError, or a JournalError; everything else is tried again.
+
+        JournalRestoredError concerns forwarding only: the journal takes entries as before.
+        """
         failures = 0
         while True:
             healthy = done = False
@@ -130,12 +145,16 @@ class Forwarder:
             except FencedError as error:
                 self._telemetry.fenced(error)
                 raise
+            except JournalRestoredError as error:
+                self._stopped = self._last_error = str(error)
+                self._telemetry.journal_restored(error)
+                raise
             except JournalError:
                 raise
             except LaneBlockedError as error:
                 self._block(error)
-            except RecordRefusedError as error:
-                self._refused(error)
+            except RecordRejectedError as error:
+                self._reject(error)
             except SinkError as error:
                 failures += 1
                 self._lost(error)
@@ -145,7 +164,7 @@ class Forwarder:
                 self._lost(SinkError(f"unforeseen: {type(error).__name__}"))
             finally:
                 self._connected = False
-                await self._ends.add(await self._sink.close(healthy=healthy))
+                await self._in_doubt.add(await self._sink.close(healthy=healthy))
             if done:
                 return
             if failures and await self._gave_up(failures):
@@ -154,31 +173,14 @@ class Forwarder:
     async def _open(self) -> None:
         self._take_up_configuration()
         self._reconnect = False
-        found = await self._sink.open(self._journal.positions_offset, self._journal.doubts.all_ends())
-        if found is not None:
-            if found.positions is not None and is_older(self._journal, found.positions):
-                await self._begin_anew(found.positions)
-            await self._journal.confirm()
+        found = await self._sink.open(self._journal.positions_offset, self._journal.in_doubt.all_markers())
         self._positions = await recover(self._journal, self._preparer, found)
-        if self._journal.usage().parked:
-            await self._journal.unpark_from(self._positions.next_id)
-        behind = [lane.topic for lane in self._lanes.all()]
-        self._lanes.restore(self._positions, time.monotonic())
-        await self._find_heirs()
-        await self._ends.settle(self._sink, self._preparer)
-        for topic in behind:  # caught up by a commit whose outcome was unclear until now
-            if not self._lanes.is_behind(topic):
-                self._telemetry.lane_resumed(topic)
+        for topic in self._lanes.restore(self._positions, time.monotonic()):
+            self._telemetry.lane_resumed(topic)
+        await self._note_remapped()
+        await self._in_doubt.resolve(self._sink, self._preparer)
         self._connected = True
         self._telemetry.kafka_connected(next_id=self._positions.next_id, pending=self._pending())
-
-    async def _begin_anew(self, kafkas: Positions) -> None:
-        old_id = self._journal.id
-        await begin_anew(self._journal, self._preparer, kafkas)
-        self._telemetry.journal_renewed(old_id, self._journal.id)
-        await self._sink.close(healthy=True)
-        self._sink = self._build_sink()
-        raise SinkUnavailableError(f"the journal goes on as {self._journal.id}")
 
     def _take_up_configuration(self) -> bool:
         """Put a new configuration in force, between two batches. Whether there was one."""
@@ -193,10 +195,10 @@ class Forwarder:
         self._lanes.retry_all()
         return True
 
-    async def _find_heirs(self) -> None:
-        """Where the entries go that are parked for each lane, if the map was changed after they were."""
+    async def _note_remapped(self) -> None:
         for lane in self._lanes.all():
-            lane.heirs = await destinations(lane, self._journal, self._preparer) - {lane.topic}
+            types = await self._journal.parked_types(lane.topic)
+            lane.remapped = remapped_types(lane.topic, types, self._preparer)
 
     async def _pump(self) -> bool:
         """Batch after batch, with the lanes that catch up in between. True after the stop, False for a new producer."""
@@ -204,8 +206,8 @@ class Forwarder:
             if self._take_up_configuration():
                 if self._reconnect:
                     return False
-                await self._find_heirs()
-            if await self._ends.settle(self._sink, self._preparer):
+                await self._note_remapped()
+            if await self._in_doubt.resolve(self._sink, self._preparer):
                 self._lanes.retry_all()
             # First: what a lane that was just blocked holds up is parked with it, so that it can be tried at all.
             count = await self._forward_next()
@@ -239,18 +241,19 @@ class Forwarder:
 
     async def _forward_next(self) -> int:
         """Forward the next slice. Returns how many entries it had."""
-        entries = await self._journal.read(self._positions.next_id, *self._pace.limits(self._kafka))
+        entries = await self._journal.read(self._positions.next_id, *self._size.limits(self._kafka))
         if not entries:
             return 0
         prepared, trace = await self._prepared(entries)
-        behind = self._lanes.queue_of
         batch = await sort(
-            prepared, self._journal, self._preparer, waits=lambda topic: behind(topic) is not None, trace=trace
+            prepared, self._journal, self._preparer, waits=lambda item: self._lanes.queue_of(item) is not None
         )
         partitions = await self._partitions(batch)
         if batch.waiting:
-            await self._park(batch)
-        await self._commit(batch, partitions, self._positions_with(entries[-1].id + 1))
+            # Durable before the positions move past it.
+            queue_of = self._lanes.queue_of
+            await self._journal.park([parking(item, queue_of(item) or item.topic) for item in batch.waiting])
+        await self._commit(batch, trace, partitions, self._positions_with(entries[-1].id + 1))
         return len(entries)
 
     async def _catch_up(self, lane: Lane) -> bool:
@@ -258,7 +261,7 @@ class Forwarder:
 
         A lane that waits is tried with that entry alone.
         """
-        entries_max, bytes_max = self._pace.limits(self._kafka)
+        entries_max, bytes_max = self._size.limits(self._kafka)
         entries = await self._parked(lane, 1 if lane.waits else entries_max, bytes_max)
         if entries:
             if not await self._forward_parked(lane, entries):
@@ -281,47 +284,41 @@ class Forwarder:
 
     async def _forward_parked(self, lane: Lane, entries: list[Entry]) -> bool:
         """Forward as many of a lane's next entries as can go. False when not even the first one can."""
-        entries = self._ends.before_undecided(entries)
+        entries = self._in_doubt.decided_prefix(entries)
         if not entries:
-            self._block(blocked(lane.topic, "unended"))
+            self._block(blocked(lane.topic, "marker_missing"))
             return False
         prepared, trace = await self._prepared(entries)
         # By today's map they may go anywhere, and any of them may have to wait.
         topics = sorted({item.record.topic for item in prepared if item.record is not None})
         found = await self._counts(topics, *((1,) if lane.waits else ()))
-        count, stopped = await count_of_those_that_may_go(prepared, lane, self._lanes, self._journal, found)
+        count, stopped = sendable_prefix(prepared, found)
         if not count and stopped is not None:
             self._block(LaneBlockedError(lane.topic, stopped.state, str(stopped)))
             return False
-        batch = await sort(prepared[:count], self._journal, self._preparer, waits=lambda _: False, trace=trace)
-        before, lane.position = lane.position, entries[count - 1].id + 1
+        batch = await sort(prepared[:count], self._journal, self._preparer, waits=lambda _: False)
+        partitions = {topic: found for topic, found in found.items() if isinstance(found, int)}
+        moved = lane.topic, entries[count - 1].id + 1, count
         try:
-            partitions = {topic: found for topic, found in found.items() if isinstance(found, int)}
-            await self._commit(batch, partitions, self._positions_with(self._positions.next_id, {lane.topic: count}))
+            await self._commit(batch, trace, partitions, self._positions_with(self._positions.next_id, moved))
         except LaneBlockedError as error:
-            lane.position = before
             raise LaneBlockedError(lane.topic, error.state, str(error)) from error
-        except BaseException:
-            lane.position = before
-            raise
-        self._lanes.moved(lane, lane.position)
+        self._lanes.moved(lane, moved[1])
         return True
 
     # the steps of a batch
 
     async def _prepared(self, entries: list[Entry]) -> tuple[list[Prepared], BatchTrace | None]:
         entries, trace = await self._traces.begin(entries) if self._traces is not None else (entries, None)
-        prepared = await prepare(entries, self._preparer, self._replace_refused)
+        prepared = await prepare(entries, self._preparer, self._replace_rejected)
         for entry, item in zip(entries, prepared, strict=True):
             if item.hint_conflict:
                 self._telemetry.hint_conflict(entry.source, item.event_type, entry.hint)
         return prepared, trace
 
-    def _replace_refused(self, entry: Entry, item: Prepared) -> Prepared:
-        times, message = self._refusals.times(entry.id)
-        if not times:
-            return item
-        return self._preparer.refused(entry, item, message, times=times)
+    def _replace_rejected(self, entry: Entry, item: Prepared) -> Prepared:
+        times, message = self._rejected.rejections(entry.id)
+        return self._preparer.rejected(entry, item, message, times=times) if times else item
 
     async def _partitions(self, batch: Batch) -> dict[str, int]:
         """Partition counts of the batch's topics. Lanes whose topic can't take records are blocked and held back."""
@@ -336,40 +333,40 @@ class Forwarder:
 
     async def _counts(self, topics: Sequence[str], *tries: int) -> dict[str, int | LaneBlockedError]:
         """How many partitions each topic has, or why it can't take records."""
-        return self._ends.hold_up(await self._sink.partition_counts(topics, *tries))
+        return self._in_doubt.block_in_doubt(await self._sink.partition_counts(topics, *tries))
 
-    async def _park(self, batch: Batch) -> None:
-        """Note durably what stays behind, before the positions move past it."""
-        queue_of = self._lanes.queue_of
-        await self._journal.park([parking(item, queue_of(item.topic) or item.topic) for item in batch.waiting])
+    def _positions_with(self, next_id: int, moved: tuple[str, int, int] = ("", 0, 0)) -> Positions:
+        """The positions from a commit on that moves a topic's lane to a position, by so many entries."""
+        behind = self._lanes.positions()
+        if not behind:
+            return Positions(next_id)
+        topic, position, count = moved
+        parked = self._journal.usage().parked
+        if topic:
+            behind, parked = behind | {topic: position}, {**parked, topic: parked.get(topic, 0) - count}
+        return Positions(next_id, behind, {topic: parked.get(topic, 0) for topic in behind})
 
-    def _positions_with(self, next_id: int, leaving: Mapping[str, int] | None = None) -> Positions:
-        """The positions from a commit on that takes so many of what is parked (lane → count) out of their queues."""
-        behind, parked = self._lanes.positions(), self._journal.usage().parked if self._lanes.all() else {}
-        return Positions(
-            next_id, behind, {topic: parked.get(topic, 0) - (leaving or {}).get(topic, 0) for topic in behind}
-        )
-
-    async def _commit(self, batch: Batch, partitions: dict[str, int], positions: Positions) -> None:
+    async def _commit(
+        self, batch: Batch, trace: BatchTrace | None, partitions: dict[str, int], positions: Positions
+    ) -> None:
         """Hand the records to Kafka with the positions, then note both in the journal."""
         offset = None
         if cut_short := [item.entry_id for item in batch.out if item.truncated]:
             await self._journal.hold(cut_short)  # the only whole copy
         if records := batch.records:
-            trace, sizing = batch.trace, self._refusals.sizing
             on_delivered = None if trace is None else trace.sent()
             try:
-                with self._pace.timing(*batch.size()):
-                    offset = await self._sink.send(records, positions, partitions, sizing, on_delivered)
+                with self._size.adapting(*batch.size()):
+                    offset = await self._sink.send(records, positions, partitions, self._rejected.sizing, on_delivered)
             except SinkError as error:
                 unclear = isinstance(error, SinkTimeoutError | ProducerLostError)
                 self._ended(trace, records, "unclear" if unclear else "aborted", error.cause_label)
                 raise
             self._ended(trace, records, "committed")
         await self._advance(positions, batch.identities(), offset)
-        if batch.trace is not None:
-            await batch.trace.finish(batch.out, batch.duplicates)
-        self._refusals.passed(item.entry_id for item in batch.out)
+        if trace is not None:
+            await trace.finish(batch.out, batch.duplicates)
+        self._rejected.on_delivered(item.entry_id for item in batch.out)
         self.outcomes.update(item.outcome for item in batch.out)
         self.outcomes["duplicate"] += len(batch.duplicates)
         self._telemetry.batch_forwarded(batch.out, batch.duplicates, self._clock_ms())
@@ -396,11 +393,11 @@ class Forwarder:
         self._rebuilds += 1
         self._telemetry.kafka_lost(error.cause_label, error)
 
-    def _refused(self, error: RecordRefusedError) -> None:
-        """Find the record, or set it aside; if not even its last words are taken, the topic itself is the trouble."""
+    def _reject(self, error: RecordRejectedError) -> None:
+        """Find the record, or set it aside; if not even its beginning is taken, the topic itself is the trouble."""
         self._lost(error)
-        entry_id = self._refusals.note(error)
-        if entry_id is not None and self._refusals.times(entry_id)[0] > REFUSALS_MAX:
+        entry_id = self._rejected.note(error)
+        if entry_id is not None and self._rejected.rejections(entry_id)[0] > REJECTIONS_MAX:
             self._block(LaneBlockedError(error.topic, "invalid", f"{error} (entry {entry_id}, cut short as well)"))
 
     async def _gave_up(self, failures: int) -> bool:
@@ -416,9 +413,9 @@ class Forwarder:
         return max(0, self._journal.last_id + 1 - self._positions.next_id)
 
 
-async def _first_of(limit_s: float, *happenings: Coroutine[Any, Any, object]) -> None:
+async def _first_of(limit_s: float, *events: Coroutine[Any, Any, object]) -> None:
     """Wait for one of them, `limit_s` seconds at the most."""
-    waits = {asyncio.ensure_future(happening) for happening in happenings}
+    waits = {asyncio.ensure_future(event) for event in events}
     try:
         await asyncio.wait(waits, timeout=limit_s, return_when=asyncio.FIRST_COMPLETED)
     finally:

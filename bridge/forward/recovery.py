@@ -1,32 +1,67 @@
 """After each new producer: bring the journal up to what Kafka has.
 
-If the process died (or a commit's outcome was unclear) between Kafka's commit and the journal's own note, Kafka's
-positions are ahead. The ids of the entries in between are entered into the window of duplicates first: otherwise the
-second copy of a webhook that Kafka already has would go out again. And where the journal is a restored copy, what Kafka
-says is waiting for a lane may not be parked in it yet. Entries of a transaction that counts, whose records Kafka may
-have left without an end, are parked until that is known (`ends`).
-
-The journal's positions and Kafka's → where to go on. Pure.
-
-Each lane's position only ever grows, in both places; so the larger one is the truth, lane by lane. Kafka's is larger
-when the process died between the commit and the journal's own note of it; the journal's is larger when the positions
-topic was lost, or after a stretch of at_least_once, which writes none. One exception: entries that Kafka counts, and
-whose records it left without an end, go again, so the journal has their lane behind what Kafka last said of it.
+If the process dies (or a commit's answer is lost) between Kafka's commit and the journal's own note, Kafka's positions
+are ahead. What was forwarded in between is entered into the window of duplicates before the positions are: else the
+second copy of a webhook that Kafka already has would go out again.
 """
 
 from collections.abc import AsyncIterator, Collection, Sequence
+from dataclasses import replace
+from typing import Final, Literal, NamedTuple
 
+from bridge.errors import JournalRestoredError
 from bridge.forward.batch import find_repeats, pages, parking, part, prepare
 from bridge.journal import Journal
 from bridge.journal.queries import ID_MAX
 from bridge.kafka.positions import Found
-from bridge.model import Doubts, Entry, Positions, Prepared
+from bridge.model import Entry, InDoubt, Positions, Prepared
 from bridge.transform.prepare import Preparer
+
+Place = Literal["counted", "deferred", "ahead"]
+Action = Literal["nothing", "remember", "defer"]
+
+
+class Case(NamedTuple):
+    """Where an entry is by the journal, and by Kafka's positions; and what is done. None: it makes no difference.
+
+    `in_doubt`: it went out in a transaction that counts, but may lack the marker that makes its records visible.
+    """
+
+    journal: Place
+    kafka: Place
+    in_doubt: bool | None
+    action: Action
+    why: str
+
+
+CASES: Final = (
+    Case("counted", "counted", None, "nothing", "both have noted it"),
+    Case("counted", "deferred", None, "nothing", "the positions topic is an older one: the journal's word counts"),
+    Case("counted", "ahead", None, "nothing", "the positions topic was lost, or at_least_once wrote none"),
+    Case("deferred", "counted", False, "remember", "the process died between Kafka's commit and the journal's note"),
+    Case("deferred", "counted", True, "defer", "it waits on until its marker is known"),
+    Case("deferred", "deferred", None, "nothing", "it waits for its topic"),
+    Case("deferred", "ahead", None, "nothing", "its topic was found blocked by a batch that was never committed"),
+    Case("ahead", "counted", False, "remember", "the process died between Kafka's commit and the journal's note"),
+    Case("ahead", "counted", True, "defer", "it waits until its marker is known"),
+    Case("ahead", "deferred", None, "defer", "a copy of the journal from before it was deferred, or a salvaged one"),
+    Case("ahead", "ahead", None, "nothing", "it goes next"),
+)
+
+
+def action_of(journal: Place, kafka: Place, in_doubt: bool) -> Action:
+    """What is done about an entry."""
+    for case in CASES:
+        if (case.journal, case.kafka) == (journal, kafka) and case.in_doubt in {None, in_doubt}:
+            return case.action
+    raise AssertionError(journal, kafka, in_doubt)
 
 
 def merge(ours: Positions, kafkas: Positions | None, *, noted: bool = False) -> Positions:
-    """The larger position of each lane. With `noted`, the journal has taken note of what Kafka says, and its lanes that
-    are behind are so nevertheless.
+    """The larger position of each lane: positions only ever grow, in both places.
+
+    With `noted`, the journal has taken note of what Kafka says. Its lanes that are behind are so nevertheless: for
+    entries that Kafka counts, and whose marker was missing.
     """
     if kafkas is None:
         return ours
@@ -42,117 +77,84 @@ def merge(ours: Positions, kafkas: Positions | None, *, noted: bool = False) -> 
 
 
 async def recover(journal: Journal, preparer: Preparer, found: Found | None) -> Positions:
-    """Where to go on. `found` is what the positions topic says, None where it isn't asked."""
-    kafkas, offset = (found.positions, found.offset) if found is not None else (None, None)
-    doubts, again = _decided(journal.doubts, found)
-    truth = merge(journal.positions, kafkas, noted=offset is not None and offset == journal.positions_offset)
-    if again and journal.doubts.unclear is not None:
-        truth = merge(truth, journal.doubts.unclear.positions)
-    if truth == journal.positions:
-        await journal.doubt(doubts)
-        return truth
-    await _catch_up_with(journal, preparer, truth, kafkas, again)
-    truth, waiting, gone = await _held_back(journal, preparer, truth, again)
-    await journal.advance(truth, [], positions_offset=offset, doubts=doubts, waiting=waiting, gone=gone)
+    """Where to go on. `found` is what the positions topic says, None where it isn't asked.
+
+    Raises JournalRestoredError where Kafka counts entries that this journal did not hold when it was opened after the
+    last comparison. What Kafka has of the others is noted then, so that `journal renew` needn't ask it.
+    """
+    first, kafkas = journal.unconfirmed_from, found.positions if found is not None else None
+    if found is not None and first is not None:
+        if kafkas is not None and kafkas.next_id > first:
+            shared = Positions(first, {topic: at for topic, at in kafkas.behind.items() if at < first}, kafkas.parked)
+            await _catch_up(journal, preparer, replace(found, positions=shared))
+            raise JournalRestoredError(
+                f"the journal {journal.path} is an older copy: Kafka counts entries from {first} on that it never "
+                "held. Nothing is forwarded, and webhooks wait in it. Run `treble-bridge journal renew "
+                f"{journal.path}` while no bridge runs on it"
+            )
+        await journal.confirm()
+    truth = await _catch_up(journal, preparer, found)
+    if journal.usage().parked:
+        await journal.unpark_from(truth.next_id)
     return truth
 
 
-def _decided(doubts: Doubts, found: Found | None) -> tuple[Doubts, frozenset[int]]:
-    """What is left of the doubts once the positions were read, and the entries of a transaction that counts, whose
-    records may have no end.
+async def _catch_up(journal: Journal, preparer: Preparer, found: Found | None) -> Positions:
+    """Bring the journal to where Kafka is; returns where that is."""
+    kafkas, offset = (found.positions, found.offset) if found is not None else (None, None)
+    in_doubt, again = _decided(journal.in_doubt, found)
+    truth = merge(journal.positions, kafkas, noted=offset is not None and offset == journal.positions_offset)
+    if again and journal.in_doubt.transaction is not None:
+        truth = merge(truth, journal.in_doubt.transaction.positions)
+    if truth == journal.positions:
+        await journal.note_in_doubt(in_doubt)
+        return truth
+    parked = await _parked_ids(journal, truth)
+    lacking = {topic for topic, count in (kafkas or truth).parked.items() if len(parked.get(topic, ())) < count}
+    still_parked = set().union(*parked.values())
+    behind, rows, gone, undecided = dict(truth.behind), list[tuple[int, str, str]](), list[int](), set[bytes | None]()
+    async for queue, entries in _between(journal, truth):
+        forwarded: list[Prepared] = []
+        for item in await prepare(entries, preparer, lambda _, item: item):
+            waits = item.entry_id in still_parked
+            lacks = queue is None and item.topic in lacking and item.entry_id >= truth.of(item.topic)
+            action = action_of(
+                "deferred" if queue or waits else "ahead",
+                "deferred" if waits or lacks else "counted",
+                item.entry_id in again,
+            )
+            if action == "remember":
+                forwarded.append(item)
+                if queue and again:  # some of this queue stay, so its position doesn't say that this one has gone
+                    gone.append(item.entry_id)
+            elif action == "defer" and item.record is not None:
+                topic = queue or item.topic
+                behind[topic] = min(item.entry_id, behind.get(topic, item.entry_id))
+                if queue is None:
+                    rows.append(parking(item, topic))
+            if item.entry_id in again:  # it may go again, so neither it nor its copies are known as forwarded
+                undecided |= {item.identity, item.semantic}
+        remembered = await _remembered(forwarded, journal, preparer)
+        await journal.advance(journal.positions, [(key, at_ms) for key, at_ms in remembered if key not in undecided])
+    truth = Positions(truth.next_id, behind)
+    await journal.advance(truth, [], positions_offset=offset, in_doubt=in_doubt, waiting=rows, gone=gone)
+    return truth
+
+
+def _decided(in_doubt: InDoubt, found: Found | None) -> tuple[InDoubt, frozenset[int]]:
+    """What is left in doubt once the positions were read, and the entries of a transaction that counts, whose markers
+    may be missing.
 
     What was acknowledged counts. What was not does if its positions are there. Where it doesn't, its entries are sent
-    anyway, and what is there without an end has only to go.
+    anyway, and what is there without a marker has only to be aborted.
     """
-    unclear = doubts.unclear
-    ends, again = list(doubts.ends), frozenset[int]()
-    if unclear is not None:
-        counts = found is not None and (unclear.acknowledged or (found.offset or 0) >= unclear.offset)
-        ends += unclear.ends if counts else [end._replace(entry_ids=()) for end in unclear.ends]
-        again = frozenset(entry_id for end in unclear.ends for entry_id in end.entry_ids) if counts else again
-    return Doubts(tuple(end for end in ends if found is None or end.topic != found.topic)), again
-
-
-def is_older(journal: Journal, kafkas: Positions | None) -> bool:
-    """Whether Kafka counts entries that this journal did not hold when it was opened after the last comparison."""
-    first = journal.unconfirmed_from
-    return kafkas is not None and first is not None and kafkas.next_id > first
-
-
-async def begin_anew(journal: Journal, preparer: Preparer, kafkas: Positions) -> None:
-    """Let a journal that `is_older` go on under a new id, from the first entry taken since the last comparison."""
-    first = journal.unconfirmed_from
-    assert first is not None
-    capped = Positions(first, {topic: position for topic, position in kafkas.behind.items() if position < first})
-    truth = merge(journal.positions, capped)
-    await _catch_up_with(journal, preparer, truth, kafkas)
-    await journal.renew(truth)
-
-
-async def _catch_up_with(
-    journal: Journal, preparer: Preparer, truth: Positions, kafkas: Positions | None, again: Collection[int] = ()
-) -> None:
-    """Park what waits by Kafka's word, and enter the ids of what Kafka has and the journal doesn't count."""
-    parked = await _parked_ids(journal, truth)
-    if lacking := [topic for topic, count in (kafkas or truth).parked.items() if len(parked.get(topic, ())) < count]:
-        await _park_what_waits(journal, preparer, truth, lacking)
-        parked = await _parked_ids(journal, truth)
-    await _remember_forwarded(journal, preparer, truth, set().union(*parked.values()), again)
-
-
-async def _held_back(
-    journal: Journal, preparer: Preparer, truth: Positions, again: Collection[int]
-) -> tuple[Positions, list[tuple[int, str, str]], list[int]]:
-    """Let these entries wait. Returns the positions then, the rows to park, and the ids of those that leave a queue."""
-    ours, behind = journal.positions, dict(truth.behind)
-    rows: list[tuple[int, str, str]] = []
-    gone: list[int] = []
-    if not again:
-        return truth, rows, gone
-    for topic in ours.behind:
-        async for entries in pages(journal, topic, ours.of(topic), truth.of(topic)):
-            gone += [entry.id for entry in entries if entry.id not in again]
-            if waiting := [entry.id for entry in entries if entry.id in again]:
-                behind[topic] = min(waiting[0], behind.get(topic, waiting[0]))
-    async for entries in pages(journal, None, ours.next_id, truth.next_id):
-        prepared = await prepare([entry for entry in entries if entry.id in again], preparer, lambda _, item: item)
-        for item in prepared:
-            if item.record is not None:
-                rows.append(parking(item, item.topic))
-                behind[item.topic] = min(item.entry_id, behind.get(item.topic, item.entry_id))
-    return Positions(truth.next_id, behind), rows, gone
-
-
-async def _park_what_waits(journal: Journal, preparer: Preparer, truth: Positions, topics: Collection[str]) -> None:
-    """Park the entries of these lanes that only Kafka knows to wait.
-
-    The parked rows are durable before Kafka counts past their entries. So they are missing only in a copy of the
-    journal that is older than the parking: and there, the entries that Kafka counts and the journal doesn't are to be
-    told apart by where they go.
-    """
-    async for entries in pages(journal, None, journal.positions.next_id, truth.next_id):
-        prepared = await prepare(entries, preparer, lambda _, item: item)
-        waiting = [
-            p for p in prepared if p.record is not None and p.topic in topics and p.entry_id >= truth.of(p.topic)
-        ]
-        if waiting:
-            await journal.park([parking(item, item.topic) for item in waiting])
-
-
-async def _remember_forwarded(
-    journal: Journal, preparer: Preparer, truth: Positions, still_parked: set[int], again: Collection[int]
-) -> None:
-    """Enter the ids of the entries that Kafka has and the journal doesn't count; not of those that may go again, nor by
-    way of their copies.
-    """
-    ours = journal.positions
-    not_yet: set[bytes | None] = set()
-    async for entries in _forwarded_since(journal, ours, truth):
-        gone = [entry for entry in entries if entry.id not in still_parked]
-        prepared = await prepare(gone, preparer, lambda _, item: item)
-        not_yet |= {name for p in prepared if p.entry_id in again for name in (p.identity, p.semantic)}
-        remembered = await _remembered(prepared, journal, preparer)
-        await journal.advance(ours, [(name, at_ms) for name, at_ms in remembered if name not in not_yet])
+    last = in_doubt.transaction
+    markers, again = list(in_doubt.markers), frozenset[int]()
+    if last is not None:
+        counts = found is not None and (last.acknowledged or (found.offset or 0) >= last.offset)
+        markers += last.markers if counts else [marker._replace(entry_ids=()) for marker in last.markers]
+        again = frozenset(entry_id for marker in last.markers for entry_id in marker.entry_ids) if counts else again
+    return InDoubt(tuple(marker for marker in markers if found is None or marker.topic != found.topic)), again
 
 
 async def remembered_of(entry_ids: Collection[int], journal: Journal, preparer: Preparer) -> list[tuple[bytes, int]]:
@@ -183,13 +185,14 @@ async def _parked_ids(journal: Journal, truth: Positions) -> dict[str, set[int]]
     return parked
 
 
-async def _forwarded_since(journal: Journal, ours: Positions, truth: Positions) -> AsyncIterator[list[Entry]]:
-    """Entries that Kafka counts and the journal doesn't: of each lane that was behind, and at the front.
+async def _between(journal: Journal, truth: Positions) -> AsyncIterator[tuple[str | None, list[Entry]]]:
+    """Entries that Kafka counts and the journal doesn't: of each lane's queue, and (None) at the front.
 
     In this order those of a topic come as they went out: a lane's queue is done before its new entries go.
     """
+    ours = journal.positions
     for topic, position in ours.behind.items():
         async for entries in pages(journal, topic, position, truth.of(topic)):
-            yield entries
+            yield topic, entries
     async for entries in pages(journal, None, ours.next_id, truth.next_id):
-        yield entries
+        yield None, entries

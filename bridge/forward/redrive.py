@@ -26,16 +26,16 @@ from bridge.errors import (
     JournalError,
     LaneBlockedError,
     ProducerFencedError,
-    RecordRefusedError,
+    RecordRejectedError,
     SinkError,
-    TimestampRefusedError,
+    TimestampRejectedError,
 )
 from bridge.journal.offline.inspect import get_entry, read_state
 from bridge.kafka.batches import Sizing, Times, Timestamps, assemble
 from bridge.kafka.client import client_options
 from bridge.kafka.consumer import Kept, ends_of, history
 from bridge.kafka.producer import Producer
-from bridge.model import DoubtfulEnd, Entry, Event, Prepared, Record
+from bridge.model import Entry, Event, PendingMarker, Prepared, Record
 from bridge.settings.models import Settings
 from bridge.transform.dead_letter import Returned, read_back
 from bridge.transform.prepare import Preparer, identity
@@ -50,7 +50,7 @@ _ANYWHERE: Final = -1
 _BATCH_RECORDS: Final = 100
 _BATCH_BYTES: Final = 4 << 20
 
-Outcome = Literal["redriven", "already", "twin", "still", "dropped", "incomplete", "blocked", "refused"]
+Outcome = Literal["redriven", "already", "twin", "still", "dropped", "incomplete", "blocked", "rejected"]
 
 
 class RedriveFencedError(SinkError):
@@ -60,7 +60,7 @@ class RedriveFencedError(SinkError):
 
 
 @dataclass(frozen=True, slots=True, repr=False)  # it holds what people said
-class Held:
+class DeadLetter:
     """A record of the quarantine, and whether a mark names it."""
 
     place: tuple[int, int]
@@ -68,6 +68,10 @@ class Held:
     value: bytes
     returned: Returned
     marked: bool
+
+    def became(self, outcome: Outcome, detail: str, event_type: str | None = None) -> "Redriven":
+        """What became of it."""
+        return Redriven(self.place, self.returned.id, outcome, detail, event_type or self.returned.event_type)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +97,7 @@ class Marks:
 class _Step:
     """One record on its way out: the event (None for a twin), and its mark."""
 
-    held: Held
+    letter: DeadLetter
     identity: bytes
     event: Prepared | None
     mark: Prepared
@@ -103,6 +107,10 @@ class _Step:
         """The same where the event went out already, from another record: the mark alone."""
         detail = "the same event went out from another record"
         return replace(self, event=None, outcome=replace(self.outcome, outcome="twin", detail=detail))
+
+    def undone(self, outcome: Outcome, detail: str) -> Redriven:
+        """What became of it where it didn't go out."""
+        return replace(self.outcome, outcome=outcome, detail=detail)
 
 
 async def read_marks(
@@ -123,17 +131,17 @@ async def read_marks(
     return marks
 
 
-async def held_records(settings: Settings, ends: Mapping[int, int], marks: Marks) -> AsyncIterator[Held]:
+async def dead_letters(settings: Settings, ends: Mapping[int, int], marks: Marks) -> AsyncIterator[DeadLetter]:
     """The records of the quarantine below `ends`. What is neither one nor a mark is passed over."""
     async for record in history(settings.kafka, settings.topics.quarantine, ends):
         if MARK not in record.headers and (returned := _returned(record)) is not None:
-            yield Held(record.place, record.key, record.value, returned, record.place in marks.places)
+            yield DeadLetter(record.place, record.key, record.value, returned, record.place in marks.places)
 
 
 class Redrive:
     """One run. `preparer` is today's; `wanted` says which records are meant."""
 
-    def __init__(self, settings: Settings, preparer: Preparer, wanted: Callable[[Held], bool]) -> None:
+    def __init__(self, settings: Settings, preparer: Preparer, wanted: Callable[[DeadLetter], bool]) -> None:
         self._settings = settings
         self._preparer = preparer
         self._wanted = wanted
@@ -148,10 +156,10 @@ class Redrive:
         """What `run` would do. Writes nothing, fences nobody."""
         ends = await ends_of(self._settings.kafka, self._topic)
         self._marks = await read_marks(self._settings, ends)
-        async for held in held_records(self._settings, ends, self._marks):
-            if not self._wanted(held):
+        async for letter in dead_letters(self._settings, ends, self._marks):
+            if not self._wanted(letter):
                 continue
-            found = await asyncio.to_thread(self._decide, held)
+            found = await asyncio.to_thread(self._decide, letter)
             if isinstance(found, Redriven):
                 yield found
                 continue
@@ -167,10 +175,10 @@ class Redrive:
             self._marks = await read_marks(self._settings, ends)
             steps: list[_Step] = []
             size = 0
-            async for held in held_records(self._settings, ends, self._marks):
-                if not self._wanted(held):
+            async for letter in dead_letters(self._settings, ends, self._marks):
+                if not self._wanted(letter):
                     continue
-                found = await asyncio.to_thread(self._decide, held)
+                found = await asyncio.to_thread(self._decide, letter)
                 if isinstance(found, Redriven):
                     yield found
                     continue
@@ -181,7 +189,7 @@ class Redrive:
                         yield outcome
                     steps, size = [], 0
                 steps.append(found.as_twin() if found.identity in self._marks.identities else found)
-                size += len(found.held.returned.entry.body)
+                size += len(found.letter.returned.entry.body)
             for outcome in await self._deliver(steps):
                 yield outcome
         except ProducerFencedError as error:
@@ -189,14 +197,10 @@ class Redrive:
         finally:
             await self._disconnect(healthy=True)
 
-    def _decide(self, held: Held) -> "Redriven | _Step":
+    def _decide(self, letter: DeadLetter) -> "Redriven | _Step":
         """What is to be done with one record. Reads the journal where the record holds less than the body."""
-        returned = held.returned
-
-        def left(outcome: Outcome, detail: str) -> Redriven:
-            return Redriven(held.place, returned.id, outcome, detail, returned.event_type)
-
-        if held.marked:
+        returned, left = letter.returned, letter.became
+        if letter.marked:
             return left("already", "redriven before")
         entry = returned.entry if returned.complete else _from_journal(self._settings, returned)
         if entry is None:
@@ -211,11 +215,11 @@ class Redrive:
         assert isinstance(event, Event)
         event = self._preparer.published(event)  # marks are read by whoever reads the quarantine
         return _Step(
-            held,
+            letter,
             identity(event),
             _marked_event(prepared),
-            prepared._replace(topic=self._topic, record=_mark(self._topic, held, event, prepared.topic)),
-            Redriven(held.place, returned.id, "redriven", prepared.topic, event.type),
+            prepared._replace(topic=self._topic, record=_mark(self._topic, letter, event, prepared.topic)),
+            letter.became("redriven", prepared.topic, event.type),
         )
 
     async def _deliver(self, steps: Sequence[_Step]) -> list[Redriven]:
@@ -235,7 +239,7 @@ class Redrive:
             if self._topic in stuck:
                 raise SinkError(stuck[self._topic])
             return [*await self._deliver([s for s in steps if s.event is None or s.event.topic not in stuck])] + [
-                self._undone(step, "blocked", stuck[step.event.topic])
+                step.undone("blocked", stuck[step.event.topic])
                 for step in steps
                 if step.event is not None and step.event.topic in stuck
             ]
@@ -243,22 +247,22 @@ class Redrive:
         times = self._timestamps.times()
         try:
             await self._producer.deliver(assemble(self._producer, records, whole, Sizing(), times))
-        except (RecordRefusedError, LaneBlockedError, TimestampRefusedError) as refusal:
+        except (RecordRejectedError, LaneBlockedError, TimestampRejectedError) as error:
             await self._disconnect(healthy=False)  # a producer that failed can't be used again
-            return await self._deliver_after(refusal, steps, times)
+            return await self._deliver_after(error, steps, times)
         self._marks.identities.update(step.identity for step in steps)
         return [step.outcome for step in steps]
 
     async def _deliver_after(self, refusal: SinkError, steps: Sequence[_Step], times: Times) -> list[Redriven]:
         """The same with other times, or one by one; a single one is left as it is."""
         error = refusal
-        if isinstance(refusal, TimestampRefusedError):
-            error = self._timestamps.refused(refusal, times)
+        if isinstance(refusal, TimestampRejectedError):
+            error = self._timestamps.rejected(refusal, times)
             if error is refusal:
                 return await self._deliver(steps)
         if len(steps) == 1:
             blocked = isinstance(error, LaneBlockedError)
-            return [self._undone(steps[0], "blocked" if blocked else "refused", str(error))]
+            return [steps[0].undone("blocked" if blocked else "rejected", str(error))]
         return [outcome for step in steps for outcome in await self._deliver([step])]
 
     async def _left_of(self, steps: Sequence[_Step]) -> tuple[list[_Step], list[Redriven]]:
@@ -270,23 +274,20 @@ class Redrive:
         await read_marks(self._settings, self._ends, self._marks, begins)
         marks, left, done = self._marks, [], []
         for step in steps:
-            if step.held.place in marks.places:
-                done.append(self._undone(step, "already", "another redrive did it meanwhile"))
+            if step.letter.place in marks.places:
+                done.append(step.undone("already", "another redrive did it meanwhile"))
             else:
                 left.append(step.as_twin() if step.event and step.identity in marks.identities else step)
         return left, done
-
-    def _undone(self, step: _Step, outcome: Outcome, detail: str) -> Redriven:
-        return Redriven(step.held.place, step.held.returned.id, outcome, detail, step.outcome.event_type)
 
     async def _connect(self) -> None:
         kafka = self._settings.kafka
         self._producer = Producer(kafka, client_options(kafka), f"{kafka.transactional_id_prefix}redrive")
         await self._producer.start()
-        await self._end_what_another_left()
+        await self._abort_hanging()
 
-    async def _end_what_another_left(self) -> None:
-        """A redrive whose commit was acknowledged by a broker on its way down may have left records without an end
+    async def _abort_hanging(self) -> None:
+        """A redrive whose commit was acknowledged by a broker on its way down may have left records without a marker
         (see `bridge.kafka.transaction_markers`). No other producer can end them, and nobody kept a note of where
         they are.
         """
@@ -294,9 +295,9 @@ class Redrive:
         counts = await self._producer.partition_counts(sorted(self._preparer.topics()), 1)
         for topic, count in counts.items():
             if isinstance(count, int):
-                await self._producer.take_back(topic, [DoubtfulEnd(topic, n, _ANYWHERE) for n in range(count)])
+                await self._producer.abort_hanging(topic, [PendingMarker(topic, n, _ANYWHERE) for n in range(count)])
             elif count.state == "leaderless":
-                raise count  # what is in it, and has no end, would go out a second time
+                raise count  # what hangs in it would go out a second time
 
     async def _disconnect(self, *, healthy: bool) -> None:
         producer, self._producer = self._producer, None
@@ -329,12 +330,12 @@ def _marked_event(prepared: Prepared) -> Prepared:
     return prepared._replace(record=prepared.record._replace(headers=headers))
 
 
-def _mark(topic: str, held: Held, event: Event, went_to: str) -> Record:
+def _mark(topic: str, letter: DeadLetter, event: Event, went_to: str) -> Record:
     """The mark: a record of the quarantine topic that has its fields, and nothing of the body.
 
     Its time is now: it must outlast the record that it marks.
     """
-    returned, (partition, offset) = held.returned, held.place
+    returned, (partition, offset) = letter.returned, letter.place
     value: dict[str, Any] = {
         "id": returned.id,
         "reason": REASON,
@@ -358,4 +359,4 @@ def _mark(topic: str, held: Held, event: Event, went_to: str) -> Record:
         (MARK, f"{partition}@{offset}".encode()),
         (IDENTITY, identity(event).hex().encode()),
     )
-    return Record(topic, held.key, orjson.dumps(value), headers, time.time_ns() // 1_000_000)
+    return Record(topic, letter.key, orjson.dumps(value), headers, time.time_ns() // 1_000_000)

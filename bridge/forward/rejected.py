@@ -1,22 +1,25 @@
-"""Which record Kafka refuses. Its limit is for a batch, and the answer names no record: so a refused batch is halved.
+"""Which record Kafka rejects. Its limit is for a batch, and the answer names no record: so a rejected batch is halved.
 
-A group of entries shares no batch with others. When a batch of several records is refused, each half becomes a group
-of its own; a refused batch of one has found the record, which goes to the quarantine. When all halves pass, it was the
+A group of entries shares no batch with others. When a batch of several records is rejected, each half becomes a group
+of its own; a rejected batch of one has found the record, which goes to the quarantine. When all halves pass, it was the
 size of the batch: the topic takes smaller ones from then on.
 """
 
 from collections.abc import Iterable
 from typing import Final
 
-from bridge.errors import RecordRefusedError
+from bridge.errors import RecordRejectedError
 from bridge.kafka.batches import Sizing
+
+REJECTIONS_MAX: Final = 2
+"""As an event, and as a quarantine record with the whole body. The third, with the beginning only, should pass."""
 
 _SHRINK: Final = 0.9
 _SIZE_MIN_BYTES: Final = 200
 
 
-class Refusals:
-    """What is known of refused batches and records. In memory: after a crash it is found out again."""
+class RejectedRecords:
+    """What is known of rejected batches and records. In memory: after a crash it is found out again."""
 
     def __init__(self) -> None:
         self.sizing = Sizing()
@@ -24,11 +27,11 @@ class Refusals:
         self._halved: dict[str, int] = {}
         self._group = 0
 
-    def note(self, error: RecordRefusedError) -> int | None:
-        """A batch was refused. Returns the entry whose record it was, None while that isn't known yet."""
+    def note(self, error: RecordRejectedError) -> int | None:
+        """A batch was rejected. Returns the entry whose record it was, None while that isn't known yet."""
         ids = error.entry_ids
         if len(ids) == 1:
-            times, _ = self._records.get(ids[0], (0, ""))
+            times, _ = self.rejections(ids[0])
             self._records[ids[0]] = (times + 1, str(error))
             self._halved.pop(error.topic, None)
             return ids[0]
@@ -40,11 +43,11 @@ class Refusals:
                 self.sizing.groups[entry_id] = self._group
         return None
 
-    def times(self, entry_id: int) -> tuple[int, str]:
-        """How often the record of this entry was refused, and with what words."""
+    def rejections(self, entry_id: int) -> tuple[int, str]:
+        """How often the record of this entry was rejected, and with what words."""
         return self._records.get(entry_id, (0, ""))
 
-    def passed(self, entry_ids: Iterable[int]) -> None:
+    def on_delivered(self, entry_ids: Iterable[int]) -> None:
         """These entries went out. What is known of others stays: another lane may have moved meanwhile."""
         groups = self.sizing.groups
         if not groups and not self._records:

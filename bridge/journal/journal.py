@@ -7,7 +7,6 @@ its commit is synced. What fails there fails the journal: whoever waits gets the
 import asyncio
 import io
 import threading
-import uuid
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
@@ -26,7 +25,7 @@ from bridge.journal.reader import Reader
 from bridge.journal.storage import Storage
 from bridge.journal.tail_cache import TailCache
 from bridge.journal.writer import Commit, Step, Writer
-from bridge.model import NO_DOUBTS, Doubts, Entry, JournalUsage, Positions, Submission
+from bridge.model import Entry, InDoubt, JournalUsage, Positions, Submission
 from bridge.telemetry import Telemetry
 
 T = TypeVar("T")
@@ -58,7 +57,7 @@ class Journal:
         """The first id given since Kafka's positions were compared last, by any process; None once they are."""
         self.positions = self._promised = storage.positions
         self.positions_offset = storage.positions_offset
-        self.doubts = storage.doubts
+        self.in_doubt = storage.in_doubt
         """What is unknown of the transactions so far."""
         self.failed: asyncio.Future[JournalFailedError] = loop.create_future()
         self._lock, self._telemetry, self._loop = lock, telemetry, loop
@@ -192,14 +191,14 @@ class Journal:
         remembered: Sequence[tuple[bytes, int]],
         *,
         positions_offset: int | None = None,
-        doubts: Doubts | None = None,
+        in_doubt: InDoubt | None = None,
         waiting: Iterable[tuple[int, str, str]] = (),
         gone: Iterable[int] = (),
     ) -> None:
         """Note positions, and the identities (16 bytes, received_at in ms) that the window remembers from now on.
 
-        `doubts` as in `doubt`, None for the present ones; `waiting` as in `park`; entries whose ids are in `gone` don't
-        wait any more.
+        `in_doubt` as in `note_in_doubt`, None for what is noted already; `waiting` as in `park`; entries whose ids are
+        in `gone` don't wait any more.
         One commit, durable when it returns. Raises ValueError for a position that goes back.
         """
         topics = {*positions.behind, *self._promised.behind}
@@ -212,12 +211,12 @@ class Journal:
             storage.advance(positions, positions_offset)
             storage.park(waiting)
             storage.unpark(gone)
-            if doubts is not None:
-                storage.doubt(doubts)
+            if in_doubt is not None:
+                storage.note_in_doubt(in_doubt)
             return storage.identities.log(items) if items else None
 
-        if doubts is not None:
-            self.doubts = doubts
+        if in_doubt is not None:
+            self.in_doubt = in_doubt
         future = self._queue(step)
         # Not after the await: what is committed counts, even when the caller is cancelled meanwhile.
         future.add_done_callback(partial(self._advanced, positions, remembered, positions_offset))
@@ -233,35 +232,14 @@ class Journal:
             await self._do(Storage.confirm)
             self.unconfirmed_from = None
 
-    async def doubt(self, doubts: Doubts) -> None:
+    async def note_in_doubt(self, in_doubt: InDoubt) -> None:
         """Note what is unknown of the transactions so far, for the next process too: this, and nothing else any more.
 
         Durable when it returns.
         """
-        if self.doubts != doubts:
-            self.doubts = doubts
-            await self._do(lambda storage: storage.doubt(doubts))
-
-    async def renew(self, positions: Positions) -> None:
-        """Go on under a new id from these positions: one commit, durable when it returns.
-
-        For a journal that is older than what Kafka knows of it (a restored copy): entries taken since then have ids
-        that Kafka counts as forwarded already. Under a new id, nothing that Kafka knows concerns them.
-        """
-        self._promised = positions
-        new_id = str(uuid.uuid4())
-
-        def step(storage: Storage) -> None:
-            storage.advance(positions, None)
-            storage.rename(new_id)
-            storage.doubt(NO_DOUBTS)  # only the old id could settle them
-            storage.confirm()
-
-        self.doubts = NO_DOUBTS
-        future = self._queue(step)
-        future.add_done_callback(partial(self._advanced, positions, [], None))
-        await asyncio.shield(future)
-        self.id, self.positions_offset, self.unconfirmed_from = new_id, None, None
+        if self.in_doubt != in_doubt:
+            self.in_doubt = in_doubt
+            await self._do(lambda storage: storage.note_in_doubt(in_doubt))
 
     def _advanced(
         self,

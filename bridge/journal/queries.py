@@ -7,7 +7,15 @@ from typing import Any, Final, Literal
 
 import apsw
 
-from bridge.model import DoubtfulEnd, Doubts, Entry, HeldEntries, Positions, Unclear
+from bridge.model import (
+    NOTHING_IN_DOUBT,
+    Entry,
+    HeldEntries,
+    InDoubt,
+    InDoubtTransaction,
+    PendingMarker,
+    Positions,
+)
 
 EntryState = Literal["pending", "parked", "forwarded"]
 PAGE_ROWS: Final = 500
@@ -101,39 +109,39 @@ def journal_state(connection: apsw.Connection) -> JournalState:
     return JournalState(journal_id, created_at, Positions(next_id, json.loads(behind)), offset, deleted)
 
 
-def doubts(connection: apsw.Connection) -> Doubts:
+def in_doubt(connection: apsw.Connection) -> InDoubt:
     """What is unknown of the transactions so far."""
     (text,) = _row(connection.execute("SELECT doubts FROM state"))
     if text is None:
-        return Doubts()
+        return NOTHING_IN_DOUBT
     found = json.loads(text)
-    unclear = found["unclear"]
-    if unclear is not None:
-        positions = Positions(unclear["next_id"], unclear["behind"])
-        unclear = Unclear(_ends(unclear["ends"]), positions, unclear["offset"], unclear["acknowledged"])
-    return Doubts(_ends(found["ends"]), unclear)
+    last = found["unclear"]
+    if last is not None:
+        positions = Positions(last["next_id"], last["behind"])
+        last = InDoubtTransaction(_markers(last["ends"]), positions, last["offset"], last["acknowledged"])
+    return InDoubt(_markers(found["ends"]), last)
 
 
-def _ends(rows: Sequence[Any]) -> tuple[DoubtfulEnd, ...]:
-    return tuple(DoubtfulEnd(topic, partition, first, tuple(ids)) for topic, partition, first, ids in rows)
+def _markers(rows: Sequence[Any]) -> tuple[PendingMarker, ...]:
+    return tuple(PendingMarker(topic, partition, first, tuple(ids)) for topic, partition, first, ids in rows)
 
 
-def doubts_text(doubts: Doubts) -> str | None:
-    """The same, as the column of that name holds it."""
-    if doubts == Doubts():
+def in_doubt_text(what: InDoubt) -> str | None:
+    """The same, as the column `doubts` holds it."""
+    if what == NOTHING_IN_DOUBT:
         return None
-    unclear = doubts.unclear
+    last = what.transaction
     return json.dumps(
         {
-            "ends": doubts.ends,
+            "ends": what.markers,
             "unclear": None
-            if unclear is None
+            if last is None
             else {
-                "ends": unclear.ends,
-                "next_id": unclear.positions.next_id,
-                "behind": dict(unclear.positions.behind),
-                "offset": unclear.offset,
-                "acknowledged": unclear.acknowledged,
+                "ends": last.markers,
+                "next_id": last.positions.next_id,
+                "behind": dict(last.positions.behind),
+                "offset": last.offset,
+                "acknowledged": last.acknowledged,
             },
         }
     )

@@ -28,9 +28,9 @@ Tables of version 3:
                       the first id given since Kafka's positions were compared last; null between that and the next
                       opening. Were this a restored copy, Kafka may count ids from there on that mean other entries.
                       doubts (since version 3): what is unknown of the transactions so far, JSON, null when nothing
-                      is. ends: [[topic, partition, first offset, [entry id, ...]], ...], records which Kafka may have
-                      left without an end, and their entries where those go again if it has. unclear: null, or the last
-                      transaction, where it isn't known whether it counts (`model.Unclear`)
+                      is. ends: [[topic, partition, first offset, [entry id, ...]], ...], records for which Kafka may
+                      have written no marker, and their entries where those go again if it has not. unclear: null, or
+                      the last transaction, where it isn't known whether it counts (`model.InDoubtTransaction`)
     entries           one accepted request each. received_at: ms since the epoch. stream_end: bytes of all entries up to
                       and including this one (headers and body), so that the bytes between two ids are known without a
                       scan. headers: JSON object, empty when there are none. body: as it came

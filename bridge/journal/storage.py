@@ -11,7 +11,7 @@ import apsw
 from bridge.journal import queries
 from bridge.journal.dedupe_table import DedupeTable
 from bridge.journal.schema import PAGE_BYTES
-from bridge.model import Doubts, HeldEntries, Positions, Submission
+from bridge.model import HeldEntries, InDoubt, Positions, Submission
 
 ROWS_PER_INSERT: Final = 64
 _COLUMNS: Final = 7
@@ -71,7 +71,7 @@ class Storage:
         rows = connection.execute("SELECT topic, count(*) FROM parked GROUP BY topic")
         self.parked = {str(topic): int(count) for topic, count in rows}
         self.held = queries.held(connection)
-        self.doubts = queries.doubts(connection)
+        self.in_doubt = queries.in_doubt(connection)
         self.unconfirmed_from = self._one("SELECT unconfirmed_from FROM state", ())
         if self.unconfirmed_from is None:
             self.unconfirmed_from = self.last_id + 1
@@ -171,10 +171,10 @@ class Storage:
         self.connection.execute("UPDATE state SET unconfirmed_from = NULL")
         self.unconfirmed_from = None
 
-    def doubt(self, doubts: Doubts) -> None:
+    def note_in_doubt(self, in_doubt: InDoubt) -> None:
         """What is unknown of the transactions so far: this, and nothing else any more."""
-        self.connection.execute("UPDATE state SET doubts = ?", (queries.doubts_text(doubts),))
-        self.doubts = doubts
+        self.connection.execute("UPDATE state SET doubts = ?", (queries.in_doubt_text(in_doubt),))
+        self.in_doubt = in_doubt
 
     def rename(self, journal_id: str) -> None:
         """Another id for the journal. What the positions topic holds under the old one is no longer its own."""

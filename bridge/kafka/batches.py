@@ -3,10 +3,10 @@
 One batch per partition and transaction is the fast shape: one request and one future for a thousand records. Here is
 also decided on which partition a record goes, and which time it carries: its webhook's arrival, if the broker takes it.
 
-A broker refuses a batch that holds a time too far from its own clock (`message.timestamp.after.max.ms`, an hour by
+A broker rejects a batch that holds a time too far from its own clock (`message.timestamp.after.max.ms`, an hour by
 default, and `message.timestamp.before.max.ms`). That is no fault of the event: its envelope says when it came, whatever
-the record carries. So no record is from the future, and where a topic refuses old ones, they carry the time of sending.
-Which age is too old isn't said: it is found by halving. When even the present time is refused, a clock is wrong.
+the record carries. So no record is from the future, and where a topic rejected an old one, its records carry the time
+of sending for an hour. When even that is rejected, a clock is wrong.
 """
 
 import struct
@@ -15,15 +15,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
-from bridge.errors import LaneBlockedError, TimestampRefusedError
+from bridge.errors import LaneBlockedError, TimestampRejectedError
 from bridge.kafka.errors import blocked
 from bridge.model import Prepared, Record
 
-AGE_MIN_MS: Final = 60_000
-"""Below this age the search ends: then each record of the topic carries the time of sending."""
-
 REMEMBER_S: Final = 3600.0
-"""How long it counts what was found out: clocks and topics are put right."""
+"""How long a topic that rejected a record's time gets the time of sending: clocks and topics are put right."""
 
 
 def now_ms() -> int:
@@ -33,20 +30,18 @@ def now_ms() -> int:
 
 @dataclass(frozen=True, slots=True)
 class Times:
-    """The times for one sending, at `now_ms`. `ages` has topics that refuse records which are so old, in ms."""
+    """The times for one sending, at `now_ms`. Records for `topics` carry that."""
 
     now_ms: int
-    ages: Mapping[str, int] = field(default_factory=dict)
+    topics: frozenset[str] = frozenset()
 
     def of(self, topic: str, own_ms: int) -> int:
         """The time (ms since the epoch) of a record for `topic` whose own is `own_ms`."""
-        if own_ms >= self.now_ms or (self.ages and self.now_ms - own_ms >= self.ages.get(topic, self.now_ms)):
-            return self.now_ms
-        return own_ms
+        return self.now_ms if own_ms >= self.now_ms or topic in self.topics else own_ms
 
 
 class Timestamps:
-    """What is known of the times that topics refuse. In memory: a new process finds it out again.
+    """Which topics rejected a record's time. In memory: a new process finds it out again.
 
     `clock_ms` is the host's clock, `seconds` one that never jumps.
     """
@@ -54,25 +49,20 @@ class Timestamps:
     def __init__(self, clock_ms: Callable[[], int] = now_ms, seconds: Callable[[], float] = time.monotonic) -> None:
         self._clock_ms = clock_ms
         self._seconds = seconds
-        self._ages: dict[str, tuple[int, float]] = {}
+        self._until_s: dict[str, float] = {}
 
     def times(self) -> Times:
         """The times for a sending that begins now."""
-        if not self._ages:
-            return Times(self._clock_ms())
-        self._ages = {topic: known for topic, known in self._ages.items() if known[1] > self._seconds()}
-        return Times(self._clock_ms(), {topic: age_ms for topic, (age_ms, _) in self._ages.items()})
+        now_s = self._seconds()
+        return Times(self._clock_ms(), frozenset(topic for topic, until_s in self._until_s.items() if now_s < until_s))
 
-    def refused(self, error: TimestampRefusedError, times: Times) -> TimestampRefusedError | LaneBlockedError:
-        """A batch with these `times` was refused. Returns what that comes to.
-
-        That is `error` itself when another try, with the times of `times()` by then, may pass; a LaneBlockedError when
-        every record carried the present time already.
+    def rejected(self, error: TimestampRejectedError, times: Times) -> TimestampRejectedError | LaneBlockedError:
+        """A batch with these `times` was rejected. Returns `error` when another try may pass, with the time of sending;
+        a LaneBlockedError when it was rejected with that.
         """
-        if error.oldest_ms is None or error.oldest_ms >= times.now_ms:
+        if error.topic in times.topics:
             return blocked(error.topic, "clock")
-        age_ms = (times.now_ms - error.oldest_ms) // 2
-        self._ages[error.topic] = (age_ms if age_ms >= AGE_MIN_MS else 0, self._seconds() + REMEMBER_S)
+        self._until_s[error.topic] = self._seconds() + REMEMBER_S
         return error
 
 
@@ -91,10 +81,7 @@ class MakesBatches(Protocol):
 
 @dataclass(slots=True)
 class Batch:
-    """A batch for one partition, and the entries whose records are in it.
-
-    `oldest_ms` is the earliest time that a record of it carries; None for one that carries the time of sending anyway.
-    """
+    """A batch for one partition, and the entries whose records are in it."""
 
     topic: str
     partition: int
@@ -102,7 +89,6 @@ class Batch:
     entry_ids: list[int] = field(default_factory=list)
     group: int | None = None
     size_bytes: int = 0
-    oldest_ms: int | None = None
 
 
 @dataclass(slots=True)
@@ -159,8 +145,6 @@ def _append(batch: Batch, entry_id: int, record: Record, time_ms: int) -> bool:
     if taken is None:
         return False
     batch.entry_ids.append(entry_id)
-    if batch.oldest_ms is None or time_ms < batch.oldest_ms:
-        batch.oldest_ms = time_ms
     return True
 
 

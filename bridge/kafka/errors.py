@@ -15,11 +15,11 @@ from bridge.errors import (
     LaneBlockedError,
     ProducerFencedError,
     ProducerLostError,
-    RecordRefusedError,
+    RecordRejectedError,
     SinkError,
     SinkTimeoutError,
     SinkUnavailableError,
-    TimestampRefusedError,
+    TimestampRejectedError,
 )
 
 _LANE_STATES: dict[type[BaseException], str] = {
@@ -39,14 +39,14 @@ _LANE_ADVICE = {
     "missing": "it does not exist: create it (`treble-bridge topics create`)",
     "unauthorized": "the bridge's user may not write to it: it needs the ACLs Describe and Write",
     "leaderless": "a partition has no leader, or too few replicas in sync: see the brokers",
-    "unended": "Kafka may have left records of this bridge in it without an end, and it can't be told yet: see whether "
-    "all its partitions have leaders, and which other transactions are open in it",
-    "clock": "it refuses even the present time as a record's: compare this host's clock with the brokers', and see the "
+    "marker_missing": "Kafka may have written no transaction marker for records of this bridge in it, and it can't be "
+    "told yet: see whether all its partitions have leaders, and which other transactions are open in it",
+    "clock": "it rejects even the present time as a record's: compare this host's clock with the brokers', and see the "
     "topic's message.timestamp.before.max.ms and message.timestamp.after.max.ms",
     "refusing": "the broker refuses its records, and not for their size: its log says why",
     "invalid": "its name is not legal: change it in `topics`",
 }
-_REFUSED = (
+_REJECTED = (
     kafka.MessageSizeTooLargeError,
     kafka.RecordListTooLargeError,
     kafka.RecordTooLargeError,
@@ -87,10 +87,10 @@ def translate(  # noqa: PLR0911 - a list of cases, in the order in which they co
     text = _text(cause)
     if topic and kind in _LANE_STATES:
         return blocked(topic, _LANE_STATES[kind])
-    if topic and isinstance(cause, _REFUSED):
-        return RecordRefusedError(topic, partition, f"Kafka refuses it on topic {topic}: {text}")
+    if topic and isinstance(cause, _REJECTED):
+        return RecordRejectedError(topic, partition, f"Kafka rejects it on topic {topic}: {text}")
     if topic and isinstance(cause, kafka.InvalidTimestampError):
-        return TimestampRefusedError(topic, f"topic {topic} refuses the time of a record: {text}")
+        return TimestampRejectedError(topic, f"topic {topic} rejects the time of a record: {text}")
     if isinstance(cause, _FENCED):
         return ProducerFencedError(
             "the producer's epoch was superseded: its transaction timed out, or another took over"

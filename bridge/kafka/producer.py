@@ -16,17 +16,17 @@ from aiokafka.structs import TopicPartition
 from bridge.errors import (
     LaneBlockedError,
     ProducerFencedError,
-    RecordRefusedError,
+    RecordRejectedError,
     SinkError,
     SinkTimeoutError,
     SinkUnavailableError,
-    TimestampRefusedError,
+    TimestampRejectedError,
 )
 from bridge.kafka.aiokafka_patches import fail_under_replicated_batches, kill_producer, use_fast_lz4
 from bridge.kafka.batches import Batch
 from bridge.kafka.errors import blocked, translate, translated
-from bridge.kafka.transaction_markers import have_ended, join, stable_ends
-from bridge.model import DoubtfulEnd
+from bridge.kafka.transaction_markers import join_transaction, last_stable_offsets, markers_written
+from bridge.model import PendingMarker
 from bridge.settings.models import Kafka
 
 BATCH_BYTES_MAX: Final = 512 << 10
@@ -34,12 +34,12 @@ CLOSE_TIMEOUT_S: Final = 1.0
 SUSPICIOUS_S: Final = 2.0
 METADATA_TRIES: Final = 3
 METADATA_PAUSE_S: Final = 0.1
-END_WAIT_S: Final = 2.0
-"""How long the end of a transaction may take after its acknowledged commit: some milliseconds are usual."""
+MARKER_WAIT_S: Final = 2.0
+"""How long the markers of a transaction may take after its acknowledged commit: some milliseconds are usual."""
 OTHERS_WAIT_S: Final = 0.1
-"""How long an end is waited for that another producer's open transaction hides: that may be open for minutes."""
-END_PAUSE_S: Final = 0.002
-END_PAUSE_S_MAX: Final = 0.05
+"""How long a marker is waited for that another producer's open transaction hides: that may be open for minutes."""
+MARKER_PAUSE_S: Final = 0.002
+MARKER_PAUSE_S_MAX: Final = 0.05
 
 
 class Producer:
@@ -50,8 +50,8 @@ class Producer:
         self._start_timeout_s = kafka.call_timeout + 3 * kafka.request_timeout * len(kafka.bootstrap_servers)
         self._transactional = transactional_id is not None
         self._in_transaction = False
-        self.doubtful: tuple[DoubtfulEnd, ...] = ()
-        """Of the last transaction, when it failed: what may be there without an end. See `transaction_markers`."""
+        self.pending_markers: tuple[PendingMarker, ...] = ()
+        """Of the last transaction, when it failed: where its markers may be missing. See `transaction_markers`."""
         self.acknowledged = False
         """Whether Kafka acknowledged the commit of the last transaction."""
         use_fast_lz4()
@@ -127,24 +127,24 @@ class Producer:
         self._in_transaction = True
         offsets = await self._send(batches)  # every future is awaited: a commit succeeds over failed records
         # From here on: a commit without an answer may end as badly as one with it.
-        self.doubtful, self.acknowledged = _ends(batches, offsets), False
+        self.pending_markers, self.acknowledged = _markers(batches, offsets), False
         await self._limited(self._inner.commit_transaction())
         self._in_transaction, self.acknowledged = False, True
-        await self._ended(self.doubtful)
-        self.doubtful = ()
+        await self._await_markers(self.pending_markers)
+        self.pending_markers = ()
         return offsets
 
-    async def _ended(self, ends: Collection[DoubtfulEnd]) -> None:
-        """Return once Kafka has ended the last transaction. Raises SinkTimeoutError where it doesn't.
+    async def _await_markers(self, markers: Collection[PendingMarker]) -> None:
+        """Return once Kafka has written the markers of the last transaction. Raises SinkTimeoutError where it doesn't.
 
-        What another producer's open transaction hides is taken for ended, where a leader is there.
+        One that another producer's open transaction hides is taken for written, where a leader is there.
         """
-        firsts = {TopicPartition(end.topic, end.partition): end.first for end in ends}
-        began_s, pause_s = time.monotonic(), END_PAUSE_S
+        firsts = {TopicPartition(marker.topic, marker.partition): marker.first for marker in markers}
+        began_s, pause_s = time.monotonic(), MARKER_PAUSE_S
         while True:
             await asyncio.sleep(pause_s)  # first of all: it is never there at once
-            pause_s = min(2 * pause_s, END_PAUSE_S_MAX)
-            stable = await self._limited(stable_ends(self._inner, firsts))
+            pause_s = min(2 * pause_s, MARKER_PAUSE_S_MAX)
+            stable = await self._limited(last_stable_offsets(self._inner, firsts))
             waited_s = time.monotonic() - began_s
             lost = min(firsts.keys() - stable.keys(), default=None)
             firsts = {
@@ -154,31 +154,34 @@ class Producer:
             }
             if not firsts:
                 return
-            if waited_s > END_WAIT_S:
-                why = f"{lost.topic} has no leader" if lost else f"it has no end in {min(firsts).topic}"
-                raise SinkTimeoutError(f"whether a transaction has ended is unknown: {why}, {END_WAIT_S:g} s after it")
+            if waited_s > MARKER_WAIT_S:
+                why = f"{lost.topic} has no leader" if lost else f"no marker in {min(firsts).topic}"
+                raise SinkTimeoutError(
+                    f"whether a transaction has ended is unknown: {why}, {MARKER_WAIT_S:g} s after it"
+                )
             if lost:
                 await self._limited(self._inner.client.force_metadata_update())
 
-    async def have_ended(self, ends: Collection[DoubtfulEnd]) -> dict[DoubtfulEnd, bool]:
-        """Whether these have an end. One that isn't in it can't be told now."""
-        places = {TopicPartition(end.topic, end.partition): end for end in ends}
-        found = await self._limited(have_ended(self._inner, {place: end.first for place, end in places.items()}))
-        return {places[place]: ended for place, ended in found.items()}
+    async def markers_written(self, markers: Collection[PendingMarker]) -> dict[PendingMarker, bool]:
+        """Whether these are written. One that isn't in it can't be told now."""
+        places = {TopicPartition(marker.topic, marker.partition): marker for marker in markers}
+        firsts = {place: marker.first for place, marker in places.items()}
+        found = await self._limited(markers_written(self._inner, firsts))
+        return {places[place]: written for place, written in found.items()}
 
-    async def take_back(self, topic: str, ends: Collection[DoubtfulEnd]) -> None:
-        """Abort a transaction in these partitions of `topic`: what another one of the same transactional id left in
-        them without an end goes with it, what has its end stays. Nothing is written but the end. Raises a SinkError.
+    async def abort_hanging(self, topic: str, markers: Collection[PendingMarker]) -> None:
+        """Abort a transaction in these partitions of `topic`: what another one of the same transactional id left
+        hanging in them goes with it, what has its marker stays. Nothing is written but markers. Raises a SinkError.
         """
-        if not ends:
+        if not markers:
             return
         await self._limited(self._inner.begin_transaction())
         self._in_transaction = True
-        places = {TopicPartition(end.topic, end.partition) for end in ends}
-        await self._limited(join(self._inner, places), topic=topic)
+        places = {TopicPartition(marker.topic, marker.partition) for marker in markers}
+        await self._limited(join_transaction(self._inner, places), topic=topic)
         await self._limited(self._inner.abort_transaction())
         self._in_transaction = False
-        await self._ended(ends)
+        await self._await_markers(markers)
 
     async def _send(self, batches: Sequence[Batch]) -> list[int]:
         futures: list[asyncio.Future[Any]] = []
@@ -256,14 +259,14 @@ class Producer:
         await kill_producer(inner)
 
 
-def _ends(batches: Sequence[Batch], offsets: Sequence[int]) -> tuple[DoubtfulEnd, ...]:
+def _markers(batches: Sequence[Batch], offsets: Sequence[int]) -> tuple[PendingMarker, ...]:
     """Where the batches are, one a partition."""
-    found: dict[tuple[str, int], DoubtfulEnd] = {}
+    found: dict[tuple[str, int], PendingMarker] = {}
     for batch, offset in zip(batches, offsets, strict=True):
         known = found.get((batch.topic, batch.partition))
         first, ids = (offset, ()) if known is None else (min(known.first, offset), known.entry_ids)
-        end = DoubtfulEnd(batch.topic, batch.partition, first, (*ids, *batch.entry_ids))
-        found[batch.topic, batch.partition] = end
+        marker = PendingMarker(batch.topic, batch.partition, first, (*ids, *batch.entry_ids))
+        found[batch.topic, batch.partition] = marker
     return tuple(found.values())
 
 
@@ -275,8 +278,8 @@ def _retrieve(future: "asyncio.Future[Any]") -> None:
 
 _PRECEDENCE: Final = (
     ProducerFencedError,
-    RecordRefusedError,
-    TimestampRefusedError,
+    RecordRejectedError,
+    TimestampRejectedError,
     LaneBlockedError,
     SinkUnavailableError,
     SinkError,
@@ -291,10 +294,8 @@ def _decisive_error(batches: Sequence[Batch], futures: "Sequence[asyncio.Future[
         if error is not None:
             sink_error = translate(error, batch.topic, batch.partition)
             sink_error.__cause__ = error
-            if isinstance(sink_error, RecordRefusedError):
+            if isinstance(sink_error, RecordRejectedError):
                 sink_error.entry_ids = tuple(batch.entry_ids)
                 sink_error.size_bytes = batch.size_bytes
-            elif isinstance(sink_error, TimestampRefusedError):
-                sink_error.oldest_ms = batch.oldest_ms
             failed.append(sink_error)
     return min(failed, key=lambda e: next(i for i, kind in enumerate(_PRECEDENCE) if isinstance(e, kind)), default=None)

@@ -15,10 +15,10 @@ from bridge.errors import (
     FencedError,
     LaneBlockedError,
     ProducerFencedError,
-    RecordRefusedError,
+    RecordRejectedError,
     SinkError,
     SinkUnavailableError,
-    TimestampRefusedError,
+    TimestampRejectedError,
 )
 from bridge.kafka.batches import Batch, Sizing, Timestamps, assemble
 from bridge.kafka.client import current_options
@@ -26,7 +26,7 @@ from bridge.kafka.diagnosis import connect
 from bridge.kafka.errors import blocked
 from bridge.kafka.positions import Found, Instance, PositionsTopic
 from bridge.kafka.producer import METADATA_TRIES, Producer
-from bridge.model import NO_DOUBTS, DoubtfulEnd, Doubts, Positions, Prepared, Unclear
+from bridge.model import NOTHING_IN_DOUBT, InDoubt, InDoubtTransaction, PendingMarker, Positions, Prepared
 from bridge.settings.models import Kafka
 
 OnDelivered = Callable[[int, int, Sequence[int]], None]
@@ -36,10 +36,10 @@ OnDelivered = Callable[[int, int, Sequence[int]], None]
 class Sink(Protocol):
     """What the forwarder needs of Kafka."""
 
-    async def open(self, known_offset: int | None, doubtful: Collection[DoubtfulEnd] = ()) -> Found | None:
+    async def open(self, known_offset: int | None, pending: Collection[PendingMarker] = ()) -> Found | None:
         """Build a producer. Returns what Kafka knows of the positions, None where Kafka isn't asked.
 
-        Of what is `doubtful` in the positions' topic nothing is left then.
+        What is `pending` in the positions' topic is resolved then.
         """
 
     async def partition_counts(self, topics: Sequence[str], tries: int = ...) -> dict[str, int | LaneBlockedError]:
@@ -58,13 +58,13 @@ class Sink(Protocol):
         `on_delivered` is called once Kafka has them, where the caller wants to know.
         """
 
-    async def have_ended(self, ends: Collection[DoubtfulEnd]) -> dict[DoubtfulEnd, bool]:
-        """Whether these have an end. One that isn't in it can't be told now. Raises a SinkError."""
+    async def markers_written(self, markers: Collection[PendingMarker]) -> dict[PendingMarker, bool]:
+        """Whether these are written. One that isn't in it can't be told now. Raises a SinkError."""
 
-    async def take_back(self, topic: str, ends: Collection[DoubtfulEnd]) -> None:
-        """Abort what has no end there. Raises a SinkError."""
+    async def abort_hanging(self, topic: str, markers: Collection[PendingMarker]) -> None:
+        """Abort what hangs there without a marker. Raises a SinkError."""
 
-    async def close(self, *, healthy: bool) -> Doubts:
+    async def close(self, *, healthy: bool) -> InDoubt:
         """Drop the producer. Returns what is unknown of its last transaction."""
 
     def connect_by(self, kafka: Kafka) -> None:
@@ -113,8 +113,8 @@ class _ProducerSink:
         batches = [*assemble(self.producer, items, partitions, sizing, times), *own]
         try:
             offsets = await self.producer.deliver(batches)
-        except TimestampRefusedError as error:
-            raise self._timestamps.refused(error, times) from error
+        except TimestampRejectedError as error:
+            raise self._timestamps.rejected(error, times) from error
         if on_delivered is not None:
             for batch, offset in zip(batches, offsets, strict=True):
                 on_delivered(batch.partition, offset, batch.entry_ids)
@@ -125,15 +125,15 @@ class _ProducerSink:
         del positions
         return []
 
-    async def close(self, *, healthy: bool) -> Doubts:
+    async def close(self, *, healthy: bool) -> InDoubt:
         producer, self._producer = self._producer, None
         if producer is None:
-            return NO_DOUBTS
+            return NOTHING_IN_DOUBT
         await producer.close(healthy=healthy)
         return self._left_by(producer)
 
-    def _left_by(self, producer: Producer) -> Doubts:
-        return Doubts(producer.doubtful)
+    def _left_by(self, producer: Producer) -> InDoubt:
+        return InDoubt(producer.pending_markers)
 
     def connect_by(self, kafka: Kafka) -> None:
         self._kafka = kafka
@@ -142,17 +142,17 @@ class _ProducerSink:
 class IdempotentSink(_ProducerSink):
     """`at_least_once`: an idempotent producer; the positions are only in the journal."""
 
-    async def open(self, known_offset: int | None, doubtful: Collection[DoubtfulEnd] = ()) -> Found | None:
-        del known_offset, doubtful
+    async def open(self, known_offset: int | None, pending: Collection[PendingMarker] = ()) -> Found | None:
+        del known_offset, pending
         await self._start(current_options(self._kafka), None)
         return None
 
-    async def have_ended(self, ends: Collection[DoubtfulEnd]) -> dict[DoubtfulEnd, bool]:
+    async def markers_written(self, markers: Collection[PendingMarker]) -> dict[PendingMarker, bool]:
         """None of them, for all that this delivery promises: their entries go again."""
-        return dict.fromkeys(ends, False)
+        return dict.fromkeys(markers, False)
 
-    async def take_back(self, topic: str, ends: Collection[DoubtfulEnd]) -> None:
-        """Abort what `exactly_once` left there without an end before it was given up: it holds up whoever reads what is
+    async def abort_hanging(self, topic: str, markers: Collection[PendingMarker]) -> None:
+        """Abort what `exactly_once` left hanging there before it was given up: it holds up whoever reads what is
         committed, for good. Takes a producer of its own.
         """
         producer = Producer(self._kafka, current_options(self._kafka), self._transactional_id)
@@ -160,7 +160,7 @@ class IdempotentSink(_ProducerSink):
         try:
             await producer.start()
             await producer.partition_counts([topic], 1)
-            await producer.take_back(topic, ends)
+            await producer.abort_hanging(topic, markers)
             healthy = True
         finally:
             await producer.close(healthy=healthy)
@@ -195,7 +195,7 @@ class TransactionalSink(_ProducerSink):
             self._superseded = False
         super().connect_by(kafka)
 
-    async def open(self, known_offset: int | None, doubtful: Collection[DoubtfulEnd] = ()) -> Found | None:
+    async def open(self, known_offset: int | None, pending: Collection[PendingMarker] = ()) -> Found | None:
         """Build a producer, write a barrier, read the positions up to it.
 
         Raises FencedError when the last producer was superseded by another live process.
@@ -207,33 +207,33 @@ class TransactionalSink(_ProducerSink):
         producer = await self._start(options, self._transactional_id)
         try:
             self._partition = await self._positions.partition(producer)
-            # Before the barrier, whose commit would be taken for the missing end.
+            # Before the barrier, whose commit would be taken for the missing marker.
             topic = self._kafka.positions_topic
-            await producer.take_back(
-                topic, [end for end in doubtful if (end.topic, end.partition) == (topic, self._partition)]
+            await producer.abort_hanging(
+                topic, [marker for marker in pending if (marker.topic, marker.partition) == (topic, self._partition)]
             )
             found = await self._positions.recover(producer, self._partition, known_offset)
-        except TimestampRefusedError as error:  # a barrier's time is always the present one
+        except TimestampRejectedError as error:  # a barrier's time is always the present one
             raise self._positions_error(blocked(error.topic, "clock")) from error
-        except (LaneBlockedError, RecordRefusedError) as error:
+        except (LaneBlockedError, RecordRejectedError) as error:
             raise self._positions_error(error) from error
         self._barrier_offset = found.barrier_offset
         return found
 
-    async def have_ended(self, ends: Collection[DoubtfulEnd]) -> dict[DoubtfulEnd, bool]:
-        return await self.producer.have_ended(ends)
+    async def markers_written(self, markers: Collection[PendingMarker]) -> dict[PendingMarker, bool]:
+        return await self.producer.markers_written(markers)
 
-    async def take_back(self, topic: str, ends: Collection[DoubtfulEnd]) -> None:
-        await self.producer.take_back(topic, ends)
+    async def abort_hanging(self, topic: str, markers: Collection[PendingMarker]) -> None:
+        await self.producer.abort_hanging(topic, markers)
 
-    def _left_by(self, producer: Producer) -> Doubts:
-        ends = producer.doubtful
-        own = [end for end in ends if end.topic == self._kafka.positions_topic]
+    def _left_by(self, producer: Producer) -> InDoubt:
+        markers = producer.pending_markers
+        own = [marker for marker in markers if marker.topic == self._kafka.positions_topic]
         if self._sending is None or not own:
-            return Doubts(ends)
-        return Doubts((), Unclear(ends, self._sending, own[0].first, producer.acknowledged))
+            return InDoubt(markers)
+        return InDoubt((), InDoubtTransaction(markers, self._sending, own[0].first, producer.acknowledged))
 
-    def _positions_error(self, error: LaneBlockedError | RecordRefusedError) -> SinkError:
+    def _positions_error(self, error: LaneBlockedError | RecordRejectedError) -> SinkError:
         """Without its positions topic nothing can be forwarded: not one lane's trouble, but everyone's."""
         return SinkUnavailableError(str(error)) if error.topic == self._kafka.positions_topic else error
 
@@ -263,7 +263,7 @@ class TransactionalSink(_ProducerSink):
         except ProducerFencedError:
             self._superseded = True
             raise
-        except (LaneBlockedError, RecordRefusedError) as error:
+        except (LaneBlockedError, RecordRejectedError) as error:
             raise self._positions_error(error) from error
         self._sending = None
         return offset

@@ -1,15 +1,15 @@
-"""Whether Kafka has ended a transaction whose commit it has acknowledged, partition by partition.
+"""Whether Kafka has written the markers of a transaction whose commit it has acknowledged, partition by partition.
 
 The coordinator acknowledges a commit, then has a marker written to each partition of the transaction. A partition that
 has no leader at that moment it takes for deleted: it passes it over and counts the transaction as complete (seen with
 Kafka 4.3.1, whose log then says "these partitions are likely deleted already and hence can be skipped"). This happens
 where no other replica can lead: when a broker is shut down in order, and when one that was killed starts again with
 transactions to end. Some partitions may have got their marker before.
-Records without an end hold up whoever reads what is committed, until a later transaction of the same transactional id
+Records without a marker hold up whoever reads what is committed, until a later transaction of the same transactional id
 ends in their partition: with its abort they are gone, although their commit was acknowledged.
 
 The last stable offset of a partition, that up to which committed records are read, tells: it can't be beyond the first
-record of a transaction that has no end. Where it is below that, a transaction of somebody else is open.
+record of a transaction that has no marker. Where it is below that, a transaction of somebody else is open.
 """
 
 import asyncio
@@ -28,25 +28,29 @@ _NO_REPLICA: Final = -1
 _EVERYTHING, _COMMITTED = 0, 1  # isolation levels
 
 
-async def stable_ends(producer: AIOKafkaProducer, places: Collection[TopicPartition]) -> dict[TopicPartition, int]:
+async def last_stable_offsets(
+    producer: AIOKafkaProducer, places: Collection[TopicPartition]
+) -> dict[TopicPartition, int]:
     """The last stable offset of these partitions; those of which no leader says it are not in it."""
-    return await _ends(producer, places, _COMMITTED)
+    return await _end_offsets(producer, places, _COMMITTED)
 
 
-async def have_ended(producer: AIOKafkaProducer, firsts: Mapping[TopicPartition, int]) -> dict[TopicPartition, bool]:
-    """Whether the transactions whose first records are at these offsets have an end in these partitions.
+async def markers_written(
+    producer: AIOKafkaProducer, firsts: Mapping[TopicPartition, int]
+) -> dict[TopicPartition, bool]:
+    """Whether the transactions whose first records are at these offsets have their markers in these partitions.
 
     One that isn't in it can't be told: it has no leader, or another producer's open transaction hides it. Records that
-    are gone with what was there before (the topic was made anew) count as without an end: they have to go again.
+    are gone with what was there before (the topic was made anew) count as without one: they have to go again.
     """
-    stable = await stable_ends(producer, firsts)
+    stable = await last_stable_offsets(producer, firsts)
     found = {place: at > firsts[place] for place, at in stable.items() if at >= firsts[place]}
     below = stable.keys() - found.keys()
-    highest = await _ends(producer, below, _EVERYTHING) if below else {}
+    highest = await _end_offsets(producer, below, _EVERYTHING) if below else {}
     return found | {place: False for place, at in highest.items() if at <= firsts[place]}
 
 
-async def _ends(
+async def _end_offsets(
     producer: AIOKafkaProducer, places: Collection[TopicPartition], isolation: int
 ) -> dict[TopicPartition, int]:
     client: Any = producer.client
@@ -74,7 +78,7 @@ async def _ask(
     }
 
 
-async def join(producer: AIOKafkaProducer, places: Collection[TopicPartition]) -> None:
+async def join_transaction(producer: AIOKafkaProducer, places: Collection[TopicPartition]) -> None:
     """Add these partitions to the open transaction, without a record for them. Raises what aiokafka says."""
     manager: Any = producer._txn_manager  # noqa: SLF001 - as in aiokafka_patches.py
     for place in places:

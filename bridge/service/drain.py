@@ -177,7 +177,7 @@ class Drain:
 
     async def _forward(self, journal: Journal, deadline_s: float) -> tuple[Mapping[str, Any], Mapping[str, int]]:
         """Forward until nothing is left, the deadline, or a signal. The forwarder's status then, and its outcomes."""
-        preparer = Preparer(self._settings, lambda: journal.id)
+        preparer = Preparer(self._settings, journal.id)
         forwarder = Forwarder(self._settings, journal, preparer, self._telemetry, self._clock_ms, sink=self._sink)
         topics = TopicWatch(self._settings, preparer.topics(), self._telemetry, forwarder.topic_is_missing)
         forwarding = asyncio.create_task(forwarder.run())

@@ -150,8 +150,9 @@ def _ingress_check(stages: Stages) -> Check:
 
 
 def _kafka_check(stages: Stages) -> Check:
-    connected: bool = stages.forwarder.status()["connected"]
-    return Check("ok" if connected else "degraded", {"connected": connected}, reported=True)
+    status = stages.forwarder.status()
+    detail = {"connected": status["connected"]} | ({"stopped": status["stopped"]} if status["stopped"] else {})
+    return Check("ok" if status["connected"] else "degraded", detail, reported=True)
 
 
 def _config_check(status: ReloadStatus) -> Check:

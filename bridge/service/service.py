@@ -9,13 +9,21 @@ ends the waiting, not the order. A journal that fails, or a stage that does, goe
 """
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
-from bridge.errors import BridgeError, ConfigError, ExitCode, JournalLockedError, JournalUnusableError
+from bridge.errors import (
+    BridgeError,
+    ConfigError,
+    ExitCode,
+    JournalLockedError,
+    JournalRestoredError,
+    JournalUnusableError,
+)
 from bridge.forward import Forwarder
 from bridge.ingress import Ingress
 from bridge.journal import Journal
@@ -103,7 +111,7 @@ class Service:
     def _build(self, journal: Journal, tracing: Tracing | None) -> Stages:
         settings = self._settings
         requests, batches = (tracing.requests, tracing.batches) if tracing is not None else (None, None)
-        preparer = Preparer(settings, lambda: journal.id)
+        preparer = Preparer(settings, journal.id)
         forwarder = Forwarder(
             settings, journal, preparer, self.telemetry, self._clock_ms, sink=self._sink, traces=batches
         )
@@ -138,7 +146,7 @@ class Service:
             ]
             if stages.reloader is not None:
                 others.append(start("reload", keep_running("reload", stages.reloader.run, self.telemetry)))
-            forwarding = start("forward", self._essential("forward", stages.forwarder.run))
+            forwarding = start("forward", self._essential("forward", lambda: self._forward(stages)))
             await self._essential("ingress", lambda: self._take_requests(stages))
             await self.shutdown.wait()
             self.telemetry.service_stopping(self.shutdown.cause)
@@ -160,6 +168,11 @@ class Service:
         except Exception as error:  # noqa: BLE001 - a mistake of ours: the others still end in order
             self.telemetry.service_failed(stage, error)
             self.shutdown.request(stage, ExitCode.FAILURE)
+
+    async def _forward(self, stages: Stages) -> None:
+        """A restored copy of a journal takes webhooks all the same: they wait in it for `journal renew`."""
+        with contextlib.suppress(JournalRestoredError):
+            await stages.forwarder.run()
 
     async def _take_requests(self, stages: Stages) -> None:
         await stages.ingress.start()

@@ -58,7 +58,7 @@ class Stages:
         if reconnect:
             client_options(settings.kafka)  # a certificate without its key, say: the connection that exists goes on
         try:
-            preparer = Preparer(settings, lambda: self.journal.id)
+            preparer = Preparer(settings, self.journal.id)
             self.ingress.reconfigure(settings)
         except ValueError as error:
             raise ConfigError(f"this configuration can't be put in force: {error}") from error

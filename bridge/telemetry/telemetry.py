@@ -97,8 +97,10 @@ class Telemetry(RateLimitedLogger):
         self._full = state == "full"
         self._show_accepting()
 
-    def journal_renewed(self, old_id: str, new_id: str) -> None:
-        self.log.warning("journal.renewed", journal_id=new_id, former_id=old_id)
+    def journal_restored(self, error: BaseException) -> None:
+        """The journal is an older copy of what Kafka knows: nothing is forwarded until it is renewed."""
+        self.metrics.kafka_up.set(0)
+        self.log.error("journal.restored", error=error)
 
     def journal_failed(self, error: BaseException) -> None:
         self.metrics.journal_failures.inc()
@@ -159,9 +161,9 @@ class Telemetry(RateLimitedLogger):
         if self._forget_lane(topic):
             self.log.info("lane.resumed", topic=topic)
 
-    def records_unended(self, topic: str, entries: int) -> None:
-        """Records of so many entries have no end in a topic, though their transaction counts."""
-        self.log.warning("records.unended", topic=topic, entries=entries)
+    def marker_missing(self, topic: str, entries: int) -> None:
+        """Records of so many entries have no marker in a topic, though their transaction counts."""
+        self.log.warning("transaction.marker_missing", topic=topic, entries=entries)
 
     def _forget_lane(self, topic: str) -> bool:
         state = self._blocked.pop(topic, None)

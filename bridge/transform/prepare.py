@@ -6,7 +6,7 @@ at all. Routes are resolved once per configuration.
 
 import datetime as dt
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
@@ -30,8 +30,8 @@ TIMEZONE_FIELD = "x-treble-bridge-timezone"
 """Field of an entry's headers: the time zone that its source had when it arrived (IANA name). Without it: UTC."""
 
 _HEADROOM_BYTES = 64 << 10  # of the topic's limit, for key, headers and the batch
-_CUT_BYTES = (dead_letter.VALUE_BYTES_MAX, 16_384)
-"""How large a quarantine record may be that was refused once (what brokers take by default), and twice."""
+_HEAD_BYTES = 16_384
+"""How large a quarantine record may be that holds the beginning of the body only: any topic should take that."""
 
 _KEY_FALLBACKS = ("session", "phone", "event_id")
 _KEY_KINDS = ("session", "phone", "template", "event_id")
@@ -68,12 +68,9 @@ _NO_EXTRAS = Extras()
 
 
 class Preparer:
-    """Prepares entries as one configuration says. `journal_id` is named in quarantine records.
+    """Prepares entries as one configuration says. `journal_id` is named in quarantine records."""
 
-    Of a journal that is open it is asked for with each such record: a restored copy goes on under a new one.
-    """
-
-    def __init__(self, settings: Settings, journal_id: str | Callable[[], str]) -> None:
+    def __init__(self, settings: Settings, journal_id: str) -> None:
         self._journal_id = journal_id
         self._quarantine = settings.topics.quarantine
         self._whole_bytes_max = settings.quarantine_bytes_max - _HEADROOM_BYTES
@@ -122,10 +119,10 @@ class Preparer:
             problem = Problem("", f"the bridge could not handle this body: {type(error).__name__}")
             return self._quarantined(entry, "internal_error", (problem,))
 
-    def refused(self, entry: Entry, prepared: Prepared, message: str, *, times: int = 1) -> Prepared:
-        """The quarantine record of an entry whose record Kafka refused so many `times`: smaller each time.
+    def rejected(self, entry: Entry, prepared: Prepared, message: str, *, times: int = 1) -> Prepared:
+        """The quarantine record of an entry whose record Kafka rejected so many `times`.
 
-        The first refusal of an event is not that of a quarantine record, which may hold the whole body.
+        Of an event, the first one holds the whole body. If that was rejected too, the next holds its beginning only.
         """
         quarantined = prepared.outcome == "quarantined"
         return self._quarantined(
@@ -133,7 +130,7 @@ class Preparer:
             prepared.reason if quarantined else "refused_by_kafka",
             (Problem("", message),),
             prepared.event_type,
-            cut=times if quarantined else times - 1,
+            head_only=quarantined or times > 1,
         )
 
     def remark(self, prepared: Prepared) -> Prepared:
@@ -206,7 +203,7 @@ class Preparer:
         event_type: str | None = None,
         *,
         hint_conflict: bool = False,
-        cut: int = 0,
+        head_only: bool = False,
     ) -> Prepared:
         known = None if event_type == UNCLASSIFIED else event_type
         extras = _extras(entry.headers)
@@ -215,11 +212,11 @@ class Preparer:
             reason,
             problems,
             topic=self._quarantine,
-            journal_id=self._journal_id if isinstance(self._journal_id, str) else self._journal_id(),
+            journal_id=self._journal_id,
             event_id=self._quarantine_id(entry, reason),
             event_type=known,
             extra=extras.headers,
-            value_bytes_max=_CUT_BYTES[min(cut, len(_CUT_BYTES)) - 1] if cut else self._whole_bytes_max,
+            value_bytes_max=_HEAD_BYTES if head_only else self._whole_bytes_max,
             with_raw=self._quarantines_raw,
         )
         return Prepared(

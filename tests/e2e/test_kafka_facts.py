@@ -23,15 +23,15 @@ from bridge.errors import (
     LaneBlockedError,
     ProducerFencedError,
     ProducerLostError,
-    RecordRefusedError,
+    RecordRejectedError,
     SinkError,
     SinkTimeoutError,
-    TimestampRefusedError,
+    TimestampRejectedError,
 )
 from bridge.kafka.batches import Sizing, Timestamps
 from bridge.kafka.errors import translate
 from bridge.kafka.sink import IdempotentSink, TransactionalSink
-from bridge.model import DoubtfulEnd, Positions, Prepared
+from bridge.model import PendingMarker, Positions, Prepared
 from tests.e2e.bridge_process import until
 from tests.e2e.endless import coordinator_not_asked, send_outside_of_any_transaction
 from tests.e2e.sinks import Lab, prepared, send
@@ -68,7 +68,7 @@ async def test_a_commit_over_a_failed_record_is_not_taken_for_success(lab: Lab) 
 
     sink = lab.sink()
     await sink.open(None)
-    with pytest.raises(RecordRefusedError) as refused:
+    with pytest.raises(RecordRejectedError) as refused:
         await send(sink, [prepared(1, good, b"a"), prepared(2, small, b"x" * 5000)], 3)
     assert refused.value.entry_ids == (2,)
     await sink.close(healthy=False)
@@ -95,7 +95,7 @@ async def test_a_refused_batch_poisons_its_partition_and_only_a_new_producer_hea
 
     sink = lab.sink()
     await sink.open(None)
-    with pytest.raises(RecordRefusedError):
+    with pytest.raises(RecordRejectedError):
         await send(sink, [prepared(1, topic, b"x" * 5000)], 2)
     await sink.close(healthy=False)
     await sink.open(None)
@@ -110,7 +110,7 @@ async def test_the_limit_is_for_the_batch_and_smaller_batches_pass(lab: Lab) -> 
     items = [prepared(i, topic, b"x" * 100) for i in range(1, 51)]
     sink = lab.sink()
     await sink.open(None)
-    with pytest.raises(RecordRefusedError) as refused:
+    with pytest.raises(RecordRejectedError) as refused:
         await send(sink, items, 51)
     assert len(refused.value.entry_ids) == 50
     await sink.close(healthy=False)
@@ -133,7 +133,7 @@ async def test_a_topic_that_refuses_even_the_present_time_blocks_its_lane_and_ta
     sink = lab.sink()
     sink._timestamps = Timestamps(lambda: now_ms + 2 * HOUR_MS)
     await sink.open(None)
-    with pytest.raises(TimestampRefusedError):
+    with pytest.raises(TimestampRejectedError):
         await send(sink, [prepared(1, topic, at_ms=now_ms + HOUR_MS * 3 // 2)], 2)
     for _ in range(2):
         await sink.close(healthy=False)
@@ -330,16 +330,16 @@ async def test_what_has_no_end_gets_that_of_the_next_transaction_there_so_it_is_
         at = await send_outside_of_any_transaction(inner, own, positions, lab.journal_id.encode())
         first = await send_outside_of_any_transaction(inner, topic, b"has none")
     await sink.close(healthy=False)
-    found = await sink.open(None, [DoubtfulEnd(own, 0, at)] if known else [])
+    found = await sink.open(None, [PendingMarker(own, 0, at)] if known else [])
     assert found is not None
     assert found.positions == Positions(2 if known else 3), "its own barrier's commit is taken for the missing end"
     await sink.partition_counts([topic])
-    end, before = DoubtfulEnd(topic, 0, first), DoubtfulEnd(topic, 0, 0)
-    assert await sink.have_ended([end]) == {end: False}
-    assert await sink.have_ended([before]) == {before: True}
+    end, before = PendingMarker(topic, 0, first), PendingMarker(topic, 0, 0)
+    assert await sink.markers_written([end]) == {end: False}
+    assert await sink.markers_written([before]) == {before: True}
     if known:
-        await sink.take_back(topic, [end])
-        assert await sink.have_ended([end]) == {end: True}
+        await sink.abort_hanging(topic, [end])
+        assert await sink.markers_written([end]) == {end: True}
     await send(sink, [prepared(2, topic, b"came later")], 4)
     values = [b"has its end", b"came later"] if known else [b"has its end", b"has none", b"came later"]
     assert [r.value for r in await read_records(lab.bootstrap, topic)] == values
@@ -354,12 +354,12 @@ async def test_an_open_transaction_of_another_producer_hides_whether_one_has_end
         await other.begin_transaction()
         await other.send_and_wait(topic, b"another's")
         await send(sink, [prepared(1, topic)], 2)
-        end = DoubtfulEnd(topic, 0, 1)
-        assert await sink.have_ended([end]) == {}
+        end = PendingMarker(topic, 0, 1)
+        assert await sink.markers_written([end]) == {}
         await other.abort_transaction()
 
     async def is_told() -> bool:
-        return await sink.have_ended([end]) == {end: True}
+        return await sink.markers_written([end]) == {end: True}
 
     await until(is_told, "the end of the other transaction", 5)
 
@@ -377,7 +377,7 @@ async def test_at_least_once_frees_readers_from_what_exactly_once_left_without_a
     sink = IdempotentSink(lab.kafka, lab.journal_id)
     lab.sinks.append(sink)
     await sink.open(None)
-    await sink.take_back(topic, [DoubtfulEnd(topic, 0, first)])
+    await sink.abort_hanging(topic, [PendingMarker(topic, 0, first)])
     await send(sink, [prepared(2, topic, b"came later")], 3)
     await sink.close(healthy=True)
     assert [r.value for r in await read_records(lab.bootstrap, topic)] == [b"has its end", b"came later"]

@@ -15,7 +15,7 @@ from bridge.kafka.diagnosis import diagnose
 from bridge.kafka.positions import Instance
 from bridge.kafka.sink import IdempotentSink, TransactionalSink
 from bridge.kafka.topics import Topics
-from bridge.model import DoubtfulEnd, TopicSpec
+from bridge.model import PendingMarker, TopicSpec
 from bridge.settings.models import Kafka
 from tests.e2e.sinks import prepared, send
 from tests.kafka_broker import artifacts, create_topics, read_records, unique
@@ -204,17 +204,17 @@ async def test_what_may_have_no_end_in_a_topic_that_may_not_be_written_to_any_mo
     kafka = kafka_settings(secured, "SASL_PLAINTEXT", mechanism="PLAIN", username=LIMITED_USER)
     kafka = kafka.model_copy(update={"positions_topic": positions})
     sink = TransactionalSink(kafka, journal_id, Instance("a", "host", 1), list)
-    ends = [DoubtfulEnd(denied, 0, 0), DoubtfulEnd(other, 0, 0)]
-    await sink.open(None, [DoubtfulEnd(positions, 0, 0)])
+    ends = [PendingMarker(denied, 0, 0), PendingMarker(other, 0, 0)]
+    await sink.open(None, [PendingMarker(positions, 0, 0)])
     await sink.partition_counts([denied, other])
-    assert await sink.have_ended(ends) == dict.fromkeys(ends, False), "Describe is enough"
+    assert await sink.markers_written(ends) == dict.fromkeys(ends, False), "Describe is enough"
     with pytest.raises(LaneBlockedError, match="may not write") as refused:
-        await sink.take_back(denied, ends[:1])
+        await sink.abort_hanging(denied, ends[:1])
     assert refused.value.topic == denied
     await sink.close(healthy=False)
     await sink.open(None)
     await sink.partition_counts([other])
-    await sink.take_back(other, ends[1:])
+    await sink.abort_hanging(other, ends[1:])
     await sink.close(healthy=True)
 
 
@@ -226,7 +226,7 @@ async def test_at_least_once_goes_on_where_a_doubt_from_before_may_not_be_settle
     sink = IdempotentSink(kafka, unique("journal"))
     await sink.open(None)
     with pytest.raises(SinkUnavailableError, match="transactional id"):
-        await sink.take_back(topic, [DoubtfulEnd(topic, 0, 0)])
+        await sink.abort_hanging(topic, [PendingMarker(topic, 0, 0)])
     await send(sink, [prepared(1, topic)], 2)
     await sink.close(healthy=True)
     assert len(await read_records(secured.broker.bootstrap, topic)) == 1

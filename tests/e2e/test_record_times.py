@@ -73,7 +73,6 @@ async def test_a_backlog_that_its_topic_finds_too_old_is_delivered_with_the_time
     await bridge.drained()
     assert_exactly_once(await delivered(bridge, READS), names)
     times = await times_on(bridge)
-    assert all(times[number] >= began_ms for number in range(180))
-    assert all(times[number] == arrivals[number] for number in range(198, 201))
+    assert all(times[number] >= began_ms for number in range(201))
     assert await read_records(bridge.bootstrap, bridge.quarantine) == []
-    assert 1 <= (await bridge.status())["forwarder"]["producer_rebuilds"] < 8
+    assert (await bridge.status())["forwarder"]["producer_rebuilds"] == 1

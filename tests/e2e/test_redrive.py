@@ -16,7 +16,7 @@ from click.testing import CliRunner, Result
 
 from bridge.cli import cli
 from bridge.errors import ExitCode, SinkTimeoutError
-from bridge.forward.redrive import Held, Redrive, RedriveFencedError
+from bridge.forward.redrive import DeadLetter, Redrive, RedriveFencedError
 from bridge.kafka.producer import Producer
 from bridge.settings.models import Settings
 from bridge.transform.prepare import Preparer
@@ -31,7 +31,7 @@ pytestmark = pytest.mark.kafka
 
 SURVEY = {"session_id": "s1", "survey": {"id": "q9"}}
 EVENTS = {"survey.answered": {"when": {"survey.id": "*"}}}
-EVERY: Callable[[Held], bool] = lambda _: True  # noqa: E731 - it reads as the argument it is
+EVERY: Callable[[DeadLetter], bool] = lambda _: True  # noqa: E731 - it reads as the argument it is
 
 
 class Place:
@@ -244,7 +244,7 @@ async def test_what_kafka_refuses_stays_and_does_not_hold_up_the_others(place: P
     large = {"session_id": "s1", "survey": {"id": noise}}
     await place.quarantined(large, SURVEY, large)
     events = {"survey.answered": {"when": {"survey.id": "*"}, "topic": small}}
-    assert sorted(await outcomes(place.redrive(events=events))) == ["redriven", "refused", "refused"]
+    assert sorted(await outcomes(place.redrive(events=events))) == ["redriven", "rejected", "rejected"]
     assert len(await read_records(place.bootstrap, small)) == 1
     assert sorted(await outcomes(place.redrive())) == ["already", "redriven", "twin"], "a larger topic takes it"
 

@@ -17,7 +17,7 @@ from bridge.errors import SinkUnavailableError
 from bridge.kafka.positions import Found
 from bridge.kafka.producer import BATCH_BYTES_MAX, Producer
 from bridge.kafka.sink import IdempotentSink
-from bridge.model import NO_DOUBTS, DoubtfulEnd, Doubts
+from bridge.model import NOTHING_IN_DOUBT, InDoubt, PendingMarker
 from bridge.settings.models import Kafka
 
 PARTITIONS = 6
@@ -133,9 +133,9 @@ class ClientSink(IdempotentSink):
         self.sent: list[int] = []
         self.opened = 0
 
-    async def open(self, known_offset: int | None, doubtful: Collection[DoubtfulEnd] = ()) -> Found | None:
+    async def open(self, known_offset: int | None, pending: Collection[PendingMarker] = ()) -> Found | None:
         """A new producer."""
-        del known_offset, doubtful
+        del known_offset, pending
         if not self.client.up:
             raise SinkUnavailableError("the client is down")
         self.opened += 1
@@ -148,8 +148,8 @@ class ClientSink(IdempotentSink):
         self.sent.append(len(items))
         return await super().send(items, *more, **options)
 
-    async def close(self, *, healthy: bool) -> Doubts:
+    async def close(self, *, healthy: bool) -> InDoubt:
         """Drop the producer."""
         del healthy
         self._producer = None
-        return NO_DOUBTS
+        return NOTHING_IN_DOUBT

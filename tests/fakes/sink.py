@@ -11,7 +11,7 @@ from bridge.errors import FencedError, LaneBlockedError, SinkUnavailableError
 from bridge.kafka.batches import Sizing
 from bridge.kafka.positions import Found
 from bridge.kafka.sink import OnDelivered
-from bridge.model import NO_DOUBTS, DoubtfulEnd, Doubts, Positions, Prepared, Record
+from bridge.model import NOTHING_IN_DOUBT, InDoubt, PendingMarker, Positions, Prepared, Record
 from bridge.settings.models import Kafka
 
 
@@ -29,9 +29,9 @@ class ScriptedSink:
     taken: list[Record] = field(default_factory=list)
     connected_by: list[Kafka] = field(default_factory=list)
 
-    async def open(self, known_offset: int | None, doubtful: Collection[DoubtfulEnd] = ()) -> Found | None:
+    async def open(self, known_offset: int | None, pending: Collection[PendingMarker] = ()) -> Found | None:
         """Open, unless it is down."""
-        del known_offset, doubtful
+        del known_offset, pending
         if self.fenced:
             raise FencedError("another live process forwards this journal: process 1 on elsewhere")
         self._refuse_when_down()
@@ -57,15 +57,15 @@ class ScriptedSink:
         self.taken.extend(item.record for item in items if item.record is not None)
         return None
 
-    async def close(self, *, healthy: bool) -> Doubts:
+    async def close(self, *, healthy: bool) -> InDoubt:
         """Nothing to close, and nothing is unknown."""
-        return NO_DOUBTS
+        return NOTHING_IN_DOUBT
 
-    async def have_ended(self, ends: Collection[DoubtfulEnd]) -> dict[DoubtfulEnd, bool]:
+    async def markers_written(self, ends: Collection[PendingMarker]) -> dict[PendingMarker, bool]:
         """All have."""
         return dict.fromkeys(ends, True)
 
-    async def take_back(self, topic: str, ends: Collection[DoubtfulEnd]) -> None:
+    async def abort_hanging(self, topic: str, ends: Collection[PendingMarker]) -> None:
         """Nothing is without an end."""
 
     def connect_by(self, kafka: Kafka) -> None:

@@ -124,7 +124,12 @@ def test_a_replay_that_has_no_room_says_where_to_go_on(folder: Path) -> None:
 
 def test_what_writes_is_refused_while_a_bridge_runs(folder: Path, tmp_path: Path) -> None:
     with take_lock(folder):
-        for arguments in (["replay", folder, 5], ["release", folder, 7], ["salvage", folder, tmp_path / "new"]):
+        for arguments in (
+            ["replay", folder, 5],
+            ["release", folder, 7],
+            ["renew", folder],
+            ["salvage", folder, tmp_path / "new"],
+        ):
             refused = call(*arguments)
             assert refused.exit_code == ExitCode.JOURNAL_LOCKED
             assert "stop that one first" in refused.stderr
@@ -149,7 +154,7 @@ def test_salvage_says_what_was_lost(folder: Path, tmp_path: Path) -> None:
     assert f"set journal.path to {tmp_path / 'two'}" in partly.stdout
 
 
-@pytest.mark.parametrize("command", ["ls", "verify", "show", "replay", "release", "salvage"])
+@pytest.mark.parametrize("command", ["ls", "verify", "show", "replay", "release", "renew", "salvage"])
 def test_a_path_without_a_journal_is_a_usage_error(tmp_path: Path, command: str) -> None:
     more: dict[str, list[object]] = {"show": [1], "replay": [1], "release": [1], "salvage": ["new"]}
     result = call(command, tmp_path, *more.get(command, []))

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import cast
 
 import orjson
 import pytest
@@ -11,6 +12,7 @@ from click.testing import CliRunner, Result
 from bridge.cli import cli
 from bridge.cli.journal_text import drained_as_json, drained_text
 from bridge.errors import ExitCode
+from bridge.forward import ForwarderStatus
 from bridge.journal.lock import take_lock
 from bridge.journal.offline.inspect import read_state
 from bridge.model import JournalUsage, Positions
@@ -131,7 +133,8 @@ def test_a_lane_that_waits_is_the_reason_only_while_kafka_works(
     status: dict[str, object], expected: list[Left]
 ) -> None:
     pending = 7 if expected[-1].topic is None else 3
-    assert list(why_left(usage(pending, {"b": 1, "a": 2}), {"last_error": "refused", **status})) == expected
+    forwarder = cast("ForwarderStatus", {"last_error": "refused", **status})
+    assert list(why_left(usage(pending, {"b": 1, "a": 2}), forwarder)) == expected
 
 
 def drained(**changes: object) -> Drained:

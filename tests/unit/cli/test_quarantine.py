@@ -9,7 +9,7 @@ from click.testing import CliRunner, Result
 
 from bridge.cli import cli
 from bridge.errors import ExitCode
-from bridge.forward.redrive import Held, Redriven
+from bridge.forward.redrive import DeadLetter, Redriven
 from bridge.model import Entry
 from bridge.transform.dead_letter import Returned
 
@@ -18,11 +18,11 @@ IDS = ["aa11" * 16, "2bcd" * 16, "aa11" * 3 + "0" * 52]
 NO_NAMES = ["", " ", "2", "aa11", "2bcd2bc", "unclassified", "2@", "@17", "2@17@", "-1@2", "%%%%%%%%"]
 
 
-def held(partition: int, offset: int, record_id: str) -> Held:
+def held(partition: int, offset: int, record_id: str) -> DeadLetter:
     """A record of the quarantine."""
     entry = Entry(offset, 0, "treble", "", b"", b"")
     returned = Returned(record_id, entry, "unclassified", (), None, "j1", 0, True, "")
-    return Held((partition, offset), b"", b"", returned, marked=False)
+    return DeadLetter((partition, offset), b"", b"", returned, marked=False)
 
 
 RECORDS = [held(0, 1, IDS[0]), held(1, 2, IDS[1]), held(2, 17, IDS[2]), held(2, 18, IDS[1])]
@@ -31,7 +31,7 @@ RECORDS = [held(0, 1, IDS[0]), held(1, 2, IDS[1]), held(2, 17, IDS[2]), held(2, 
 class Scripted:
     """In place of a redrive: every record that is meant goes out."""
 
-    def __init__(self, _settings: object, _preparer: object, wanted: Callable[[Held], bool]) -> None:
+    def __init__(self, _settings: object, _preparer: object, wanted: Callable[[DeadLetter], bool]) -> None:
         self._wanted = wanted
 
     async def run(self) -> AsyncIterator[Redriven]:
@@ -53,13 +53,13 @@ def redrive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Re
     async def marks(*_: Any) -> None:
         return None
 
-    async def records(*_: Any) -> AsyncIterator[Held]:
+    async def records(*_: Any) -> AsyncIterator[DeadLetter]:
         for one in RECORDS:
             yield one
 
     monkeypatch.setattr("bridge.forward.redrive.Redrive", Scripted)
     monkeypatch.setattr("bridge.forward.redrive.read_marks", marks)
-    monkeypatch.setattr("bridge.forward.redrive.held_records", records)
+    monkeypatch.setattr("bridge.forward.redrive.dead_letters", records)
     monkeypatch.setattr("bridge.kafka.consumer.ends_of", ends)
     config = tmp_path / "bridge.yaml"
     config.write_text("kafka: {bootstrap_servers: ['127.0.0.1:1']}\nsources: {treble: {auth: none}}\n")

@@ -207,9 +207,9 @@ def test_a_quarantine_record_is_explained_by_todays_configuration() -> None:
 def test_a_record_that_kafka_refused_names_the_limit() -> None:
     preparer = Preparer(settings(), "j1")
     given = entry(READ)
-    refused = preparer.refused(given, preparer.prepare(given), "MessageSizeTooLarge").record
-    assert refused is not None
-    found = explain_record(settings(), read_back(refused.value))
+    rejected = preparer.rejected(given, preparer.prepare(given), "MessageSizeTooLarge").record
+    assert rejected is not None
+    found = explain_record(settings(), read_back(rejected.value))
     assert "raise max.message.bytes of topic treble.message.read" in found.remedies[0]
 
 

@@ -12,7 +12,7 @@ from bridge.forward import Forwarder
 from bridge.kafka.batches import Sizing
 from bridge.kafka.positions import Found
 from bridge.kafka.sink import OnDelivered
-from bridge.model import DoubtfulEnd, Positions, Prepared, Submission
+from bridge.model import PendingMarker, Positions, Prepared, Submission
 from bridge.settings.models import Settings
 from bridge.telemetry import Telemetry
 from bridge.transform.prepare import Preparer
@@ -20,7 +20,7 @@ from tests.fakes.sink import ScriptedSink
 from tests.flow.running import until
 from tests.unit.journal.making import NOON_MS, open_journal, submission
 
-READ, DELIVERED, UNKNOWN = "treble.message.read", "treble.message.delivered", "treble.unknown"
+READ, DELIVERED = "treble.message.read", "treble.message.delivered"
 QUARANTINE = "treble.quarantine"
 _KAFKA = {
     "bootstrap_servers": ["127.0.0.1:1"],
@@ -57,9 +57,9 @@ class Remembering(ScriptedSink):
     positions: Positions | None = None
     loses_answer: bool = False
 
-    async def open(self, known_offset: int | None, doubtful: Collection[DoubtfulEnd] = ()) -> Found | None:
+    async def open(self, known_offset: int | None, pending: Collection[PendingMarker] = ()) -> Found | None:
         """Say where it stands."""
-        await super().open(known_offset, doubtful)
+        await super().open(known_offset, pending)
         return Found(self.positions, None, 0)
 
     async def send(

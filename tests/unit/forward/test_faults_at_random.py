@@ -4,6 +4,7 @@ And where the map stays as it is, in the order of arrival for each key.
 """
 
 import asyncio
+import os
 import random
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
@@ -19,7 +20,17 @@ from bridge.errors import LaneBlockedError, SinkTimeoutError, SinkUnavailableErr
 from bridge.kafka.batches import Sizing
 from bridge.kafka.positions import Found
 from bridge.kafka.sink import OnDelivered
-from bridge.model import NO_DOUBTS, DoubtfulEnd, Doubts, Place, Positions, Prepared, Record, Submission, Unclear
+from bridge.model import (
+    NOTHING_IN_DOUBT,
+    InDoubt,
+    InDoubtTransaction,
+    PendingMarker,
+    Place,
+    Positions,
+    Prepared,
+    Record,
+    Submission,
+)
 from tests.fakes.sink import ScriptedSink
 from tests.flow.running import until
 from tests.unit.forward.running import DELIVERED, QUARANTINE, READ, Remembering, Running, configured, delivered, read
@@ -35,6 +46,7 @@ MAPS: tuple[dict[str, str], ...] = (
 
 
 POSITIONS = ("positions", 0)
+SEEDS = int(os.environ.get("BRIDGE_TEST_FAULT_SEEDS", "8"))
 
 
 @dataclass
@@ -57,20 +69,20 @@ class Unreliable(Remembering):
     kept: list[Kept] = field(default_factory=list)
     offset: int = 0
     positions_without_end: tuple[Positions, int] | None = None
-    left: Doubts = NO_DOUBTS
+    left: InDoubt = NOTHING_IN_DOUBT
 
     @property
     def visible(self) -> list[Record]:
         """What a reader of committed records sees."""
         return [kept.record for kept in self.kept if kept.has_end]
 
-    async def open(self, known_offset: int | None, doubtful: Collection[DoubtfulEnd] = ()) -> Found | None:
+    async def open(self, known_offset: int | None, pending: Collection[PendingMarker] = ()) -> Found | None:
         """Sometimes not. What is without an end among the positions gets that of the barrier, or goes before."""
-        await ScriptedSink.open(self, known_offset, doubtful)
+        await ScriptedSink.open(self, known_offset, pending)
         if self._does(0.15):
             raise SinkUnavailableError("not now")
         without_end, self.positions_without_end = self.positions_without_end, None
-        if without_end is not None and POSITIONS not in {(end.topic, end.partition) for end in doubtful}:
+        if without_end is not None and POSITIONS not in {(end.topic, end.partition) for end in pending}:
             self.positions, self.offset = without_end
         if self._does(0.05):
             raise SinkUnavailableError("not now")
@@ -94,12 +106,14 @@ class Unreliable(Remembering):
         for item in items:
             assert item.record is not None
             places.setdefault((item.record.topic, crc32(item.record.key) % 2), []).append(item)
-        ends = tuple(DoubtfulEnd(*place, 0, tuple(item.entry_id for item in here)) for place, here in places.items())
+        markers = tuple(
+            PendingMarker(*place, 0, tuple(item.entry_id for item in here)) for place, here in places.items()
+        )
         offset = 1 + max(self.offset, self.positions_without_end[1] if self.positions_without_end else 0)
         acknowledged = False
         fate = 1.0 if self.calm else self.chance.random()
         if fate < 0.12:  # aborted
-            self.left = Doubts((), Unclear(ends, positions, offset, acknowledged))
+            self.left = InDoubt((), InDoubtTransaction(markers, positions, offset, acknowledged))
             raise SinkTimeoutError("aborted")
         passed_over: set[Place] = set()
         if fate < 0.24:
@@ -115,16 +129,16 @@ class Unreliable(Remembering):
         else:
             self.positions, self.offset = positions, offset
         if passed_over or fate < 0.32:
-            self.left = Doubts((), Unclear(ends, positions, offset, acknowledged))
+            self.left = InDoubt((), InDoubtTransaction(markers, positions, offset, acknowledged))
             raise SinkTimeoutError("no answer, or not from everywhere")
         if fate < 0.4:
             raise asyncio.CancelledError  # the process is killed here
         return offset
 
-    async def close(self, *, healthy: bool) -> Doubts:
+    async def close(self, *, healthy: bool) -> InDoubt:
         """Say what is unknown."""
         del healthy
-        left, self.left = self.left, NO_DOUBTS
+        left, self.left = self.left, NOTHING_IN_DOUBT
         return left
 
     async def partition_counts(self, topics: Sequence[str], tries: int = 1) -> dict[str, int | LaneBlockedError]:
@@ -132,12 +146,12 @@ class Unreliable(Remembering):
         await super().partition_counts(topics, tries)
         return {t: LaneBlockedError(t, "leaderless", f"{t} has no leader") if t in self.blocked else 2 for t in topics}
 
-    async def have_ended(self, ends: Collection[DoubtfulEnd]) -> dict[DoubtfulEnd, bool]:
+    async def markers_written(self, ends: Collection[PendingMarker]) -> dict[PendingMarker, bool]:
         """Of some it can't be told."""
         without = {kept.place for kept in self.kept if not kept.has_end}
         return {end: (end.topic, end.partition) not in without for end in ends if not self._does(0.2)}
 
-    async def take_back(self, topic: str, ends: Collection[DoubtfulEnd]) -> None:
+    async def abort_hanging(self, topic: str, ends: Collection[PendingMarker]) -> None:
         """Fails sometimes, before or after."""
         if self._does(0.1):
             raise SinkTimeoutError("not aborted")
@@ -165,7 +179,7 @@ def webhook(chance: random.Random, number: int) -> tuple[str, Submission]:
 
 
 @pytest.mark.parametrize("reloads", [False, True], ids=["one map", "changing maps"])
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("seed", range(SEEDS))
 async def test_each_event_arrives_once(tmp_path: Path, seed: int, reloads: bool) -> None:
     chance = random.Random(seed)
     kafka = {"batch_entries": chance.choice((2, 3, 5, 20)), "lane_probe": "1ms", "backoff": "1ms", "backoff_max": "2ms"}
@@ -192,7 +206,7 @@ async def test_each_event_arrives_once(tmp_path: Path, seed: int, reloads: bool)
         await running.kill()
         running = Running(tmp_path / "journal", sink, settings)
     await running.all_forwarded()
-    await until(lambda: running.journal.doubts == NO_DOUBTS, "the end of all doubts", 10)
+    await until(lambda: running.journal.in_doubt == NOTHING_IN_DOUBT, "all markers to be resolved", 10)
     await running.kill()
     assert all(kept.has_end for kept in sink.kept)
 

@@ -13,7 +13,7 @@ from bridge.journal import Journal
 from bridge.kafka.batches import Sizing
 from bridge.kafka.positions import Found
 from bridge.kafka.sink import OnDelivered, Sink
-from bridge.model import NO_DOUBTS, DoubtfulEnd, Doubts, Positions, Prepared
+from bridge.model import NOTHING_IN_DOUBT, InDoubt, PendingMarker, Positions, Prepared
 from bridge.settings.models import Kafka, Settings
 from bridge.telemetry import Telemetry
 from bridge.transform.prepare import Preparer
@@ -86,10 +86,10 @@ class NotesOrder(ScriptedSink):
 
     asked: list[str] = field(default_factory=list)
 
-    async def open(self, known_offset: int | None, doubtful: Collection[DoubtfulEnd] = ()) -> Found | None:
+    async def open(self, known_offset: int | None, pending: Collection[PendingMarker] = ()) -> Found | None:
         """Note it."""
         self.asked.append("open")
-        return await super().open(known_offset, doubtful)
+        return await super().open(known_offset, pending)
 
     async def send(
         self,
@@ -105,10 +105,10 @@ class NotesOrder(ScriptedSink):
         self.asked.append("sent")
         return None
 
-    async def close(self, *, healthy: bool) -> Doubts:
+    async def close(self, *, healthy: bool) -> InDoubt:
         """Note it."""
         self.asked.append(f"close {'well' if healthy else 'ill'}")
-        return NO_DOUBTS
+        return NOTHING_IN_DOUBT
 
     def connect_by(self, kafka: Kafka) -> None:
         """Note the server."""
@@ -156,11 +156,11 @@ class Refusing(ScriptedSink):
 
     opened = 0
 
-    async def open(self, known_offset: int | None, doubtful: Collection[DoubtfulEnd] = ()) -> Found | None:
+    async def open(self, known_offset: int | None, pending: Collection[PendingMarker] = ()) -> Found | None:
         """Take one's time."""
         self.opened += 1
         await asyncio.sleep(0.1)
-        return await super().open(known_offset, doubtful)
+        return await super().open(known_offset, pending)
 
     async def send(self, items: Sequence[Prepared], *more: Any, **options: Any) -> int | None:
         """Take all but those of that topic."""

@@ -1,13 +1,57 @@
-"""Where to go on, given the journal's positions and Kafka's."""
+"""Where to go on, given the journal's positions and Kafka's; and what becomes of each entry in between."""
+
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.forward.recovery import merge
-from bridge.model import Positions
+from bridge.forward.recovery import CASES, Case, Place, merge, recover
+from bridge.kafka.positions import Found
+from bridge.model import InDoubt, InDoubtTransaction, PendingMarker, Positions
+from bridge.transform.prepare import Preparer
+from tests.unit.forward.running import READ, configured, read
+from tests.unit.journal.making import open_journal
 
-CASES = [
+SETTINGS = configured()
+POSITIONS: dict[Place, Positions] = {
+    "counted": Positions(2),
+    "deferred": Positions(2, {READ: 1}, {READ: 1}),
+    "ahead": Positions(1),
+}
+
+
+@pytest.mark.parametrize("case", CASES, ids=[f"{c.journal}-{c.kafka}-{c.in_doubt}" for c in CASES])
+async def test_each_case_of_the_table_does_what_it_says(tmp_path: Path, case: Case) -> None:
+    """With one entry in the journal, number 1."""
+    journal = open_journal(tmp_path / "journal")
+    await journal.confirm()
+    await journal.append(read("a"))
+    preparer = Preparer(SETTINGS, journal.id)
+    waited = case.journal == "deferred" and case.kafka != "ahead"
+    if case.journal == "deferred":
+        await journal.park([(1, READ, "message.read")])
+    if case.journal == "counted" or waited:
+        await journal.advance(POSITIONS[case.journal], [])
+    if case.in_doubt:
+        marker = PendingMarker(READ, 0, 7, (1,))
+        await journal.note_in_doubt(
+            InDoubt((), InDoubtTransaction((marker,), POSITIONS[case.kafka], 5, acknowledged=True))
+        )
+    truth = await recover(journal, preparer, Found(POSITIONS[case.kafka], 5, 6, "positions"))
+
+    keys = [item.identity for item in map(preparer.prepare, await journal.read(1, 1, 1)) if item.identity is not None]
+    remembered = bool(await journal.seen(keys, 0))
+    deferred = [entry.id for entry in await journal.read_parked(READ, truth.of(READ), 10, 1 << 20)]
+    assert remembered == (case.action == "remember")
+    assert deferred == ([1] if case.action == "defer" or (case.action == "nothing" and waited) else [])
+    assert journal.usage().pending == (0 if remembered or case.journal == "counted" else 1)
+    assert journal.positions == truth
+    assert journal.in_doubt.all_markers() == ((marker,) if case.in_doubt else ())
+    await journal.close()
+
+
+MERGES = [
     ("nothing known to Kafka", Positions(5), None, Positions(5)),
     ("the same", Positions(5, {"a": 3}), Positions(5, {"a": 3}), Positions(5, {"a": 3})),
     ("died after the commit", Positions(5), Positions(9), Positions(9)),
@@ -20,7 +64,7 @@ CASES = [
 ]
 
 
-@pytest.mark.parametrize(("ours", "kafkas", "expected"), [c[1:] for c in CASES], ids=[c[0] for c in CASES])
+@pytest.mark.parametrize(("ours", "kafkas", "expected"), [c[1:] for c in MERGES], ids=[c[0] for c in MERGES])
 def test_the_larger_position_of_each_lane_counts(
     ours: Positions, kafkas: Positions | None, expected: Positions
 ) -> None:

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from bridge.errors import ProducerFencedError, RecordRefusedError
+from bridge.errors import ProducerFencedError, RecordRejectedError
 from bridge.forward import redrive
-from bridge.forward.redrive import Held, Redrive, Redriven
+from bridge.forward.redrive import DeadLetter, Redrive, Redriven
 from bridge.kafka.consumer import Kept
 from bridge.model import Prepared, Record
 from bridge.transform.prepare import Preparer
@@ -67,7 +67,7 @@ class ScriptedProducer:
         """Every topic is there."""
         return dict.fromkeys(topics, 1)
 
-    async def take_back(self, topic: str, partitions: Iterable[int]) -> None:
+    async def abort_hanging(self, topic: str, partitions: Iterable[int]) -> None:
         """Nothing was left without an end."""
 
     async def deliver(self, items: Sequence[Prepared]) -> None:
@@ -76,7 +76,7 @@ class ScriptedProducer:
             raise ProducerFencedError("fenced")
         for item in items:
             if item.topic != QUARANTINE and item.entry_id in self._kafka.refused:
-                raise RecordRefusedError(item.topic, 0, "too large")
+                raise RecordRejectedError(item.topic, 0, "too large")
         for item in items:
             assert item.record is not None
             if item.topic == QUARANTINE:
@@ -107,7 +107,7 @@ def kafka(monkeypatch: pytest.MonkeyPatch) -> ScriptedKafka:
     return scripted
 
 
-def every(_: Held) -> bool:
+def every(_: DeadLetter) -> bool:
     return True
 
 
@@ -124,7 +124,7 @@ def outcomes(done: list[Redriven]) -> dict[int, str]:
 
 async def test_a_refused_record_leaves_the_others_to_go_out(kafka: ScriptedKafka) -> None:
     kafka.refused = {2}
-    assert outcomes(await run_once()) == {0: "redriven", 1: "refused", 2: "redriven"}
+    assert outcomes(await run_once()) == {0: "redriven", 1: "rejected", 2: "redriven"}
     assert kafka.events == ["s1", "s3"]
 
 
@@ -140,8 +140,8 @@ async def test_what_another_redrive_did_while_a_producer_was_rebuilt_does_not_go
     kafka.meanwhile = [begins_and_ends]
     done = await run_once()
     assert kafka.events == ["s1", "s3"]
-    assert outcomes(other) == {0: "redriven", 1: "refused", 2: "redriven"}
-    assert outcomes(done) == {0: "already", 1: "refused", 2: "already"}
+    assert outcomes(other) == {0: "redriven", 1: "rejected", 2: "redriven"}
+    assert outcomes(done) == {0: "already", 1: "rejected", 2: "already"}
 
 
 async def test_an_event_that_went_out_meanwhile_from_another_record_is_marked_only(kafka: ScriptedKafka) -> None:
@@ -155,11 +155,11 @@ async def test_an_event_that_went_out_meanwhile_from_another_record_is_marked_on
         assert [one.outcome async for one in only.run()] == ["redriven"]
 
     kafka.meanwhile = [begins_and_ends]
-    assert outcomes(await run_once()) == {0: "twin", 1: "refused", 2: "redriven"}
+    assert outcomes(await run_once()) == {0: "twin", 1: "rejected", 2: "redriven"}
     assert sorted(kafka.events) == ["s1", "s3"]
 
 
 async def test_marks_that_were_read_are_not_read_again(kafka: ScriptedKafka) -> None:
     kafka.refused = {1, 2, 3}
-    assert set(outcomes(await run_once()).values()) == {"refused"}
+    assert set(outcomes(await run_once()).values()) == {"rejected"}
     assert kafka.records_read == 2 * 3  # once for the marks, once for the records

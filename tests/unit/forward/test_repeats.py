@@ -149,6 +149,7 @@ async def test_batches_crashes_and_recovery_change_nothing(
     journal: Journal, seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Kafka has a stretch that the journal doesn't count; recovery dies on the way once; the rest goes on."""
+    await journal.confirm()
     chance = random.Random(seed)
     at_ms = 0
     arrivals: list[tuple[int, str, bytes]] = []

@@ -17,16 +17,14 @@ from tests.fakes.sink import ScriptedSink
 from tests.flow.running import until
 from tests.unit.forward.running import (
     DELIVERED,
-    QUARANTINE,
     READ,
-    UNKNOWN,
     Remembering,
     Running,
     configured,
     delivered,
     read,
 )
-from tests.unit.journal.making import NOON_MS, Clock, submission
+from tests.unit.journal.making import NOON_MS, Clock
 from tests.unit.journal.test_opening import damage
 
 Start = Callable[..., Running]
@@ -96,42 +94,22 @@ async def test_two_lanes_whose_routes_were_exchanged_while_both_waited_go_on_in_
         assert numbers == list(range(last))
 
 
-async def test_types_that_now_share_a_topic_come_there_in_the_order_of_arrival(start: Start) -> None:
-    sink = Remembering(blocked={READ, DELIVERED})
-    running = start(sink, configured({"batch_entries": 3}))
-    for number in range(12):
-        await running.journal.append((read if number % 3 else delivered)("s", number))
-    await running.parked(read=8, delivered=4)
-    running.reload(
-        configured({"batch_entries": 3}, topics={"map": {"message.read": "crm", "message.delivered": "crm"}})
-    )
-    await running.all_forwarded()
-    assert [orjson.loads(record.value)["raw"]["n"] for record in sink.taken] == list(range(12))
-
-
-@pytest.mark.parametrize("queue", [UNKNOWN, QUARANTINE])
-async def test_what_is_understood_since_a_reload_goes_where_it_belongs_before_what_is_new(
-    start: Start, queue: str
-) -> None:
-    """Its former topic, where it waits, is still missing."""
-
-    def event(number: int) -> str:
-        named = '"event_type": "agent.assigned", "session": {"external_id": "s"}'
-        fields = named if queue == UNKNOWN else '"agent_id": 7, "session_id": "s"'
-        return f'{{{fields}, "event_id": "e{number}"}}'
-
-    sink = Remembering(blocked={queue})
+async def test_what_waited_goes_to_the_topic_of_today_before_what_is_new_of_its_type(start: Start) -> None:
+    """Its former topic is still missing. Another type's events, which go to the new topic, don't wait for it."""
+    sink = Remembering(blocked={READ, "crm"})
     running = start(sink)
-    for number in (1, 2):
-        await running.journal.append(submission(event(number), hint=""))
-    await running.parked(**{queue.rpartition(".")[2]: 2})
-    when = {"event_type": "agent.assigned"} if queue == UNKNOWN else {"agent_id": "*"}
-    running.reload(configured(events={"agent.assigned": {"when": when}}))
-    for number in (3, 4):
-        await running.journal.append(submission(event(number), hint=""))
+    for number in range(3):
+        await running.journal.append(read("s", number))
+    await running.parked(read=3)
+    running.reload(configured(topics={"map": {"message.read": "crm", "message.delivered": "crm"}}))
+    await running.journal.append(read("s", 3))
+    await running.parked(read=4)
+    sink.blocked.remove("crm")
     await running.all_forwarded()
-    assert [dict(record.headers)["ce_id"] for record in sink.taken] == [b"e1", b"e2", b"e3", b"e4"]
-    assert {record.topic for record in sink.taken} == {"treble.agent.assigned"}
+    await running.journal.append(read("s", 4))
+    await running.all_forwarded()
+    assert [orjson.loads(record.value)["raw"]["n"] for record in sink.taken] == list(range(5))
+    assert {record.topic for record in sink.taken} == {"crm"}
 
 
 async def test_a_copy_of_the_journal_from_before_an_entry_was_parked_still_forwards_it(

@@ -1,12 +1,18 @@
 """A lane whose topic can't take records waits by itself."""
 
 from bridge.errors import LaneBlockedError
-from bridge.forward.topic_queues import Lanes
-from bridge.model import Positions
+from bridge.forward.topic_queues import Lanes, remapped_types, sendable_prefix
+from bridge.model import Positions, Prepared, Record
+from bridge.transform.prepare import Preparer
+from tests.unit.forward.running import READ, configured
 
 
 def blocked(topic: str = "a", state: str = "missing") -> LaneBlockedError:
     return LaneBlockedError(topic, state, f"{topic} is {state}")
+
+
+def item(topic: str, event_type: str = "message.read", outcome: str = "forwarded") -> Prepared:
+    return Prepared(1, 0, event_type, topic, Record(topic, b"k", b"{}", (), 0), None, outcome)
 
 
 def test_a_blocked_lane_is_due_again_after_the_probe_interval_and_later_each_time() -> None:
@@ -30,9 +36,7 @@ def test_a_lane_keeps_the_position_of_its_first_parked_entry_while_it_waits() ->
     lanes.block(blocked(), 17, 0.0)
     lanes.block(blocked(state="leaderless"), 99, 5.0)
     assert lanes.positions() == {"a": 17}
-    lane = lanes.get("a")
-    assert lane is not None
-    assert lane.state == "leaderless"
+    assert [lane.state for lane in lanes.all()] == ["leaderless"]
 
 
 def test_a_lane_that_moved_is_due_at_once_until_it_is_at_the_front() -> None:
@@ -40,9 +44,9 @@ def test_a_lane_that_moved_is_due_at_once_until_it_is_at_the_front() -> None:
     lane = lanes.block(blocked(), 1, 0.0)
     lanes.moved(lane, 5)
     assert lanes.due(0.0) == [lane]
-    assert lanes.is_behind("a")
+    assert lanes.queue_of(item("a")) == "a"
     lanes.at_front(lane)
-    assert not lanes.is_behind("a")
+    assert lanes.queue_of(item("a")) is None
     assert lanes.positions() == {}
 
 
@@ -57,21 +61,40 @@ def test_a_recovery_keeps_what_is_known_of_a_waiting_lane() -> None:
 def test_a_lane_found_blocked_by_a_batch_that_failed_stays_blocked() -> None:
     lanes = Lanes(2, 8)
     lanes.block(blocked(), 1, 0.0)
-    lanes.restore(Positions(7), 0.1)
-    assert lanes.is_behind("a")
+    assert lanes.restore(Positions(7), 0.1) == set()
     assert lanes.positions() == {"a": 7}, "what was committed meanwhile counts: a position never goes back"
 
 
-def test_what_is_new_for_a_topic_queues_up_behind_what_waits_for_it_under_another_name() -> None:
+def test_a_recovery_says_which_lanes_a_commit_without_an_answer_has_caught_up() -> None:
     lanes = Lanes(2, 8)
-    lane = lanes.block(blocked("mispelt"), 1, 0.0)
-    assert lanes.queue_of("right") is None
-    lane.heirs = frozenset({"right"})
-    assert lanes.queue_of("right") == lanes.queue_of("mispelt") == "mispelt"
-    assert lanes.queue_of("other") is None
-    assert not lanes.is_behind("right"), "it works: only the queue is another's"
+    lanes.moved(lanes.block(blocked(), 1, 0.0), 5)
+    assert lanes.restore(Positions(7), 0.1) == {"a"}
+    assert lanes.all() == []
+
+
+def test_a_remapped_type_queues_up_until_its_old_queue_is_empty() -> None:
+    lanes = Lanes(2, 8)
+    lane = lanes.block(blocked("old"), 1, 0.0)
+    lane.remapped = frozenset({"message.read"})
+    assert lanes.queue_of(item("new")) == "old"
+    assert lanes.queue_of(item("new", "message.delivered")) is None, "its order is not that of another type"
+    assert lanes.queue_of(item("quarantine", outcome="quarantined")) is None
     lanes.at_front(lane)
-    assert lanes.queue_of("right") is None
+    assert lanes.queue_of(item("new")) is None
+
+
+def test_remapped_is_what_is_known_to_go_elsewhere_today() -> None:
+    preparer = Preparer(configured(topics={"map": {"message.delivered": READ, "message.sent": "drop"}}), "j")
+    types = {"message.read", "message.delivered", "message.sent", "gone.since", ""}
+    assert remapped_types(READ, types, preparer) == set()
+    assert remapped_types("old", types, preparer) == {"message.read", "message.delivered"}
+
+
+def test_what_can_go_ends_at_the_first_entry_whose_topic_can_not_take_it() -> None:
+    missing = blocked("b")
+    items = [item("a"), item("b")._replace(record=None), item("b"), item("a")]
+    assert sendable_prefix(items, {"a": 3, "b": missing}) == (2, missing)
+    assert sendable_prefix(items, {"a": 3, "b": 1}) == (4, None)
 
 
 def test_a_new_configuration_makes_every_lane_due() -> None:

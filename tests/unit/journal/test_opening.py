@@ -20,7 +20,7 @@ from bridge.journal.offline.inspect import Filter, list_entries
 from bridge.journal.offline.salvage import salvage
 from bridge.journal.offline.verify import verify
 from bridge.journal.schema import FORMAT_APPLICATION_ID, VERSION
-from bridge.model import NO_DOUBTS
+from bridge.model import NOTHING_IN_DOUBT
 from tests.unit.journal.conftest import Opens
 from tests.unit.journal.making import NOON_MS, Clock, storage_in, submission
 
@@ -171,7 +171,7 @@ async def test_a_journal_of_version_1_can_be_read_from_outside_and_is_migrated_w
     assert salvage(folder, tmp_path / "rescued", Clock()).notes == []
     journal = opened()
     assert [entry.body for entry in await journal.read(1, 10, 1000)] == [b"old"]
-    assert (journal.unconfirmed_from, journal.doubts) == (2, NO_DOUBTS)
+    assert (journal.unconfirmed_from, journal.in_doubt) == (2, NOTHING_IN_DOUBT)
     await journal.close()
     with storage_in(folder) as storage:
         assert storage.connection.pragma("user_version") == VERSION == 3

@@ -13,8 +13,8 @@ from bridge.errors import SinkTimeoutError
 from bridge.kafka import producer
 from bridge.kafka.batches import Batch
 from bridge.kafka.producer import Producer
-from bridge.kafka.transaction_markers import have_ended
-from bridge.model import DoubtfulEnd
+from bridge.kafka.transaction_markers import markers_written
+from bridge.model import PendingMarker
 from bridge.settings.models import Kafka
 
 FIRST = 4
@@ -85,7 +85,7 @@ def producer_on(inner: Answering) -> Producer:
 
 @pytest.fixture(autouse=True)
 def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(producer, "END_WAIT_S", 0.1)
+    monkeypatch.setattr(producer, "MARKER_WAIT_S", 0.1)
     monkeypatch.setattr(producer, "OTHERS_WAIT_S", 0.05)
 
 
@@ -93,7 +93,7 @@ async def test_with_an_end_in_each_partition_it_is_committed_and_nothing_is_in_d
     inner = Answering()
     made = producer_on(inner)
     assert await made.deliver([READ_0, READ_1, SENT_0]) == [FIRST, FIRST, FIRST]
-    assert (inner.asked, made.doubtful) == (1, ())
+    assert (inner.asked, made.pending_markers) == (1, ())
 
 
 async def test_an_end_that_comes_late_is_waited_for() -> None:
@@ -102,16 +102,16 @@ async def test_an_end_that_comes_late_is_waited_for() -> None:
     assert inner.asked == 3
 
 
-async def test_where_a_partition_has_no_end_the_outcome_is_unknown_and_its_entries_are_named() -> None:
+async def test_where_a_partition_has_no_marker_the_outcome_is_unknown_and_its_entries_are_named() -> None:
     made = producer_on(Answering({PLACE: FIRST}))
-    with pytest.raises(SinkTimeoutError, match="it has no end in read"):
+    with pytest.raises(SinkTimeoutError, match="no marker in read"):
         await made.deliver([READ_0, READ_1, SENT_0])
     ends = (
-        DoubtfulEnd("read", 0, FIRST, (1,)),
-        DoubtfulEnd("read", 1, FIRST, (2, 3)),
-        DoubtfulEnd("sent", 0, FIRST, (4,)),
+        PendingMarker("read", 0, FIRST, (1,)),
+        PendingMarker("read", 1, FIRST, (2, 3)),
+        PendingMarker("sent", 0, FIRST, (4,)),
     )
-    assert (made.doubtful, made.acknowledged) == (ends, True)
+    assert (made.pending_markers, made.acknowledged) == (ends, True)
 
 
 async def test_what_another_producer_s_open_transaction_hides_is_not_waited_for_long() -> None:
@@ -144,11 +144,11 @@ async def test_a_commit_without_an_answer_leaves_a_doubt_and_one_that_is_certain
     inner = Answering()
     made = producer_on(inner)
     await made.deliver([READ_0])
-    assert not made.doubtful
+    assert not made.pending_markers
     inner.loses_answer = True
     with pytest.raises(SinkTimeoutError):
         await made.deliver([READ_1, READ_1])
-    assert made.doubtful == (DoubtfulEnd("read", 1, FIRST, (2, 3, 2, 3)),)
+    assert made.pending_markers == (PendingMarker("read", 1, FIRST, (2, 3, 2, 3)),)
     assert not made.acknowledged
 
 
@@ -167,4 +167,4 @@ async def test_the_last_stable_offset_tells_what_has_an_end(
 ) -> None:
     inner: Any = Answering({PLACE: stable})
     inner.highest = highest
-    assert await have_ended(inner, {PLACE: FIRST}) == ended
+    assert await markers_written(inner, {PLACE: FIRST}) == ended

@@ -249,7 +249,7 @@ def test_a_duplicate_that_is_forwarded_says_so() -> None:
 def test_an_event_that_kafka_refuses_is_quarantined_under_its_id() -> None:
     large = entry({**READ, "sent_text": "x" * 1_000_000})
     preparing = preparer()
-    found = preparing.refused(large, preparing.prepare(large), "MessageSizeTooLarge")
+    found = preparing.rejected(large, preparing.prepare(large), "MessageSizeTooLarge")
     assert (found.outcome, found.reason, found.event_type) == ("quarantined", "refused_by_kafka", "message.read")
     assert key_of(found) == event(READ).id
     assert value_of(found)["problems"] == [{"pointer": "", "message": "MessageSizeTooLarge"}]
@@ -257,21 +257,20 @@ def test_an_event_that_kafka_refuses_is_quarantined_under_its_id() -> None:
     assert value_of(found)["raw"] == large.body.decode()
 
 
-def test_a_quarantine_record_that_kafka_refuses_as_well_is_cut_short() -> None:
+def test_a_quarantine_record_that_kafka_rejects_as_well_holds_the_beginning_only() -> None:
     given = entry({**READ, "sent_text": "x" * 100_000})
     preparing = preparer()
     event, broken = preparing.prepare(given), entry(b"x" * 1_000_000)
-    whole = preparing.refused(given, event, "too large", times=1)
+    whole = preparing.rejected(given, event, "too large", times=1)
     assert (whole.reason, whole.truncated) == ("refused_by_kafka", False)
-    for prepared, bytes_max in (
-        (preparing.refused(given, event, "too large", times=3), 16_384),
-        (preparing.refused(broken, preparing.prepare(broken), "too large", times=1), 900_000),
-        (preparing.refused(broken, preparing.prepare(broken), "too large", times=2), 16_384),
-        (preparing.refused(broken, preparing.prepare(broken), "too large", times=9), 16_384),
+    for prepared in (
+        preparing.rejected(given, event, "too large", times=2),
+        preparing.rejected(broken, preparing.prepare(broken), "too large", times=1),
+        preparing.rejected(broken, preparing.prepare(broken), "too large", times=9),
     ):
         assert prepared.truncated
         assert prepared.record is not None
-        assert len(prepared.record.value) <= bytes_max
+        assert len(prepared.record.value) <= 16_384
 
 
 def test_all_topics_that_can_be_sent_to_are_listed_with_how_they_are_made() -> None:

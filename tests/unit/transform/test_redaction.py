@@ -253,10 +253,10 @@ def test_an_event_has_one_id_wherever_it_is_named() -> None:
     given = entry(FAILED)
     prepared = hiding.prepare(given)
     name = value_of(prepared)["id"]
-    refused = hiding.refused(given, prepared, "too large")
-    assert value_of(refused)["id"] == name
-    assert refused.record is not None
-    assert refused.record.key.decode() == name
+    rejected = hiding.rejected(given, prepared, "too large")
+    assert value_of(rejected)["id"] == name
+    assert rejected.record is not None
+    assert rejected.record.key.decode() == name
     _, event = hiding.examine(given)
     assert isinstance(event, Event)
     assert hiding.published(event).id == name

@@ -21,7 +21,7 @@ from bridge.journal.offline.salvage import salvage
 from bridge.journal.offline.verify import verify
 from bridge.journal.queries import EntrySummary
 from bridge.journal.storage import Storage
-from bridge.model import RECEIVED_FIELD, REPLAY_FIELD, DoubtfulEnd, Doubts, Positions, Unclear
+from bridge.model import RECEIVED_FIELD, REPLAY_FIELD, InDoubt, InDoubtTransaction, PendingMarker, Positions
 from tests.unit.journal.conftest import Opens
 from tests.unit.journal.making import NOON_MS, Clock, identity, storage_in, submission
 from tests.unit.journal.test_opening import damage
@@ -283,10 +283,12 @@ def test_a_released_entry_is_held_no_more(filled: Path) -> None:
 
 
 def test_a_whole_journal_is_salvaged_wholly(filled: Path, tmp_path: Path) -> None:
-    end = DoubtfulEnd("treble.message.read", 3, 17, (4, 5))
-    doubts = Doubts((end,), Unclear((end,), Positions(9, {"treble.message.read": 4}), 99, acknowledged=True))
+    end = PendingMarker("treble.message.read", 3, 17, (4, 5))
+    in_doubt = InDoubt(
+        (end,), InDoubtTransaction((end,), Positions(9, {"treble.message.read": 4}), 99, acknowledged=True)
+    )
     with storage_in(filled) as storage:
-        storage.doubt(doubts)
+        storage.note_in_doubt(in_doubt)
     new = tmp_path / "new"
     result = salvage(filled, new, Clock())
     assert (result.entries, result.lost, result.notes) == (20, [], [])
@@ -295,7 +297,7 @@ def test_a_whole_journal_is_salvaged_wholly(filled: Path, tmp_path: Path) -> Non
     with storage_in(new) as storage:
         assert set(look_up(storage.connection, [identity(2)], NOON_MS)) == {identity(2)}
         assert (storage.positions_offset, storage.unconfirmed_from) == (99, 1)
-        assert storage.doubts == doubts
+        assert storage.in_doubt == in_doubt
 
 
 @pytest.mark.parametrize("seed", range(6))

@@ -10,7 +10,7 @@ import pytest
 from aiokafka.structs import TopicPartition
 
 from bridge.kafka import producer
-from bridge.model import NO_DOUBTS
+from bridge.model import NOTHING_IN_DOUBT
 from bridge.settings.models import Settings
 from tests.e2e.endless import coordinator_not_asked
 from tests.flow.running import until
@@ -92,7 +92,7 @@ CASES: dict[str, tuple[Callable[[Place], PassedOver], bool]] = {
 async def test_each_event_is_there_once_whatever_kafka_passed_over(
     kafka: Broker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, case: str, restarted: bool
 ) -> None:
-    monkeypatch.setattr(producer, "END_WAIT_S", 0.2)
+    monkeypatch.setattr(producer, "MARKER_WAIT_S", 0.2)
     which, answered = CASES[case]
     place = Place(kafka)
     await place.create()
@@ -108,12 +108,12 @@ async def test_each_event_is_there_once_whatever_kafka_passed_over(
             for number in range(NUMBERS):
                 for session in range(SESSIONS):
                     running.journal.append((read if session % 2 else delivered)(f"s{session}", number))
-            await until(lambda: running.journal.doubts != NO_DOUBTS, "a doubt", 10)
+            await until(lambda: running.journal.in_doubt != NOTHING_IN_DOUBT, "a transaction in doubt", 10)
             if restarted:
                 await running.kill()
                 running = Running(tmp_path / "journal", None, place.settings)
             await until(lambda: not running.journal.usage().pending, "the end of what is pending", 10)
-            await until(lambda: running.journal.doubts == NO_DOUBTS, "the end of all doubts", 10)
+            await until(lambda: running.journal.in_doubt == NOTHING_IN_DOUBT, "all markers to be resolved", 10)
     finally:
         await running.kill()
     names = [("message.read" if session % 2 else "message.delivered", f"s{session}") for session in range(SESSIONS)]
