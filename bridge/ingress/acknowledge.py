@@ -14,14 +14,14 @@ from bridge.errors import JournalError, JournalFullError
 from bridge.ingress import responses
 from bridge.ingress.limits import ENTRY_OVERHEAD_BYTES, ByteBudget
 from bridge.ingress.responses import Answer
-from bridge.model import Submission
+from bridge.model import Entry
 from bridge.telemetry import Telemetry
 
 
 class AppendsEntries(Protocol):
     """What the ingress needs of the journal."""
 
-    def append(self, submission: Submission) -> Awaitable[int]:
+    def append(self, submission: Entry) -> Awaitable[int]:
         """The entry's id, once it is on stable storage. Raises JournalFullError or JournalFailedError.
 
         A journal that returns a future (rather than a coroutine) spares a task for each request.
@@ -40,7 +40,7 @@ class Confirming:
         self._late: set[_Wait] = set()  # answered 503, but still with the journal: their bytes are still held
 
     def confirm(
-        self, submission: Submission, accepted: Answer, deadline_s: float, done: Callable[[Answer], None]
+        self, submission: Entry, accepted: Answer, deadline_s: float, done: Callable[[Answer], None]
     ) -> asyncio.Future[int] | None:
         """Hand the submission to the journal and call `done` once: with `accepted`, or with a 503.
 

@@ -17,7 +17,7 @@ from bridge.ingress.acknowledge import Confirming
 from bridge.ingress.content_coding import TooLargeError, decoded
 from bridge.ingress.responses import Answer
 from bridge.ingress.routes import Route, Routes, Target
-from bridge.model import Submission
+from bridge.model import Entry
 from bridge.settings.models import Server
 from bridge.telemetry import Telemetry
 from bridge.telemetry.tracing.requests import RequestTrace, RequestTraces
@@ -156,7 +156,7 @@ class Intake:
             headers = route.keeper.keep_traced(exchange.headers, parent, state)
         if coding is not None:  # it could not be undone
             headers = route.keeper.with_coding(headers, coding)
-        submission = Submission(exchange.now_ms, route.source, target.hint, headers, body)
+        submission = Entry(0, exchange.now_ms, route.source, target.hint, headers, body)
         stored = self._confirming.confirm(submission, accepted, rules.server.ack_deadline, done)
         if exchange.trace is not None:
             exchange.trace.stored = stored

@@ -29,7 +29,7 @@ from bridge.journal.offline.salvage import keep_short
 from bridge.journal.queries import Listed
 from bridge.journal.schema import WAL_FRAME_BYTES
 from bridge.journal.storage import BYTES_MAX_DEFAULT, Storage
-from bridge.model import Entry, Submission
+from bridge.model import Entry
 
 REPLAY_FIELD: Final = "x-treble-bridge-replay"
 RECEIVED_FIELD: Final = "x-treble-bridge-received-at"
@@ -105,7 +105,7 @@ def _room(storage: Storage, bytes_max: int) -> int:
 
 
 def _copy_part(
-    storage: Storage, made: Iterator[tuple[Replayed, Submission | None]], room: int
+    storage: Storage, made: Iterator[tuple[Replayed, Entry | None]], room: int
 ) -> tuple[list[Replayed], int | None]:
     """What goes into one commit: its outcomes, and the id of the entry whose copy has no room."""
     done: list[Replayed] = []
@@ -155,7 +155,7 @@ def _look(connection: apsw.Connection, entry_id: int, *, originals_only: bool) -
 
 def _make(
     storage: Storage, entry_id: int, *, again: bool, originals_only: bool, clock_ms: Callable[[], int]
-) -> tuple[Replayed, Submission | None]:
+) -> tuple[Replayed, Entry | None]:
     """An entry's copy; None with the outcome that says why there is none."""
     outcome, entry = _look(storage.connection, entry_id, originals_only=originals_only)
     if entry is None:
@@ -165,7 +165,7 @@ def _make(
         **_fields(entry),  # of a copy: with the time at which the first arrived
         REPLAY_FIELD: f"{entry_id} again" if again else f"{entry_id}",
     }
-    copy = Submission(clock_ms(), entry.source, entry.hint, orjson.dumps(fields), entry.body)
+    copy = Entry(0, clock_ms(), entry.source, entry.hint, orjson.dumps(fields), entry.body)
     return Replayed(entry_id, outcome), copy
 
 

@@ -10,7 +10,7 @@ from click.testing import CliRunner, Result
 from bridge.cli import cli
 from bridge.errors import ExitCode
 from bridge.journal.lock import Ownership
-from bridge.model import Submission
+from bridge.model import Entry
 from tests.unit.journal.making import NOON_MS, storage_in
 from tests.unit.journal.offline.test_offline import TOPIC, fill
 from tests.unit.journal.test_opening import damage
@@ -164,9 +164,7 @@ def test_a_path_without_a_journal_is_a_usage_error(tmp_path: Path, command: str)
 
 def test_bodies_that_are_no_text_are_shown_as_what_they_are(tmp_path: Path) -> None:
     with storage_in(tmp_path / "journal") as storage:
-        storage.append(
-            [Submission(NOON_MS, "s", "", b"not json", b"\xff\x00 no text"), Submission(-1, "s", "", b"", b"")]
-        )
+        storage.append([Entry(0, NOON_MS, "s", "", b"not json", b"\xff\x00 no text"), Entry(0, -1, "s", "", b"", b"")])
     (shown,) = lines(call("show", tmp_path / "journal", 1, "--json"))
     assert (shown["body_base64"], shown["headers"]) == ("/wAgbm8gdGV4dA==", {})
     assert "\\xff" in call("show", tmp_path / "journal", 1).stdout
