@@ -137,6 +137,16 @@ def test_what_writes_is_refused_while_a_bridge_runs(folder: Path, tmp_path: Path
         assert call("replay", folder, 5, "--dry-run").exit_code == 0
 
 
+def test_renew_names_both_ids_and_what_is_left_to_forward(folder: Path) -> None:
+    with storage_in(folder) as storage:
+        former_id, pending = storage.journal_id, storage.pending
+    result = call("renew", folder)
+    assert result.exit_code == ExitCode.OK
+    with storage_in(folder) as storage:
+        assert storage.journal_id != former_id
+        assert result.stdout == f"journal {former_id} is {storage.journal_id} now; {pending} entries to forward\n"
+
+
 def test_release_lets_go(folder: Path) -> None:
     assert call("release", folder, 7).exit_code == 0
     assert not any(entry["held"] for entry in lines(call("ls", folder, "--json")))
