@@ -23,7 +23,7 @@ import uvloop
 from bench.processes import cores
 from bridge.catalogue.samples import sample
 from bridge.journal import Journal
-from bridge.model import Positions, Submission
+from bridge.model import Entry, Positions
 from bridge.telemetry import Telemetry
 
 APPENDERS = 64
@@ -94,7 +94,7 @@ async def _appending(folder: Path, entries: int, work_us: int) -> dict[str, floa
     """CPU and latency of appends, less those of the baseline."""
     loop = asyncio.get_running_loop()
 
-    def at_once(_: Submission) -> Awaitable[int]:
+    def at_once(_: Entry) -> Awaitable[int]:
         future: asyncio.Future[int] = loop.create_future()
         loop.call_soon(future.set_result, 1)
         return future
@@ -119,7 +119,7 @@ async def _appending(folder: Path, entries: int, work_us: int) -> dict[str, floa
 
 
 async def _drive(
-    append: Callable[[Submission], Awaitable[int]], entries: int, work_us: int
+    append: Callable[[Entry], Awaitable[int]], entries: int, work_us: int
 ) -> tuple[float, float, list[float]]:
     """CPU µs an entry, wall seconds, and the sorted seconds of all appends."""
     body = orjson.dumps(sample("message.read"))
@@ -129,7 +129,7 @@ async def _drive(
         for _ in range(entries // APPENDERS):
             _compute(work_us)
             began_s = time.perf_counter()
-            await append(Submission(_now_ms(), "treble", "read", b'{"content-type":"application/json"}', body))
+            await append(Entry(0, _now_ms(), "treble", "read", b'{"content-type":"application/json"}', body))
             acks.append(time.perf_counter() - began_s)
 
     cpu_s, wall_s = time.process_time(), time.perf_counter()
@@ -154,7 +154,7 @@ async def _forwarding(folder: Path, remembered: int) -> dict[str, float]:
     entries = 100 * BATCH
     for start in range(0, entries, 1000):
         await asyncio.gather(
-            *(journal.append(Submission(_now_ms(), "treble", "read", b"", body)) for _ in range(start, start + 1000))
+            *(journal.append(Entry(0, _now_ms(), "treble", "read", b"", body)) for _ in range(start, start + 1000))
         )
     spent = {"read": 0.0, "seen": 0.0, "advance": 0.0}
     for _ in range(entries // BATCH):

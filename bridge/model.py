@@ -13,25 +13,13 @@ IdFrom = Literal["event_id", "fields", "body"]
 """What an event's id is: Treble's own, or a hash of the identifying fields, or of the whole body too."""
 
 
-class Submission(NamedTuple):
-    """One accepted request on its way into the journal.
+class Entry(NamedTuple):
+    """One accepted request in the journal. `id` grows by arrival, starts at 1, is never used twice; 0 until the journal
+    has given one.
 
     `hint` is the last path segment of the URL, "" when the source's bare path was called. `headers` is the JSON object
     of the selected request headers (lower-case names), b"" when there are none.
     """
-
-    received_at_ms: int
-    source: str
-    hint: str
-    headers: bytes
-    body: bytes
-
-    def __repr__(self) -> str:
-        return f"Submission({self.source}, {self.hint}, {len(self.body)} bytes)"
-
-
-class Entry(NamedTuple):
-    """One accepted request in the journal. `id` grows by arrival, starts at 1, is never used twice."""
 
     id: int
     received_at_ms: int

@@ -50,7 +50,7 @@ _ANYWHERE: Final = -1
 _BATCH_RECORDS: Final = 100
 _BATCH_BYTES: Final = 4 << 20
 
-Outcome = Literal["redriven", "already", "twin", "still", "dropped", "incomplete", "blocked", "rejected"]
+RedriveOutcome = Literal["redriven", "already", "twin", "still", "dropped", "incomplete", "blocked", "rejected"]
 
 
 class RedriveFencedError(SinkError):
@@ -69,7 +69,7 @@ class DeadLetter:
     returned: Returned
     marked: bool
 
-    def became(self, outcome: Outcome, detail: str, event_type: str | None = None) -> "Redriven":
+    def became(self, outcome: RedriveOutcome, detail: str, event_type: str | None = None) -> "Redriven":
         """What became of it."""
         return Redriven(self.place, self.returned.id, outcome, detail, event_type or self.returned.event_type)
 
@@ -80,7 +80,7 @@ class Redriven:
 
     place: tuple[int, int]
     id: str
-    outcome: Outcome
+    outcome: RedriveOutcome
     detail: str
     event_type: str | None = None
 
@@ -108,7 +108,7 @@ class _Step:
         detail = "the same event went out from another record"
         return replace(self, event=None, outcome=replace(self.outcome, outcome="twin", detail=detail))
 
-    def undone(self, outcome: Outcome, detail: str) -> Redriven:
+    def undone(self, outcome: RedriveOutcome, detail: str) -> Redriven:
         """What became of it where it didn't go out."""
         return replace(self.outcome, outcome=outcome, detail=detail)
 

@@ -16,14 +16,14 @@ from bridge.errors import JournalError, JournalFullError
 from bridge.ingress import responses
 from bridge.ingress.limits import ENTRY_OVERHEAD_BYTES, ByteBudget
 from bridge.ingress.responses import Response
-from bridge.model import Submission
+from bridge.model import Entry
 from bridge.telemetry import Telemetry
 
 
 class AppendsEntries(Protocol):
     """What the ingress needs of the journal."""
 
-    def append(self, submission: Submission) -> Awaitable[int]:
+    def append(self, submission: Entry) -> Awaitable[int]:
         """The entry's id, once it is on stable storage. Raises JournalFullError or JournalFailedError.
 
         A journal that returns a future (rather than a coroutine) spares a task for each request.
@@ -52,7 +52,7 @@ class Acknowledger:
         self._waiting: dict[PendingAck, None] = {}  # oldest first
 
     def append(
-        self, submission: Submission, accepted: Response, deadline_s: float, done: Callable[[Response], None]
+        self, submission: Entry, accepted: Response, deadline_s: float, done: Callable[[Response], None]
     ) -> asyncio.Future[int] | None:
         """Hand the submission to the journal and call `done` once: with `accepted`, or with a 503.
 

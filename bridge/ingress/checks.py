@@ -18,7 +18,7 @@ from bridge.ingress.acknowledge import Acknowledger
 from bridge.ingress.content_coding import TooLargeError, decoded
 from bridge.ingress.responses import Response
 from bridge.ingress.routes import Route, Routes, Target
-from bridge.model import Submission
+from bridge.model import Entry
 from bridge.settings.models import Server
 from bridge.telemetry import Telemetry
 from bridge.telemetry.tracing.spans import RequestTrace, RequestTraces
@@ -137,7 +137,7 @@ class Checks:
             headers = route.keeper.keep_traced(context.headers, parent, state)
         if coding is not None:  # it could not be undone
             headers = route.keeper.with_coding(headers, coding)
-        submission = Submission(context.now_ms, route.source, target.hint, headers, body)
+        submission = Entry(0, context.now_ms, route.source, target.hint, headers, body)
         stored = self._acknowledger.append(submission, accepted, rules.server.ack_deadline, done)
         if context.trace is not None:
             context.trace.stored = stored

@@ -25,7 +25,7 @@ from bridge.journal.reader import Reader
 from bridge.journal.storage import Storage
 from bridge.journal.tail_cache import TailCache
 from bridge.journal.writer import Commit, Step, Writer
-from bridge.model import Entry, InDoubt, JournalUsage, Positions, Submission
+from bridge.model import Entry, InDoubt, JournalUsage, Positions
 from bridge.telemetry import Telemetry
 
 T = TypeVar("T")
@@ -122,7 +122,7 @@ class Journal:
 
     # entries
 
-    def append(self, submission: Submission) -> "asyncio.Future[int]":
+    def append(self, submission: Entry) -> "asyncio.Future[int]":
         """The entry's id, once the commit that holds it is synced. Ids follow the order of these calls.
 
         Raises JournalFullError or JournalFailedError, at once or through the future. A future that is cancelled takes

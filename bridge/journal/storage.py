@@ -11,7 +11,7 @@ import apsw
 from bridge.journal import queries
 from bridge.journal.dedupe_table import DedupeTable
 from bridge.journal.schema import PAGE_BYTES
-from bridge.model import HeldEntries, InDoubt, Positions, Submission
+from bridge.model import Entry, HeldEntries, InDoubt, Positions
 
 ROWS_PER_INSERT: Final = 64
 _COLUMNS: Final = 7
@@ -88,7 +88,7 @@ class Storage:
 
     # entries
 
-    def append(self, submissions: Sequence[Submission]) -> int:
+    def append(self, submissions: Sequence[Entry]) -> int:
         """Write entries in this order. Returns the first one's id; the others follow by one."""
         entry_id, end = self.last_id, self._stream_end
         values: list[int | str | bytes] = []

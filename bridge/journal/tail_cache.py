@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Sequence
 from typing import Final
 
-from bridge.model import Entry, Submission
+from bridge.model import Entry
 
 CACHE_BYTES_MAX: Final = 4 << 20
 _ENTRY_OVERHEAD_BYTES: Final = 400
@@ -19,10 +19,10 @@ class TailCache:
     """Commits in order, each with the id of its first entry."""
 
     def __init__(self) -> None:
-        self._commits: deque[tuple[int, Sequence[Submission], int]] = deque()
+        self._commits: deque[tuple[int, Sequence[Entry], int]] = deque()
         self._bytes = 0
 
-    def committed(self, first_id: int, submissions: Sequence[Submission], size: int) -> None:
+    def committed(self, first_id: int, submissions: Sequence[Entry], size: int) -> None:
         """Entries of `size` bytes are durable; their ids go up from `first_id`."""
         size += len(submissions) * _ENTRY_OVERHEAD_BYTES + _COMMIT_OVERHEAD_BYTES
         self._commits.append((first_id, submissions, size))
@@ -50,7 +50,7 @@ class TailCache:
                     left -= len(submission.headers) + len(submission.body)
                     if len(found) >= max_entries or (left < 0 and found):
                         return found
-                    found.append(Entry._make((entry_id, *submission)))
+                    found.append(Entry._make((entry_id, *submission[1:])))
                 entry_id += 1
         return found
 

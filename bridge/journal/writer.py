@@ -17,7 +17,7 @@ import apsw
 from bridge.journal.database import transaction
 from bridge.journal.maintenance import Figures, Maintenance
 from bridge.journal.storage import ROWS_PER_INSERT, Storage
-from bridge.model import HeldEntries, Submission
+from bridge.model import Entry, HeldEntries
 
 MANY_ENTRIES: Final = 16
 GATHER_S: Final = 0.0015
@@ -25,7 +25,7 @@ COMMIT_ITEMS_MAX: Final = 1024
 COMMIT_BYTES_MAX: Final = 8 << 20
 
 Step = Callable[[Storage], Any]
-Item = tuple[Submission | Step, "asyncio.Future[Any]"]
+Item = tuple[Entry | Step, "asyncio.Future[Any]"]
 
 
 @dataclass(slots=True)
@@ -37,7 +37,7 @@ class Commit:
     time, and what is held.
     """
 
-    submissions: list[Submission] = field(default_factory=list)
+    submissions: list[Entry] = field(default_factory=list)
     entries: list["asyncio.Future[int]"] = field(default_factory=list)
     size: int = 0
     work: list[tuple[Step, "asyncio.Future[Any]"]] = field(default_factory=list)
@@ -158,7 +158,7 @@ class Writer:
             item = queue.get(timeout=self._maintenance.wait_s())
             while item is not None:
                 what, future = item
-                if isinstance(what, Submission):
+                if isinstance(what, Entry):
                     commit.submissions.append(what)
                     commit.entries.append(future)
                     commit.size += len(what.headers) + len(what.body)

@@ -8,7 +8,7 @@ from collections.abc import Awaitable
 from typing import Literal
 
 from bridge.errors import JournalFailedError, JournalFullError
-from bridge.model import Submission
+from bridge.model import Entry
 
 Mode = Literal["taking", "holding", "full", "failing", "odd"]
 
@@ -18,11 +18,11 @@ class FakeJournal:
 
     def __init__(self) -> None:
         self.mode: Mode = "taking"
-        self.submissions: list[Submission] = []
-        self.stored: list[Submission] = []
-        self._held: list[tuple[Submission, asyncio.Future[int]]] = []
+        self.submissions: list[Entry] = []
+        self.stored: list[Entry] = []
+        self._held: list[tuple[Entry, asyncio.Future[int]]] = []
 
-    def append(self, submission: Submission) -> Awaitable[int]:
+    def append(self, submission: Entry) -> Awaitable[int]:
         """Confirmed at once, or as `mode` says: held, refused as full or failing, or an error that nobody expects."""
         future: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         if self.mode == "odd":
@@ -55,7 +55,7 @@ class FakeJournal:
             else:
                 future.set_exception(error)
 
-    def _store(self, submission: Submission, future: asyncio.Future[int]) -> None:
+    def _store(self, submission: Entry, future: asyncio.Future[int]) -> None:
         self.stored.append(submission)
         future.set_result(len(self.stored))
 
@@ -63,6 +63,6 @@ class FakeJournal:
 class CoroutineJournal(FakeJournal):
     """The same with a coroutine function, which is the other way a journal may be written."""
 
-    async def append(self, submission: Submission) -> int:
+    async def append(self, submission: Entry) -> int:
         """Confirmed as by FakeJournal."""
         return await super().append(submission)

@@ -25,7 +25,7 @@ from bridge.journal.offline.inspect import reading
 from bridge.journal.queries import EntrySummary
 from bridge.journal.schema import WAL_FRAME_BYTES
 from bridge.journal.storage import BYTES_MAX_DEFAULT, Storage
-from bridge.model import RECEIVED_FIELD, REPLAY_FIELD, Entry, Submission
+from bridge.model import RECEIVED_FIELD, REPLAY_FIELD, Entry
 
 COMMIT_ENTRIES: Final = 200
 COMMIT_BYTES: Final = 4 << 20
@@ -99,7 +99,7 @@ def _room(storage: Storage, bytes_max: int) -> int:
 
 
 def _copy_part(
-    storage: Storage, made: Iterator[tuple[Replayed, Submission | None]], room: int
+    storage: Storage, made: Iterator[tuple[Replayed, Entry | None]], room: int
 ) -> tuple[list[Replayed], int | None]:
     """What goes into one commit: its outcomes, and the id of the entry whose copy has no room."""
     done: list[Replayed] = []
@@ -149,7 +149,7 @@ def _look(connection: apsw.Connection, entry_id: int, *, originals_only: bool) -
 
 def _make(
     storage: Storage, entry_id: int, *, again: bool, originals_only: bool, clock_ms: Callable[[], int]
-) -> tuple[Replayed, Submission | None]:
+) -> tuple[Replayed, Entry | None]:
     """An entry's copy; None with the outcome that says why there is none."""
     outcome, entry = _look(storage.connection, entry_id, originals_only=originals_only)
     if entry is None:
@@ -159,7 +159,7 @@ def _make(
         **_fields(entry),  # of a copy: with the time at which the first arrived
         REPLAY_FIELD: f"{entry_id} again" if again else f"{entry_id}",
     }
-    copy = Submission(clock_ms(), entry.source, entry.hint, orjson.dumps(fields), entry.body)
+    copy = Entry(0, clock_ms(), entry.source, entry.hint, orjson.dumps(fields), entry.body)
     return Replayed(entry_id, outcome), copy
 
 

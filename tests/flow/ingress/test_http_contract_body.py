@@ -7,7 +7,6 @@ import zlib
 import orjson
 import pytest
 
-from bridge.model import Entry
 from bridge.transform.prepare import Preparer
 from tests.flow.ingress.harness import AUTHORIZED, PATH, READ, TOKEN, Door, door, request, settings
 
@@ -164,7 +163,7 @@ async def test_json_of_any_depth_is_accepted_and_kept(levels: int) -> None:
 
 def fate(d: Door) -> tuple[str, str]:
     """What becomes of the first entry that was stored."""
-    found = Preparer(settings(), "j").prepare(Entry(1, *d.journal.stored[0]))
+    found = Preparer(settings(), "j").prepare(d.journal.stored[0]._replace(id=1))
     return found.outcome, found.reason
 
 

@@ -10,7 +10,7 @@ from click.testing import CliRunner, Result
 from bridge.cli import cli
 from bridge.errors import ExitCode
 from bridge.journal.lock import take_lock
-from bridge.model import Submission
+from bridge.model import Entry
 from tests.unit.journal.making import NOON_MS, storage_in
 from tests.unit.journal.offline.test_offline import TOPIC, fill
 from tests.unit.journal.test_opening import damage
@@ -137,6 +137,16 @@ def test_what_writes_is_refused_while_a_bridge_runs(folder: Path, tmp_path: Path
         assert call("replay", folder, 5, "--dry-run").exit_code == 0
 
 
+def test_renew_names_both_ids_and_what_is_left_to_forward(folder: Path) -> None:
+    with storage_in(folder) as storage:
+        former_id, pending = storage.journal_id, storage.pending
+    result = call("renew", folder)
+    assert result.exit_code == ExitCode.OK
+    with storage_in(folder) as storage:
+        assert storage.journal_id != former_id
+        assert result.stdout == f"journal {former_id} is {storage.journal_id} now; {pending} entries to forward\n"
+
+
 def test_release_lets_go(folder: Path) -> None:
     assert call("release", folder, 7).exit_code == 0
     assert not any(entry["held"] for entry in lines(call("ls", folder, "--json")))
@@ -164,9 +174,7 @@ def test_a_path_without_a_journal_is_a_usage_error(tmp_path: Path, command: str)
 
 def test_bodies_that_are_no_text_are_shown_as_what_they_are(tmp_path: Path) -> None:
     with storage_in(tmp_path / "journal") as storage:
-        storage.append(
-            [Submission(NOON_MS, "s", "", b"not json", b"\xff\x00 no text"), Submission(-1, "s", "", b"", b"")]
-        )
+        storage.append([Entry(0, NOON_MS, "s", "", b"not json", b"\xff\x00 no text"), Entry(0, -1, "s", "", b"", b"")])
     (shown,) = lines(call("show", tmp_path / "journal", 1, "--json"))
     assert (shown["body_base64"], shown["headers"]) == ("/wAgbm8gdGV4dA==", {})
     assert "\\xff" in call("show", tmp_path / "journal", 1).stdout

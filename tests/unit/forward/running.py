@@ -12,7 +12,7 @@ from bridge.forward import Forwarder
 from bridge.kafka.batches import Sizing
 from bridge.kafka.positions import Found
 from bridge.kafka.sink import OnDelivered
-from bridge.model import PendingMarker, Positions, Prepared, Submission
+from bridge.model import Entry, PendingMarker, Positions, Prepared
 from bridge.settings.models import Settings
 from bridge.telemetry import Telemetry
 from bridge.transform.prepare import Preparer
@@ -38,13 +38,13 @@ def configured(kafka: Mapping[str, Any] | None = None, **sections: Any) -> Setti
     )
 
 
-def read(session: str, number: int = 0, at_ms: int = NOON_MS) -> Submission:
+def read(session: str, number: int = 0, at_ms: int = NOON_MS) -> Entry:
     """A message was read; `number` makes it one of its own."""
     body = {"session_id": session, "read_at": f"2026-06-22 15:{number // 60:02}:{number % 60:02}", "n": number}
     return submission(json.dumps(body), hint="", at_ms=at_ms)
 
 
-def delivered(session: str, number: int = 0) -> Submission:
+def delivered(session: str, number: int = 0) -> Entry:
     """A message was delivered."""
     body = {"session_id": session, "delivered_at": f"2026-06-22 15:{number // 60:02}:{number % 60:02}", "n": number}
     return submission(json.dumps(body), hint="")

@@ -22,6 +22,7 @@ from bridge.kafka.positions import Found
 from bridge.kafka.sink import OnDelivered
 from bridge.model import (
     NOTHING_IN_DOUBT,
+    Entry,
     InDoubt,
     InDoubtTransaction,
     PendingMarker,
@@ -29,7 +30,6 @@ from bridge.model import (
     Positions,
     Prepared,
     Record,
-    Submission,
 )
 from tests.fakes.sink import ScriptedSink
 from tests.flow.running import until
@@ -170,7 +170,7 @@ class Unreliable(Remembering):
         return not self.calm and self.chance.random() < share
 
 
-def webhook(chance: random.Random, number: int) -> tuple[str, Submission]:
+def webhook(chance: random.Random, number: int) -> tuple[str, Entry]:
     """What is expected to come out of it, and the webhook."""
     kind, session = chance.choice(("read", "delivered", "neither")), f"s{chance.randrange(3)}"
     if kind == "neither":
@@ -186,7 +186,7 @@ async def test_each_event_arrives_once(tmp_path: Path, seed: int, reloads: bool)
     settings = configured(kafka)
     sink = Unreliable(chance=chance)
     running = Running(tmp_path / "journal", sink, settings)
-    sent: list[tuple[str, Submission]] = []
+    sent: list[tuple[str, Entry]] = []
     for _ in range(25):
         for _ in range(chance.randrange(6)):
             is_copy = sent and chance.random() < 0.35

@@ -6,7 +6,7 @@ from pathlib import Path
 from aiokafka.errors import InvalidTimestampError
 
 from bridge.kafka.batches import Timestamps
-from bridge.model import Submission
+from bridge.model import Entry
 from bridge.telemetry import Telemetry
 from tests.fakes.client import Builder, ClientSink, ScriptedClient
 from tests.flow.running import until
@@ -19,7 +19,7 @@ Refuses = Callable[[str, Builder], BaseException | None]
 MANY = connecting_to("127.0.0.1:1", batch_entries=1000)
 
 
-def read(number: int, at_ms: int) -> Submission:
+def read(number: int, at_ms: int) -> Entry:
     return submission(f'{{"session_id": "s{number}", "read_at": "2026-06-22 15:19:08"}}', at_ms=at_ms)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from bridge.journal import Journal
 from bridge.journal.database import open_writer, prepare_folder
 from bridge.journal.storage import Storage
-from bridge.model import Submission
+from bridge.model import Entry
 from bridge.telemetry import Telemetry
 
 NOON_MS = 1_750_000_000_000
@@ -50,11 +50,9 @@ class Heard(Telemetry):
         self.remembered_s.append(seconds)
 
 
-def submission(
-    body: bytes | str = b"{}", *, at_ms: int = NOON_MS, source: str = "treble", hint: str = "read"
-) -> Submission:
+def submission(body: bytes | str = b"{}", *, at_ms: int = NOON_MS, source: str = "treble", hint: str = "read") -> Entry:
     """A request as the ingress hands it over."""
-    return Submission(at_ms, source, hint, b"", body if isinstance(body, bytes) else body.encode())
+    return Entry(0, at_ms, source, hint, b"", body if isinstance(body, bytes) else body.encode())
 
 
 def open_journal(path: Path, **options: Any) -> Journal:

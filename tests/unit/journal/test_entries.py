@@ -6,7 +6,7 @@ import pytest
 
 from bridge.errors import JournalFailedError
 from bridge.journal.writer import COMMIT_ITEMS_MAX
-from bridge.model import Entry, Positions, Submission
+from bridge.model import Entry, Positions
 from tests.unit.journal.conftest import Opens
 from tests.unit.journal.making import NOON_MS, submission, until
 
@@ -14,7 +14,7 @@ from tests.unit.journal.making import NOON_MS, submission, until
 async def test_an_entry_comes_back_as_it_was_handed_over(opened: Opens) -> None:
     journal = opened()
     body = bytes(range(256)) * 40
-    assert await journal.append(Submission(NOON_MS, "tréble", "ünknown/…", b'{"a":"b"}', body)) == 1
+    assert await journal.append(Entry(0, NOON_MS, "tréble", "ünknown/…", b'{"a":"b"}', body)) == 1
     assert await journal.read(1, 10, 1) == [Entry(1, NOON_MS, "tréble", "ünknown/…", b'{"a":"b"}', body)]
 
 

@@ -4,11 +4,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.journal.tail_cache import CACHE_BYTES_MAX, TailCache
-from bridge.model import Entry, Submission
+from bridge.model import Entry
 
 
-def submission(number: int, size: int = 10) -> Submission:
-    return Submission(number, "treble", "read", b"", bytes(size))
+def submission(number: int, size: int = 10) -> Entry:
+    return Entry(0, number, "treble", "read", b"", bytes(size))
 
 
 commits = st.lists(st.lists(st.integers(0, 50), min_size=1, max_size=5), min_size=1, max_size=8)
@@ -22,7 +22,7 @@ def test_a_slice_is_what_was_committed_or_none_when_its_start_is_gone(
     for commit in sizes:
         submissions = [submission(next_id + i, size) for i, size in enumerate(commit)]
         cache.committed(next_id, submissions, sum(commit))
-        model += [Entry(next_id + i, *s) for i, s in enumerate(submissions)]
+        model += [s._replace(id=next_id + i) for i, s in enumerate(submissions)]
         next_id += len(commit)
     cache.passed(passed)
     found = cache.read(from_id, max_entries, max_bytes)
