@@ -21,7 +21,7 @@ from bridge.model import Submission
 from bridge.settings.models import Server
 from bridge.telemetry import Telemetry
 from bridge.telemetry.tracing.requests import RequestTrace, RequestTraces
-from bridge.transform.json_body import TOO_DEEP, NotJson, decode
+from bridge.transform.json_body import NotJson, decode
 
 NO_SOURCE = "-"  # the label of requests that lead to no source
 
@@ -199,8 +199,8 @@ def _accepted(route: Route, body: bytes, hint: str) -> Answer:
     """The answer of this body once it is stored. What is not JSON is stored all the same, for the quarantine."""
     try:
         value = decode(body).value
-    except NotJson as error:
-        return route.accepted if error.reason == TOO_DEEP else responses.NOT_JSON
+    except NotJson:
+        return responses.NOT_JSON
     if route.responses:
         event_type = classify(value, hint).event_type
         return route.responses.get(event_type or "", route.accepted)

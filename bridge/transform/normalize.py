@@ -20,7 +20,7 @@ from bridge.catalogue.table import HINTS, TABLE, UNKNOWN
 from bridge.catalogue.times import utc_text
 from bridge.model import Contact, Entry, Event, IdFrom, Problem, Rejected
 from bridge.transform.custom_events import Mapper, Rule
-from bridge.transform.json_body import TOO_DEEP, NotJson, decode
+from bridge.transform.json_body import NotJson, decode
 
 DEPTH_MAX = 200
 """Levels of nesting in a body. Readers of JSON give up at some depth of their own; most take this much."""
@@ -95,8 +95,7 @@ def _mapped(
 _NO_VALUE = {
     "empty": Rejected("not_json", (Problem("", "the body is empty"),)),
     "not_utf8": Rejected("not_json", (Problem("", "the body is not UTF-8"),)),
-    "syntax": Rejected("not_json", (Problem("", "the body is not JSON"),)),
-    TOO_DEEP: Rejected("invalid", (_TOO_DEEP,)),
+    "syntax": Rejected("not_json", (Problem("", "the body is not JSON, or is nested deeper than 1,024 levels"),)),
 }
 
 
