@@ -7,9 +7,8 @@ values; `reading` holds what a reader has to say about them; `identity` makes ev
 Pure: no clock, no chance, no I/O. What becomes of an entry as a whole is `bridge.transform.normalize`.
 """
 
-from bridge.catalogue.classify import Classification, classify
 from bridge.catalogue.definition import EventType, KeyKind
 from bridge.catalogue.reading import note_kind
-from bridge.catalogue.table import HINTS, TABLE, UNKNOWN
+from bridge.catalogue.table import HINTS, TABLE, UNKNOWN, Classification, classify
 
 __all__ = ["HINTS", "TABLE", "UNKNOWN", "Classification", "EventType", "KeyKind", "classify", "note_kind"]

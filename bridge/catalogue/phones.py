@@ -25,8 +25,8 @@ _SEPARATORS = str.maketrans("", "", " \u00a0-.()/\t")
 _NUMBERS_REMEMBERED = 10_000
 
 
-# The library takes 25 to 50 µs for a number, more than all else that is done for an event. But a conversation is several
-# events of one person, so most numbers were asked for a moment ago.
+# The library takes some 25 µs for a number, more than all else that is done for an event. But a conversation is several
+# events of one person, so most numbers were looked up a moment ago.
 @lru_cache(maxsize=_NUMBERS_REMEMBERED)
 def in_plan(phone: str) -> bool:
     """Whether its country's numbering plan has this number: a plus, the country code, and what is dialled after it."""

@@ -1,6 +1,6 @@
 """What would make an event of a body that is none: found by trying, not by guessing. Pure.
 
-A remedy is a change of the configuration, of the URL, of a topic's limit, or of the bridge's version.
+A suggestion is a change of the configuration, of the URL, of a topic's limit, or of the bridge's version.
 """
 
 from typing import Any, Final
@@ -21,7 +21,7 @@ _OWN_NAME: Final = "your.own.name"
 _SENDER: Final = "no configuration changes this: what the sender posts has to"
 
 
-def remedies(preparer: Preparer, entry: Entry, prepared: Prepared) -> tuple[str, ...]:
+def suggestions(preparer: Preparer, entry: Entry, prepared: Prepared) -> tuple[str, ...]:
     """For an entry that goes to the quarantine: what would change that, the least effort first."""
     if prepared.reason == "internal_error":
         return (f"no configuration changes this: version {VERSION} of the bridge has a fault, a later one may not",)

@@ -150,7 +150,7 @@ async def _remember_forwarded(
     async for entries in _forwarded_since(journal, ours, truth):
         gone = [entry for entry in entries if entry.id not in still_parked]
         prepared = await prepare(gone, preparer, lambda _, item: item)
-        not_yet |= {name for p in prepared if p.entry_id in again for name in (p.identity, p.semantic)}
+        not_yet |= {name for p in prepared if p.entry_id in again for name in (p.identity, p.content_key)}
         remembered = await _remembered(prepared, journal, preparer)
         await journal.advance(ours, [(name, at_ms) for name, at_ms in remembered if name not in not_yet])
 
@@ -169,8 +169,8 @@ async def _remembered(prepared: Sequence[Prepared], journal: Journal, preparer: 
     """What the windows remember of entries that went out: not of duplicates, and not what repeats said."""
     out, _ = await part(prepared, journal, preparer.window_ms)
     identities = [(p.identity, p.received_at_ms) for p in out if p.identity is not None]
-    repeats = await find_repeats(out, journal, preparer.semantic_ms) if preparer.semantic_ms else set()
-    said = [(p.semantic, p.received_at_ms) for p in out if p.semantic is not None and p.entry_id not in repeats]
+    repeats = await find_repeats(out, journal, preparer.content_window_ms) if preparer.content_window_ms else set()
+    said = [(p.content_key, p.received_at_ms) for p in out if p.content_key is not None and p.entry_id not in repeats]
     return identities + said
 
 

@@ -38,7 +38,7 @@ class Body(NamedTuple):
 
 
 class NotJson(ValueError):  # noqa: N818 - it says what the body is, and is raised to be turned into an answer
-    """There is no JSON value to be had of the bytes. `reason`: empty, not_utf8 or syntax. No part of the body is in it."""
+    """The bytes hold no JSON value. `reason` is empty, not_utf8 or syntax; no part of the body is in it."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)

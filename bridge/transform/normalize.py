@@ -9,14 +9,13 @@ from typing import Any
 
 import orjson
 
-from bridge.catalogue.classify import NOTHING, Classification, classify
 from bridge.catalogue.definition import EventType, Field
-from bridge.catalogue.identity import IdRule, split, treble_id
+from bridge.catalogue.event_id import EventIdMaker, split_path, treble_id
 from bridge.catalogue.phones import CONTACT_FIELDS, read_contact
 from bridge.catalogue.reading import MORE_NOTES, Reading, note_kind
 from bridge.catalogue.session_keys import read_session_keys
 from bridge.catalogue.shapes import Read, number_text
-from bridge.catalogue.table import HINTS, TABLE, UNKNOWN
+from bridge.catalogue.table import HINTS, NOTHING, TABLE, UNKNOWN, Classification, classify
 from bridge.catalogue.times import utc_text
 from bridge.model import Contact, Entry, Event, IdFrom, Problem, Rejected
 from bridge.transform.custom_events import Mapper, Rule
@@ -28,11 +27,6 @@ DEPTH_MAX = 200
 _TOO_DEEP = Problem("", f"nested deeper than {DEPTH_MAX} levels")
 
 RECEIVED_INSTEAD = "occurred_at_is_received_at"
-
-
-def normalize(entry: Entry, timezone: dt.tzinfo) -> Event | Rejected:
-    """The event of an entry. `timezone` is that of the entry's source, for times that carry none."""
-    return examine(entry, None if str(timezone) == "UTC" else timezone)[1]
 
 
 def examine(
@@ -127,12 +121,12 @@ class _Form:
         "_fields",
         "_first_time",
         "_flow",
+        "_ids",
         "_inner",
         "_known",
         "_name",
         "_own_time",
         "_required",
-        "_rule",
         "_session",
         "_session_required",
         "_strict_time",
@@ -145,15 +139,15 @@ class _Form:
         self._fields = tuple(_bound(field) for field in event_type.fields)
         self._required = tuple((field.name, field.path) for field in event_type.fields if field.required)
         self._contact = family.contact
-        self._session = tuple((path, *split(path)) for path in family.session)
+        self._session = tuple((path, *split_path(path)) for path in family.session)
         self._session_required = family.session[0] if family.session_required else None
         self._flow = family.flow
         paths = {field.name: field.path for field in event_type.fields}
-        self._own_time = tuple((name, *split(paths[name])) for name in event_type.own_time)
+        self._own_time = tuple((name, *split_path(paths[name])) for name in event_type.own_time)
         self._first_time = event_type.own_time[0] if event_type.own_time else ""
         self._strict_time = event_type.strict_time
         self._template = "template" if "template" in paths else None
-        self._rule = IdRule(event_type.name, event_type.identity)
+        self._ids = EventIdMaker(event_type.name, event_type.event_id)
         self._known, self._inner = _known_fields(event_type)
 
     def read(self, entry: Entry, value: dict[str, Any], text: bytes, reading: Reading) -> Event | Rejected:
@@ -172,8 +166,8 @@ class _Form:
             return Rejected("invalid", (_TOO_DEEP,))
         id_from: IdFrom = "event_id"
         if event_id is None:
-            if (made := self._rule.compute(entry.source, value, text)) is None:
-                reading.problem("event_id", f"expected an id, or without one {self._rule.enough_text}")
+            if (made := self._ids.make(entry.source, value, text)) is None:
+                reading.problem("event_id", f"expected an id, or without one {self._ids.enough_text}")
             else:
                 event_id, id_from = made
         if reading.problems or event_id is None:
@@ -274,7 +268,7 @@ _AT_THE_TOP = ("",)
 
 
 def _bound(field: Field) -> tuple[str, str, str | None, Read]:
-    return field.name, *split(field.path), field.shape.bind(field.path)
+    return field.name, *split_path(field.path), field.shape.bind(field.path)
 
 
 def _known_fields(event_type: EventType) -> tuple[frozenset[str], tuple[tuple[str, frozenset[str]], ...]]:

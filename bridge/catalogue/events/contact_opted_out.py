@@ -2,8 +2,9 @@
 
 from typing import Any
 
-from bridge.catalogue.definition import EventType, Evidence, Field
-from bridge.catalogue.families import (
+from bridge.catalogue.definition import EventType, Evidence, Field, Scene
+from bridge.catalogue.event_id import EventIdRule
+from bridge.catalogue.events import (
     BUSINESS_SCOPE_ID,
     FLOW,
     IN_THE_FLOW,
@@ -13,8 +14,6 @@ from bridge.catalogue.families import (
     flow_body,
     sent,
 )
-from bridge.catalogue.identity import Identity
-from bridge.catalogue.scene import Scene
 from bridge.catalogue.shapes import Text, Wrapped
 
 
@@ -47,7 +46,7 @@ EVENT = EventType(
         BUSINESS_SCOPE_ID,
     ),
     # It has no time of its own. One sent message is answered by one opt-out, so the sending's time tells them apart.
-    identity=Identity(
+    event_id=EventIdRule(
         fields=("session_id", "conversation_id", "question.text", "sent_at", "classified_answer.text", "reason"),
         enough=(("sent_at",),),
         fallback="body",

@@ -3,11 +3,10 @@
 import datetime as dt
 from typing import Any
 
-from bridge.catalogue.definition import EventType, Field
-from bridge.catalogue.families import GLOBAL, IN_THE_CENTER, TIMESTAMP
-from bridge.catalogue.identity import Identity
+from bridge.catalogue.definition import EventType, Field, Scene, zulu
+from bridge.catalogue.event_id import EventIdRule
+from bridge.catalogue.events import GLOBAL, IN_THE_CENTER, TIMESTAMP
 from bridge.catalogue.reading import Reading, cleaned
-from bridge.catalogue.scene import Scene, zulu
 from bridge.catalogue.shapes import ListOf, Object, Read, Schema, Shape, Text, Time, object_schema
 
 _SENDER = Text("Who wrote it; nothing tells a bot from a human agent.", ("user", "company"))
@@ -119,7 +118,7 @@ EVENT = EventType(
         Field("messages", ListOf("What was said, in order.", Message())),
     ),
     # At most one closing per session was ever seen, so the session alone is enough.
-    identity=Identity(
+    event_id=EventIdRule(
         fields=("session.external_id", "user.country_code", "user.cellphone", "session.closed_at", "timestamp"),
         enough=(
             ("session.external_id",),

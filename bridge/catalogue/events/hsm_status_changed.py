@@ -2,10 +2,9 @@
 
 from typing import Any
 
-from bridge.catalogue.definition import EventType, Field
-from bridge.catalogue.families import GLOBAL, IN_THE_CENTER, TIMESTAMP
-from bridge.catalogue.identity import Identity
-from bridge.catalogue.scene import Scene, zulu
+from bridge.catalogue.definition import EventType, Field, Scene, zulu
+from bridge.catalogue.event_id import EventIdRule
+from bridge.catalogue.events import GLOBAL, IN_THE_CENTER, TIMESTAMP
 from bridge.catalogue.shapes import Identifier, ListOf, Text
 
 
@@ -39,6 +38,6 @@ EVENT = EventType(
         ),
         TIMESTAMP,
     ),
-    identity=Identity(fields=("name", "status", "timestamp"), enough=(("name", "timestamp"),), fallback="reject"),
+    event_id=EventIdRule(fields=("name", "status", "timestamp"), enough=(("name", "timestamp"),), fallback="reject"),
     samples={"documented": _approved},
 )

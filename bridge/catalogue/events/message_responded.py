@@ -4,8 +4,9 @@ from typing import Any
 
 import orjson
 
-from bridge.catalogue.definition import EventType, Evidence, Field
-from bridge.catalogue.families import (
+from bridge.catalogue.definition import EventType, Evidence, Field, Scene, naive
+from bridge.catalogue.event_id import EventIdRule
+from bridge.catalogue.events import (
     BUSINESS_SCOPE_ID,
     FLOW,
     IN_THE_FLOW,
@@ -14,8 +15,6 @@ from bridge.catalogue.families import (
     SENT_TEXT,
     flow_body,
 )
-from bridge.catalogue.identity import Identity
-from bridge.catalogue.scene import Scene, naive
 from bridge.catalogue.shapes import Text, Time, Wrapped
 
 
@@ -77,7 +76,7 @@ EVENT = EventType(
         Field("classified_answer", Wrapped("Which of the block's answers Treble took it for.")),
         BUSINESS_SCOPE_ID,
     ),
-    identity=Identity(
+    event_id=EventIdRule(
         fields=(
             "session_id",
             "conversation_id",

@@ -2,10 +2,9 @@
 
 from typing import Any
 
-from bridge.catalogue.definition import EventType, Family, Field
-from bridge.catalogue.families import IN_THE_CENTER, TIMESTAMP
-from bridge.catalogue.identity import Identity
-from bridge.catalogue.scene import Scene, zulu
+from bridge.catalogue.definition import EventType, Family, Field, Scene, zulu
+from bridge.catalogue.event_id import EventIdRule
+from bridge.catalogue.events import IN_THE_CENTER, TIMESTAMP
 from bridge.catalogue.shapes import Text
 
 UNKNOWN = Family(
@@ -37,6 +36,6 @@ EVENT = EventType(
     own_time=("timestamp",),
     strict_time=False,  # what this version doesn't know may mean something else by `timestamp`
     fields=(Field("event_type", Text("Treble's own name of the event.")), TIMESTAMP),
-    identity=Identity(fields=("event_type", "timestamp"), enough=(), fallback="body"),
+    event_id=EventIdRule(fields=("event_type", "timestamp"), enough=(), fallback="body"),
     samples={"invented": _invented},
 )

@@ -7,10 +7,9 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from bridge.catalogue import TABLE
+from bridge.catalogue.definition import Scene, data_schema
 from bridge.catalogue.reading import meaning
 from bridge.catalogue.samples import hint_for, sample
-from bridge.catalogue.scene import Scene
-from bridge.catalogue.schema import data_schema
 from bridge.model import Contact, Event, Problem
 from tests.unit.webhooks import FLOW, event, rejected
 
