@@ -1,8 +1,9 @@
 """The event catalogue: what Treble sends, as data, and how it is told apart.
 
-`events/` has one module per event type: a declaration and its samples. `table` collects them; classification, hints,
-default topics, schemas and documentation derive from the table. `shapes`, `times`, `phones` and `session_keys` read
-values; `reading` holds what a reader has to say about them; `identity` makes event ids.
+`events/` has one module per event type: a declaration (in the words of `definition`) and its samples. `table` collects
+them, and says which a body is; hints, default topics, schemas and documentation derive from the table. `shapes`,
+`times`, `phones` and `session_keys` read values; `reading` holds what a reader has to say about them; `event_id` makes
+ids.
 
 Pure: no clock, no chance, no I/O. What becomes of an entry as a whole is `bridge.transform.normalize`.
 """

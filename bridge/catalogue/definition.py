@@ -2,7 +2,7 @@
 
 import datetime as dt
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from bridge.catalogue.event_id import EventIdRule
@@ -48,13 +48,14 @@ class Field:
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """Where the fields that all types of a family share stand in the body; the first place that holds one counts.
+    """What all types of a family share: where their webhooks are `configured` at Treble, and where fields stand.
 
-    `contact` are the objects that may hold `country_code` and `cellphone`, "" for the body itself. `documented` are
-    further fields of every body, which need no reading.
+    The first place that holds a field counts. `contact` are the objects that may hold `country_code` and `cellphone`,
+    "" for the body itself. `documented` are further fields of every body, which need no reading.
     """
 
     name: Literal["flow", "global", "unknown"]
+    configured: str
     contact: tuple[str, ...]
     session: tuple[str, ...]
     session_required: bool = False
@@ -97,7 +98,6 @@ class EventType:
     treble: str
     family: Family
     fires: str
-    configured: str
     fields: tuple[Field, ...]
     event_id: EventIdRule
     samples: Mapping[str, Callable[[Scene], dict[str, Any]]]
@@ -106,7 +106,11 @@ class EventType:
     own_time: tuple[str, ...] = ()
     strict_time: bool = True
     key: KeyKind = "session"
-    schema_version: int = field(default=SCHEMA_VERSION)
+    schema_version: int = SCHEMA_VERSION
+
+    @property
+    def configured(self) -> str:
+        return self.family.configured
 
 
 def data_schema(event_type: EventType) -> Schema:

@@ -58,27 +58,23 @@ def read_contact(holder: dict[str, Any], reading: Reading) -> Contact | None:
 def _contact(code: str, national: str, reading: Reading) -> Contact:
     if len(national) > _NATIONAL_DIGITS and national.startswith(code):
         reading.note("cellphone_may_have_country_code")
-    return Contact(f"+{code}{national}", code, national, _variants(code, national, reading))
+    phone = f"+{code}{national}"
+    return Contact(phone, code, national, _variants(phone, reading))
 
 
-def _variants(code: str, national: str, reading: Reading) -> tuple[str, ...]:
-    """The other spellings; a number that no plan has in any of them is noted."""
-    variants = _other_spellings(code, national)
+def _variants(phone: str, reading: Reading) -> tuple[str, ...]:
+    """The other spelling, if there is one; a number that no plan has in either of them is noted."""
+    code, national = phone[1:3], phone[3:]  # no code begins with another one, so two digits tell Mexico and Argentina
+    mark = _MOBILE_MARKS.get(code)
+    variants: tuple[str, ...] = ()
+    if mark is not None and len(national) == _NATIONAL_DIGITS:
+        variants = (f"+{code}{mark}{national}",)
+    elif mark is not None and len(national) == _NATIONAL_DIGITS + 1 and national[0] == mark:
+        variants = (f"+{code}{national[1:]}",)
     # Plans know only one of the two spellings of a mobile number in Mexico.
-    if not in_plan(f"+{code}{national}") and not any(in_plan(variant) for variant in variants):
+    if not any(in_plan(number) for number in (phone, *variants)):
         reading.note(_NOT_IN_PLAN)
     return variants
-
-
-def _other_spellings(code: str, national: str) -> tuple[str, ...]:
-    mark = _MOBILE_MARKS.get(code)
-    if mark is None:
-        return ()
-    if len(national) == _NATIONAL_DIGITS:
-        return (f"+{code}{mark}{national}",)
-    if len(national) == _NATIONAL_DIGITS + 1 and national[0] == mark:
-        return (f"+{code}{national[1:]}",)
-    return ()
 
 
 def _read_unusual(code_sent: Any, cell_sent: Any, reading: Reading) -> Contact | None:
@@ -101,9 +97,7 @@ def _read_unusual(code_sent: Any, cell_sent: Any, reading: Reading) -> Contact |
         reading.note("phone_not_e164")
         return Contact(None, code, national)
     if code is None or whole is national:
-        # No code begins with another one, so the first digits tell Mexico and Argentina, whoever has the code.
-        marked = next((known for known in _MOBILE_MARKS if whole.startswith(known)), "")
-        return Contact(f"+{whole}", code, national, _variants(marked, whole[len(marked) :], reading))
+        return Contact(f"+{whole}", code, national, _variants(f"+{whole}", reading))
     return _contact(code, national, reading)
 
 

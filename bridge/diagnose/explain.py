@@ -150,7 +150,7 @@ def _followed(
         hint_conflict=decided.hint_conflict,
         notes=tuple((note, meaning(note)) for note in prepared.notes),
         event_id=preparer.published(event).id if event else None,
-        id_from=_basis(event, value) if event else None,
+        id_from=_id_maker(event.type).basis(value) if event else None,
         topic=prepared.topic or None,
         key_kind=key_kind,
         key=key,
@@ -158,7 +158,7 @@ def _followed(
         partitions=count,
         headers=tuple((name, text.decode()) for name, text in record.headers) if record else (),
         value=record.value if record else b"",
-        suggestions=suggestions(preparer, entry, prepared) if prepared.outcome == "quarantined" else (),
+        suggestions=suggestions(preparer, entry, value, prepared) if prepared.outcome == "quarantined" else (),
     )
 
 
@@ -223,12 +223,13 @@ def _decided_by(evidence: str, hint: str) -> str:
     return f"{evidence} in the body" if evidence else ""
 
 
+def _id_maker(event_type: str) -> EventIdMaker:
+    """Of a type that only the configuration knows, ids are made as of an unknown one."""
+    return EventIdMaker(event_type, TABLE.get(event_type, TABLE[UNKNOWN]).event_id)
+
+
 def _value_of(body: bytes) -> Any:
     try:
         return decode(body).value
     except NotJson:
         return None
-
-
-def _basis(event: Event, value: Any) -> EventIdBasis:
-    return EventIdMaker(event.type, TABLE.get(event.type, TABLE[UNKNOWN]).event_id).basis(value)

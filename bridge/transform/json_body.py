@@ -72,7 +72,7 @@ def _mended(text: bytes) -> tuple[bytes, tuple[str, ...]]:
 
     Raises ValueError (UnicodeDecodeError for what is not UTF-8) or RecursionError.
     """
-    faults = []
+    faults: list[str] = []
 
     def real(number: str) -> float:
         found = float(number)

@@ -26,8 +26,6 @@ DEPTH_MAX = 200
 
 _TOO_DEEP = Problem("", f"nested deeper than {DEPTH_MAX} levels")
 
-RECEIVED_INSTEAD = "occurred_at_is_received_at"
-
 
 def examine(
     entry: Entry, zone: dt.tzinfo | None, mapper: Mapper | None = None
@@ -57,7 +55,7 @@ def examine(
         return decided, Rejected("unclassified", (Problem("", _unclassified(entry.hint)),))
     if decided.evidence == "hint" and _too_deep(value, text):
         return decided, Rejected("invalid", (_TOO_DEEP,))
-    return decided, _FORMS[decided.event_type].read(entry, value, text, Reading(zone, notes))
+    return decided, _READERS[decided.event_type].read(entry, value, text, Reading(zone, notes))
 
 
 _UNDECIDED = (None, UNKNOWN)
@@ -74,7 +72,7 @@ def _mapped(
     decided = Classification(rule.name, rule.evidence, entry.hint in HINTS)
     if _too_deep(value, text):
         return decided, Rejected("invalid", (_TOO_DEEP,))
-    event = _FORMS[UNKNOWN].read(entry, value, text, reading)
+    event = _READERS[UNKNOWN].read(entry, value, text, reading)
     if isinstance(event, Rejected):
         return decided, event
     key = rule.key_of(value)
@@ -113,25 +111,8 @@ def _too_deep(value: Any, text: bytes) -> bool:
     return True
 
 
-class _Form:
-    """How the bodies of one event type are read."""
-
-    __slots__ = (
-        "_contact",
-        "_fields",
-        "_first_time",
-        "_flow",
-        "_ids",
-        "_inner",
-        "_known",
-        "_name",
-        "_own_time",
-        "_required",
-        "_session",
-        "_session_required",
-        "_strict_time",
-        "_template",
-    )
+class _BodyReader:
+    """Reads the bodies of one event type."""
 
     def __init__(self, event_type: EventType) -> None:
         family = event_type.family
@@ -248,7 +229,7 @@ class _Form:
                 reading.problem(f"{top}.{inner}" if inner else top, "expected a time, such as 2026-06-22 15:19:08")
                 break
         if self._own_time:
-            reading.note(RECEIVED_INSTEAD)
+            reading.note("occurred_at_is_received_at")
         return utc_text(entry.received_at_ms)
 
     def _note_drift(self, value: dict[str, Any], reading: Reading) -> None:
@@ -302,4 +283,4 @@ def _opaque(sent: Any, name: str, reading: Reading, *, any_type: bool = False) -
     return text
 
 
-_FORMS = {name: _Form(event_type) for name, event_type in TABLE.items()}
+_READERS = {name: _BodyReader(event_type) for name, event_type in TABLE.items()}

@@ -1,4 +1,4 @@
-"""An entry made ready for forwarding: normalize → route → envelope → record, or a record of the quarantine topic.
+"""An entry made ready for forwarding: normalize → route → envelope → record, or a dead letter for the quarantine topic.
 
 Pure, and never fails: whatever an entry holds, it leaves as an event, as a quarantine record, or (by configuration) not
 at all. Routes are resolved once per configuration.
@@ -26,7 +26,7 @@ UNCLASSIFIED = "unclassified"
 """The event type, in metrics, of what none could be found for."""
 
 REPLAY_FIELD = "x-treble-bridge-replay"
-"""Field of an entry's headers: the id of the entry that it copies, then ` again` to pass the window of duplicates."""
+"""Field of an entry's headers: the id of the entry that it copies, then ` again` to pass the dedupe window."""
 
 RECEIVED_FIELD = "x-treble-bridge-received-at"
 """Field of a copy's headers: when the webhook arrived (RFC 3339). The copy's own time is that of the replay."""
@@ -97,9 +97,7 @@ class Preparer:
         self.content_window_ms: Mapping[str, int] = {
             name: int(seconds * 1000) for name, seconds in settings.duplicates.semantic_window.items()
         }
-        self._content_keys: Mapping[str, ContentKeys] = {
-            name: ContentKeys(TABLE[name]) for name in self.content_window_ms
-        }
+        self._content_keys = {name: ContentKeys(TABLE[name]) for name in self.content_window_ms}
         hidden = settings.privacy.of(self._quarantine)
         self._quarantines_raw = hidden is None or hidden.keeps_raw
         self._hash_key = settings.privacy.hash_key.get_secret_value().encode() if settings.privacy.hash_key else b""
@@ -147,10 +145,8 @@ class Preparer:
         """The same with a header that says it is a duplicate."""
         if prepared.record is None:
             return prepared
-        headers = (*prepared.record.headers, _DUPLICATE)
-        return prepared._replace(
-            record=prepared.record._replace(headers=headers), outcome="duplicate", content_key=None
-        )
+        record = prepared.record._replace(headers=(*prepared.record.headers, _DUPLICATE))
+        return prepared._replace(record=record, outcome="duplicate", content_key=None)
 
     def topics(self) -> Mapping[str, TopicSpec]:
         """Every topic that this configuration can send to, by name. Without the positions topic."""
@@ -183,10 +179,9 @@ class Preparer:
                 notes=result.notes,
                 hint_conflict=decided.hint_conflict,
             )
-        shown = result
-        if destination.redaction is not None:
-            shown = destination.redaction.event(result)
-        record = self._encoder.record(shown, destination.topic, key_of(result, destination).encode(), extras.headers)
+        shown = result if destination.redaction is None else destination.redaction.event(result)
+        _, key = key_kind_of(result, destination)
+        record = self._encoder.record(shown, destination.topic, key.encode(), extras.headers)
         return Prepared(
             entry.id,
             entry.received_at_ms,
@@ -260,13 +255,8 @@ class Preparer:
         return keyed_hash(self._hash_key, dead_letter.body_id(entry.source, entry.body))
 
 
-def key_of(event: Event, destination: Destination) -> str:
-    """The record's key: never empty, since every event has an id."""
-    return key_kind_of(event, destination)[1]
-
-
 def key_kind_of(event: Event, destination: Destination) -> tuple[str, str]:
-    """What became the key, and its value."""
+    """What became the record's key, and its value: never empty, since every event has an id."""
     for kind in destination.key_kinds:
         key = event.key_fields.get(kind)
         if key and destination.redaction is not None:

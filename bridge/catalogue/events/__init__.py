@@ -12,8 +12,12 @@ from bridge.catalogue.definition import EventType, Evidence, Family, Field, Scen
 from bridge.catalogue.event_id import EventIdRule
 from bridge.catalogue.shapes import ListOf, Object, Text, Time, Wrapped
 
+IN_THE_FLOW = "In the conversation editor, at each message block or arrow of a flow."
+IN_THE_CENTER = "Settings → Webhooks: one URL for the account, and a switch for each kind of event."
+
 FLOW = Family(
     name="flow",
+    configured=IN_THE_FLOW,
     contact=("",),
     session=("session_id",),
     session_required=True,
@@ -22,13 +26,12 @@ FLOW = Family(
 )
 GLOBAL = Family(
     name="global",
+    configured=IN_THE_CENTER,
     contact=("user",),
     session=("session.external_id",),
     documented=frozenset(("event_type", "event_id", "user_session_keys")),
 )
 
-IN_THE_FLOW = "In the conversation editor, at each message block or arrow of a flow."
-IN_THE_CENTER = "Settings → Webhooks: one URL for the account, and a switch for each kind of event."
 
 QUESTION = Field(
     "question",
@@ -70,7 +73,7 @@ def sent(scene: Scene) -> dict[str, object]:
 
 
 def receipt(treble: str, *, fires: str, at: Field, rank: int) -> EventType:
-    """A type that says no more of a message than when something became of it: `at`. `treble` is Treble's word for it."""
+    """A type that only says when something became of a message: `at`. `treble` is Treble's word for it."""
 
     def documented(scene: Scene) -> dict[str, Any]:
         return {**flow_body(scene), **sent(scene), at.name: naive(scene.at)}
@@ -80,7 +83,6 @@ def receipt(treble: str, *, fires: str, at: Field, rank: int) -> EventType:
         treble=treble,
         family=FLOW,
         fires=fires,
-        configured=IN_THE_FLOW,
         hints=(treble,),
         evidence=(Evidence((at.name,), rank),),
         own_time=(at.name,),

@@ -4,7 +4,7 @@ from typing import Any
 
 from bridge.catalogue.definition import EventType, Evidence, Field, Scene
 from bridge.catalogue.event_id import EventIdRule
-from bridge.catalogue.events import BUSINESS_SCOPE_ID, FLOW, IN_THE_FLOW, flow_body
+from bridge.catalogue.events import BUSINESS_SCOPE_ID, FLOW, flow_body
 from bridge.catalogue.shapes import Object, Text
 
 
@@ -22,7 +22,6 @@ EVENT = EventType(
     treble="condition",
     family=FLOW,
     fires="When a conversation leaves a condition block by the path that carries the webhook.",
-    configured=IN_THE_FLOW,
     hints=("condition",),
     evidence=(Evidence(("condition", "variable"), rank=60),),
     fields=(

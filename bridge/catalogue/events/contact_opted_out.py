@@ -4,16 +4,7 @@ from typing import Any
 
 from bridge.catalogue.definition import EventType, Evidence, Field, Scene
 from bridge.catalogue.event_id import EventIdRule
-from bridge.catalogue.events import (
-    BUSINESS_SCOPE_ID,
-    FLOW,
-    IN_THE_FLOW,
-    QUESTION,
-    SENT_AT,
-    SENT_TEXT,
-    flow_body,
-    sent,
-)
+from bridge.catalogue.events import BUSINESS_SCOPE_ID, FLOW, QUESTION, SENT_AT, SENT_TEXT, flow_body, sent
 from bridge.catalogue.shapes import Text, Wrapped
 
 
@@ -33,7 +24,6 @@ EVENT = EventType(
     treble="opt-out",
     family=FLOW,
     fires="When the person chose an answer that the flow marks as opting out.",
-    configured=IN_THE_FLOW,
     hints=("opt-out",),
     # First of all flow types: a reason states what the call is about, whatever else the body tells of the message.
     evidence=(Evidence(("reason",), rank=70, equals="OPTOUT"),),

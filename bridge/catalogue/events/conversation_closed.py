@@ -5,7 +5,7 @@ from typing import Any
 
 from bridge.catalogue.definition import EventType, Field, Scene, zulu
 from bridge.catalogue.event_id import EventIdRule
-from bridge.catalogue.events import GLOBAL, IN_THE_CENTER, TIMESTAMP
+from bridge.catalogue.events import GLOBAL, TIMESTAMP
 from bridge.catalogue.reading import Reading, cleaned
 from bridge.catalogue.shapes import ListOf, Object, Read, Schema, Shape, Text, Time, object_schema
 
@@ -108,7 +108,6 @@ EVENT = EventType(
     treble="session.close",
     family=GLOBAL,
     fires="When the person answered a final block, or the time for automatic closing is over.",
-    configured=IN_THE_CENTER,
     hints=("session-close",),
     own_time=("closed_at", "timestamp"),
     fields=(

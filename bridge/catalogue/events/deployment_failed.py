@@ -4,7 +4,7 @@ from typing import Any
 
 from bridge.catalogue.definition import EventType, Field, Scene, zulu
 from bridge.catalogue.event_id import EventIdRule
-from bridge.catalogue.events import GLOBAL, IN_THE_CENTER, TIMESTAMP
+from bridge.catalogue.events import GLOBAL, TIMESTAMP
 from bridge.catalogue.shapes import Text, Time
 
 REASONS = (
@@ -45,7 +45,6 @@ EVENT = EventType(
     treble="deployment.failure",
     family=GLOBAL,
     fires="When Treble gave up sending a template to a person.",
-    configured=IN_THE_CENTER,
     hints=("deployment-failure",),
     own_time=("failed_at", "timestamp"),
     key="phone",

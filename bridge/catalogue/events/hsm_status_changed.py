@@ -4,7 +4,7 @@ from typing import Any
 
 from bridge.catalogue.definition import EventType, Field, Scene, zulu
 from bridge.catalogue.event_id import EventIdRule
-from bridge.catalogue.events import GLOBAL, IN_THE_CENTER, TIMESTAMP
+from bridge.catalogue.events import GLOBAL, TIMESTAMP
 from bridge.catalogue.shapes import Identifier, ListOf, Text
 
 
@@ -24,7 +24,6 @@ EVENT = EventType(
     treble="hsm.status",
     family=GLOBAL,
     fires="When WhatsApp approves, rejects, pauses or disables a template.",
-    configured=IN_THE_CENTER,
     hints=("hsm-status",),
     own_time=("timestamp",),
     key="template",

@@ -6,15 +6,7 @@ import orjson
 
 from bridge.catalogue.definition import EventType, Evidence, Field, Scene, naive
 from bridge.catalogue.event_id import EventIdRule
-from bridge.catalogue.events import (
-    BUSINESS_SCOPE_ID,
-    FLOW,
-    IN_THE_FLOW,
-    QUESTION,
-    SENT_AT,
-    SENT_TEXT,
-    flow_body,
-)
+from bridge.catalogue.events import BUSINESS_SCOPE_ID, FLOW, QUESTION, SENT_AT, SENT_TEXT, flow_body
 from bridge.catalogue.shapes import Text, Time, Wrapped
 
 
@@ -58,7 +50,6 @@ EVENT = EventType(
     treble="response",
     family=FLOW,
     fires="When the person answered the message of a block.",
-    configured=IN_THE_FLOW,
     hints=("response",),
     evidence=(
         Evidence(("responded_at",), rank=50),

@@ -4,7 +4,7 @@ from typing import Any
 
 from bridge.catalogue.definition import EventType, Evidence, Field, Scene, naive
 from bridge.catalogue.event_id import EventIdRule
-from bridge.catalogue.events import BUSINESS_SCOPE_ID, FLOW, IN_THE_FLOW, QUESTION, flow_body
+from bridge.catalogue.events import BUSINESS_SCOPE_ID, FLOW, QUESTION, flow_body
 from bridge.catalogue.shapes import Time
 
 
@@ -21,7 +21,6 @@ EVENT = EventType(
     treble="timeout",
     family=FLOW,
     fires="When the path for missing answers is taken. Where that path shares its URL with answers, it arrives there.",
-    configured=IN_THE_FLOW,
     hints=("timeout",),
     evidence=(Evidence(("timeout_at",), rank=40),),
     own_time=("timeout_at",),

@@ -9,6 +9,7 @@ from bridge.catalogue.shapes import Text
 
 UNKNOWN = Family(
     name="unknown",
+    configured=IN_THE_CENTER,
     contact=("user", ""),
     session=("session.external_id", "session_id"),
     flow="conversation_id",
@@ -32,7 +33,6 @@ EVENT = EventType(
     treble="*",
     family=UNKNOWN,
     fires="When `event_type` holds a value that this version does not know.",
-    configured=IN_THE_CENTER,
     own_time=("timestamp",),
     strict_time=False,  # what this version doesn't know may mean something else by `timestamp`
     fields=(Field("event_type", Text("Treble's own name of the event.")), TIMESTAMP),

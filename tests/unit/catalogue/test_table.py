@@ -31,7 +31,7 @@ NEW_TYPE = '''
 """A type that Treble might add."""
 
 from bridge.catalogue.definition import EventType, Evidence, Field
-from bridge.catalogue.events import FLOW, IN_THE_FLOW, flow_body
+from bridge.catalogue.events import FLOW, flow_body
 from bridge.catalogue.event_id import EventIdRule
 from bridge.catalogue.definition import naive
 from bridge.catalogue.shapes import Text, Time
@@ -41,7 +41,6 @@ EVENT = EventType(
     treble="reaction",
     family=FLOW,
     fires="When the person reacted with an emoji.",
-    configured=IN_THE_FLOW,
     hints=("reaction",),
     evidence=(Evidence(("reacted_at",), rank=45),),
     own_time=("reacted_at",),
