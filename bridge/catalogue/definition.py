@@ -114,7 +114,6 @@ class EventType:
 
 
 def data_schema(event_type: EventType) -> Schema:
-    """The schema of the `data` of one event type."""
     return object_schema(
         event_type.fires,
         {field.name: field.shape.schema for field in event_type.fields},

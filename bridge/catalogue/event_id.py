@@ -52,8 +52,6 @@ class EventIdBasis:
 
 
 class EventIdMaker:
-    """Makes the ids of one event type."""
-
     __slots__ = ("_enough", "_event_type", "_fields", "_paths", "_rejects")
 
     def __init__(self, event_type: str, rule: EventIdRule) -> None:
@@ -85,7 +83,6 @@ class EventIdMaker:
         return hashlib.sha256(orjson.dumps(hashed, option=_SORTED)).hexdigest(), made_of
 
     def basis(self, value: dict[str, Any]) -> EventIdBasis:
-        """What the id of this body is computed from."""
         if treble_id(value, Reading()) is not None:
             return EventIdBasis("event_id", {"event_id": value["event_id"]})
         parts = self._parts(value)

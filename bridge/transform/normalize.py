@@ -112,8 +112,6 @@ def _too_deep(value: Any, text: bytes) -> bool:
 
 
 class _BodyReader:
-    """Reads the bodies of one event type."""
-
     def __init__(self, event_type: EventType) -> None:
         family = event_type.family
         self._name = event_type.name

@@ -24,7 +24,6 @@ class Message:
 
     @property
     def schema(self) -> Schema:
-        """What comes out."""
         shapes: dict[str, Shape] = {
             "sender": _SENDER,
             "kind": _KIND,
@@ -35,7 +34,6 @@ class Message:
         return object_schema("One message.", {name: shape.schema for name, shape in shapes.items()})
 
     def bind(self, label: str) -> Read:
-        """The function that reads one message."""
         read_sender, read_kind = _SENDER.bind(f"{label}.sender"), _KIND.bind(f"{label}.type")
         read_text, read_media = _TEXT.bind(f"{label}.message"), _MEDIA.bind(f"{label}.media")
         read_time = _CREATED_AT.bind(f"{label}.created_at")
