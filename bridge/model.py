@@ -113,8 +113,8 @@ class Prepared(NamedTuple):
     `topic` names the lane; `record` is None when the route says `drop`. `identity` (16 bytes) is what the window of
     duplicates remembers; None for quarantined entries, which are never dropped as duplicates. `outcome` is
     "forwarded", "quarantined", "dropped" or "duplicate" (forwarded, with a mark); `reason` says why it was quarantined.
-    `truncated`: the record holds only the first bytes of the body, so the journal must keep the entry. `semantic` (16
-    bytes) stands for what was said, times apart, where the configuration wants that to be one event for a while.
+    `truncated`: the record holds only the first bytes of the body, so the journal must keep the entry. `content_key`
+    (16 bytes) stands for what was said, times apart, where the configuration wants that to be one event for a while.
     """
 
     entry_id: int
@@ -128,7 +128,7 @@ class Prepared(NamedTuple):
     notes: tuple[str, ...] = ()
     hint_conflict: bool = False
     truncated: bool = False
-    semantic: bytes | None = None
+    content_key: bytes | None = None
 
 
 Place = tuple[str, int]

@@ -6,8 +6,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from bridge.catalogue import TABLE
-from bridge.catalogue.definition import EventType, Evidence, KeyKind
-from bridge.catalogue.schema import data_schema
+from bridge.catalogue.definition import EventType, Evidence, KeyKind, data_schema
 from bridge.schemas.asyncapi import DEFAULTS, key_meaning
 from bridge.schemas.examples import JOURNAL_ID, Example, examples
 from bridge.settings.models import Settings
@@ -56,8 +55,8 @@ def required(event_type: EventType) -> str:
     if event_type.family.session_required:
         paths = [event_type.family.session[0], *paths]
     names = [f"`{path}`" for path in paths]
-    if event_type.identity.fallback == "reject":
-        combinations = (" with ".join(f"`{path}`" for path in one) for one in event_type.identity.enough)
+    if event_type.event_id.fallback == "reject":
+        combinations = (" with ".join(f"`{path}`" for path in one) for one in event_type.event_id.enough)
         names.append(", or ".join(["`event_id`", *combinations]))
     return "; ".join(names) or "nothing"
 
@@ -101,11 +100,11 @@ def _json(value: Any) -> str:
 
 def _repetition(event_type: EventType) -> str:
     """By what two webhooks are the same event, in words."""
-    if event_type.identity.fallback == "reject":
+    if event_type.event_id.fallback == "reject":
         return "one with the same id"
-    if not event_type.identity.enough:
+    if not event_type.event_id.enough:
         return f"one with the same id, that is, with {_SAME_BODY}"
-    needed = " or ".join(" and ".join(f"`{path}`" for path in one) for one in event_type.identity.enough)
+    needed = " or ".join(" and ".join(f"`{path}`" for path in one) for one in event_type.event_id.enough)
     return (
         "one with the same id; where Treble fires twice with different times, both are events. Without "
         f"{needed}: one with {_SAME_BODY}"
@@ -125,12 +124,12 @@ def _moment(event_type: EventType) -> str:
 
 
 def _id(event_type: EventType) -> str:
-    fields = ", ".join(f"`{path}`" for path in event_type.identity.fields)
-    if not event_type.identity.enough:
+    fields = ", ".join(f"`{path}`" for path in event_type.event_id.fields)
+    if not event_type.event_id.enough:
         return f"`event_id`, else a hash of source, type, {fields} and the whole body"
     whole = ""
-    if event_type.identity.fallback == "body":
-        needed = " or ".join(" and ".join(f"`{path}`" for path in one) for one in event_type.identity.enough)
+    if event_type.event_id.fallback == "body":
+        needed = " or ".join(" and ".join(f"`{path}`" for path in one) for one in event_type.event_id.enough)
         whole = f"; without {needed}, of the whole body too"
     return f"`event_id`, else a hash of source, type, {fields}{whole}"
 

@@ -1,12 +1,12 @@
 """What an event type is, as data. One module in `events/` holds each; everything else derives from these values."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+import datetime as dt
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any, Literal
 
-from bridge.catalogue.identity import Identity
-from bridge.catalogue.scene import Scene
-from bridge.catalogue.shapes import Shape
+from bridge.catalogue.event_id import EventIdRule
+from bridge.catalogue.shapes import Schema, Shape, object_schema
 
 SCHEMA_VERSION = 1
 
@@ -48,18 +48,40 @@ class Field:
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """Where the fields that all types of a family share stand in the body; the first place that holds one counts.
+    """What all types of a family share: where their webhooks are `configured` at Treble, and where fields stand.
 
-    `contact` are the objects that may hold `country_code` and `cellphone`, "" for the body itself. `documented` are
-    further fields of every body, which need no reading.
+    The first place that holds a field counts. `contact` are the objects that may hold `country_code` and `cellphone`,
+    "" for the body itself. `documented` are further fields of every body, which need no reading.
     """
 
     name: Literal["flow", "global", "unknown"]
+    configured: str
     contact: tuple[str, ...]
     session: tuple[str, ...]
     session_required: bool = False
     flow: str | None = None
     documented: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """The facts that a sample body tells: who, which conversation, what was said, when (UTC)."""
+
+    country_code: str = "+57"
+    cellphone: str = "3005550134"
+    session_id: str = "5e0c94b1d7a24c3f8e6b90a1f2d3c4b5a6978877665544332211aabb"
+    flow_id: int = 48213
+    name: str = "Ana"
+    question: str = (
+        "Hi Ana, this is Casa Verde. Your order 1042 left our warehouse this morning and should reach you before six."
+        " Will somebody be at home?"
+    )
+    options: tuple[str, ...] = ("Yes, all day", "Another day")
+    answer: str = "yes, we are here"
+    template: str = "order_on_its_way"
+    event_id: str = "66d0a1b2c3d4e5f607182930"
+    sent_at: dt.datetime = dt.datetime(2026, 6, 22, 15, 19, 6, 473256, tzinfo=dt.UTC)
+    at: dt.datetime = dt.datetime(2026, 6, 22, 15, 19, 8, tzinfo=dt.UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,13 +98,48 @@ class EventType:
     treble: str
     family: Family
     fires: str
-    configured: str
     fields: tuple[Field, ...]
-    identity: Identity
+    event_id: EventIdRule
     samples: Mapping[str, Callable[[Scene], dict[str, Any]]]
     hints: tuple[str, ...] = ()
     evidence: tuple[Evidence, ...] = ()
     own_time: tuple[str, ...] = ()
     strict_time: bool = True
     key: KeyKind = "session"
-    schema_version: int = field(default=SCHEMA_VERSION)
+    schema_version: int = SCHEMA_VERSION
+
+    @property
+    def configured(self) -> str:
+        return self.family.configured
+
+
+def data_schema(event_type: EventType) -> Schema:
+    return object_schema(
+        event_type.fires,
+        {field.name: field.shape.schema for field in event_type.fields},
+        tuple(field.name for field in event_type.fields if field.required),
+    )
+
+
+def time_paths(event_type: EventType) -> tuple[tuple[str, ...], ...]:
+    """Where times stand in the `data` of one event type; lists are not named."""
+    return tuple(_times(data_schema(event_type), ()))
+
+
+def _times(schema: Schema, path: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+    if schema.get("format") == "date-time":
+        yield path
+    if "items" in schema:
+        yield from _times(schema["items"], path)
+    for name, member in schema.get("properties", {}).items():
+        yield from _times(member, (*path, name))
+
+
+def naive(moment: dt.datetime) -> str:
+    """A time as flow webhooks write it: no zone, and microseconds only where there are some."""
+    return moment.astimezone(dt.UTC).replace(tzinfo=None).isoformat(" ")
+
+
+def zulu(moment: dt.datetime) -> str:
+    """A time as global events write it: ISO 8601 with milliseconds and Z."""
+    return moment.astimezone(dt.UTC).replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"

@@ -1,92 +1,18 @@
 """A person's phone out of `country_code` and `cellphone`: E.164 with its parts, nothing guessed.
 
 A number that its country's numbering plan does not have is noted, and passed on as it is: plans change, and metadata
-ages.
-
-National quirks are not rewritten. Mexico's mobile numbers travel with and without a 1 after 52, Argentina's with and
-without a 9 after 54; for those, the other spelling is in `phone_variants`, so that consumers can match.
-
-Numbering plans: whether a country has a number at all. What they say is worth a note, never a rejection.
-
-The plans are those of `phonenumbers` (libphonenumber's metadata). Its own validation parses, strips national prefixes
-and asks region by region, which takes 30 µs; here each country code's patterns become one expression, made when a
-number of that country comes first, and a number costs one match. A test holds the two against each other.
+ages. National quirks are not rewritten: Mexico's mobile numbers travel with and without a 1 after 52, Argentina's with
+and without a 9 after 54. For those, the other spelling is in `phone_variants`, so that consumers can match.
 """
 
-import re
-from collections.abc import Callable, Iterator
+from functools import lru_cache
 from typing import Any
 
-from phonenumbers.phonemetadata import PhoneMetadata, PhoneNumberDesc
-from phonenumbers.phonenumberutil import COUNTRY_CODE_TO_REGION_CODE
+import phonenumbers
 
 from bridge.catalogue.reading import Reading, sent_as
 from bridge.catalogue.shapes import number_text
 from bridge.model import Contact
-
-_KINDS = (
-    "fixed_line",
-    "mobile",
-    "toll_free",
-    "premium_rate",
-    "shared_cost",
-    "personal_number",
-    "voip",
-    "pager",
-    "uan",
-    "voicemail",
-)
-_CODE_DIGITS_MAX = 3
-_WORLD = "001"  # stands for a code without a region: satellites, international free calls
-
-Match = Callable[[str], object]
-
-# By country code: no more than there are such codes.
-_plans: dict[str, Match] = {}
-
-
-def in_plan(code: str, national: str) -> bool:
-    """Whether the plan of country `code` (digits) has `national` (digits, as dialled after the code)."""
-    plan = _plans.get(code)
-    if plan is None:
-        known, rest = _known_code(code + national)
-        if known is None:
-            return False
-        if (plan := _plans.get(known)) is None:
-            plan = _plans[known] = _plan(known)
-        national = rest
-    return plan(national) is not None
-
-
-def _known_code(digits: str) -> tuple[str | None, str]:
-    """The country code at the start of an international number, and what follows. No code begins with another one."""
-    for size in range(1, _CODE_DIGITS_MAX + 1):
-        if int(digits[:size] or 0) in COUNTRY_CODE_TO_REGION_CODE and digits[0] != "0":
-            return digits[:size], digits[size:]
-    return None, digits
-
-
-def _plan(code: str) -> Match:
-    """The match of one country code, all of its regions together."""
-    return re.compile("|".join(dict.fromkeys(_patterns(int(code)))), re.ASCII).fullmatch
-
-
-def _patterns(code: int) -> Iterator[str]:
-    for region in COUNTRY_CODE_TO_REGION_CODE[code]:
-        if region == _WORLD:
-            metadata = PhoneMetadata.metadata_for_nongeo_region(code, None)
-        else:
-            metadata = PhoneMetadata.metadata_for_region(region, None)
-        if metadata is not None:
-            yield from (f"(?:{desc.national_number_pattern})" for desc in _descriptions(metadata))
-
-
-def _descriptions(metadata: PhoneMetadata) -> Iterator[PhoneNumberDesc]:
-    for kind in _KINDS:
-        desc = getattr(metadata, kind)
-        if desc is not None and desc.national_number_pattern:
-            yield desc
-
 
 CONTACT_FIELDS = ("country_code", "cellphone")
 
@@ -96,6 +22,22 @@ _NATIONAL_DIGITS = 10  # of Mexico and Argentina, without the mark
 _E164_DIGITS_MIN, _E164_DIGITS_MAX = 2, 15
 _NOT_IN_PLAN = "phone_not_in_plan"
 _SEPARATORS = str.maketrans("", "", " \u00a0-.()/\t")
+_NUMBERS_REMEMBERED = 10_000
+
+
+# The library takes some 25 µs for a number, more than all else that is done for an event. But a conversation is several
+# events of one person, so most numbers were looked up a moment ago.
+@lru_cache(maxsize=_NUMBERS_REMEMBERED)
+def in_plan(phone: str) -> bool:
+    """Whether its country's numbering plan has this number: a plus, the country code, and what is dialled after it."""
+    try:
+        number = phonenumbers.parse(phone)
+    except phonenumbers.NumberParseException:
+        return False
+    if not phonenumbers.is_valid_number(number):
+        return False
+    # The library's parser leaves out a trunk prefix, such as the 0 after +44, with which the number can't be called.
+    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164) == phone
 
 
 def read_contact(holder: dict[str, Any], reading: Reading) -> Contact | None:
@@ -106,36 +48,33 @@ def read_contact(holder: dict[str, Any], reading: Reading) -> Contact | None:
         if code is not None and len(code) + len(cell_sent) <= _E164_DIGITS_MAX:
             if len(cell_sent) > _NATIONAL_DIGITS or code in _MOBILE_MARKS:
                 return _contact(code, cell_sent, reading)
-            if not in_plan(code, cell_sent):
+            phone = f"+{code}{cell_sent}"
+            if not in_plan(phone):
                 reading.note(_NOT_IN_PLAN)
-            return Contact(f"+{code}{cell_sent}", code, cell_sent)
+            return Contact(phone, code, cell_sent)
     return _read_unusual(code_sent, cell_sent, reading)
 
 
 def _contact(code: str, national: str, reading: Reading) -> Contact:
     if len(national) > _NATIONAL_DIGITS and national.startswith(code):
         reading.note("cellphone_may_have_country_code")
-    return Contact(f"+{code}{national}", code, national, _variants(code, national, reading))
+    phone = f"+{code}{national}"
+    return Contact(phone, code, national, _variants(phone, reading))
 
 
-def _variants(code: str, national: str, reading: Reading) -> tuple[str, ...]:
-    """The other spellings; a number that no plan has in any of them is noted."""
-    variants = _other_spellings(code, national)
+def _variants(phone: str, reading: Reading) -> tuple[str, ...]:
+    """The other spelling, if there is one; a number that no plan has in either of them is noted."""
+    code, national = phone[1:3], phone[3:]  # no code begins with another one, so two digits tell Mexico and Argentina
+    mark = _MOBILE_MARKS.get(code)
+    variants: tuple[str, ...] = ()
+    if mark is not None and len(national) == _NATIONAL_DIGITS:
+        variants = (f"+{code}{mark}{national}",)
+    elif mark is not None and len(national) == _NATIONAL_DIGITS + 1 and national[0] == mark:
+        variants = (f"+{code}{national[1:]}",)
     # Plans know only one of the two spellings of a mobile number in Mexico.
-    if not in_plan(code, national) and not any(in_plan("", number[1:]) for number in variants):
+    if not any(in_plan(number) for number in (phone, *variants)):
         reading.note(_NOT_IN_PLAN)
     return variants
-
-
-def _other_spellings(code: str, national: str) -> tuple[str, ...]:
-    mark = _MOBILE_MARKS.get(code)
-    if mark is None:
-        return ()
-    if len(national) == _NATIONAL_DIGITS:
-        return (f"+{code}{mark}{national}",)
-    if len(national) == _NATIONAL_DIGITS + 1 and national[0] == mark:
-        return (f"+{code}{national[1:]}",)
-    return ()
 
 
 def _read_unusual(code_sent: Any, cell_sent: Any, reading: Reading) -> Contact | None:
@@ -158,9 +97,7 @@ def _read_unusual(code_sent: Any, cell_sent: Any, reading: Reading) -> Contact |
         reading.note("phone_not_e164")
         return Contact(None, code, national)
     if code is None or whole is national:
-        # No code begins with another one, so the first digits tell Mexico and Argentina, whoever has the code.
-        marked = next((known for known in _MOBILE_MARKS if whole.startswith(known)), "")
-        return Contact(f"+{whole}", code, national, _variants(marked, whole[len(marked) :], reading))
+        return Contact(f"+{whole}", code, national, _variants(f"+{whole}", reading))
     return _contact(code, national, reading)
 
 

@@ -3,7 +3,7 @@
 A note is a bounded word, or `word:detail`. Words come from this package, with the names of documented fields in them;
 details may come from the body, so they are cleaned and cut. `note_kind` is the word: the only part fit for a metric.
 
-What the notes of an event mean, in a sentence each. `note_kind` of any note is a key here, or ends in one.
+MEANINGS and ENDINGS say what notes mean: `note_kind` of any note is a key of the one, or ends in a key of the other.
 """
 
 import datetime as dt
@@ -63,7 +63,6 @@ def cleaned(name: str) -> str:
 
 
 def sent_as(value: object) -> str:
-    """What a JSON value is, in one word."""
     return _WORDS.get(type(value), "number")
 
 
@@ -94,7 +93,6 @@ MEANINGS: Mapping[str, str] = {
     "session_key_value_unreadable": "a session key's value is nested too deep; it is left out",
     "more_notes": f"there was more to note than {NOTES_MAX} things",
 }
-"""By the note's kind."""
 
 ENDINGS: Mapping[str, str] = {
     "_had_separators": "spaces or punctuation were taken out of the digits",
@@ -106,11 +104,10 @@ ENDINGS: Mapping[str, str] = {
     "_was_array": "a list came where text is documented",
     "_was_null": "null came where an object is documented",
 }
-"""By the end of the note's kind; before it stands the name of a documented field."""
+"""Before these stands the name of a documented field."""
 
 
 def meaning(note: str) -> str:
-    """What a note means."""
     kind = note_kind(note)
     if kind in MEANINGS:
         return MEANINGS[kind]

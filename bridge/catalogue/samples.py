@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import Any
 
 from bridge.catalogue import TABLE
-from bridge.catalogue.scene import Scene
+from bridge.catalogue.definition import Scene
 
 _NAMES = ("Ana", "Beatriz", "Camilo", "Diego", "Elena", "Felipe", "Gabriela", "Hugo", "Inés", "João")
 _TALK = (

@@ -28,7 +28,6 @@ SCHEMA: Schema = {
 
 
 def read_session_keys(value: Any, reading: Reading) -> dict[str, Any] | None:
-    """Read the list; None when there is none."""
     if type(value) is not list:
         if value is None:
             return None

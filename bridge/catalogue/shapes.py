@@ -19,8 +19,6 @@ _EXACT_FLOAT_MAX = 2**53  # above it, two whole numbers of a body may have becom
 
 
 class Shape(Protocol):
-    """What a definition may give for a field."""
-
     @property
     def schema(self) -> Schema:
         """What comes out."""

@@ -1,12 +1,19 @@
-"""The table of event types, collected from the modules of `events/`, and what derives from it."""
+"""The table of event types, collected from the modules of `events/`, and which of them a body is.
+
+The body's own evidence decides; without any, the hint of the URL does. A global event says what it is in `event_type`.
+A flow webhook doesn't: fields that only it has give it away. Evidence of several types is decided by rank, so the type
+of a body that has evidence is the same on every URL.
+"""
 
 import importlib
 import pkgutil
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from types import ModuleType
+from typing import Any
 
 from bridge.catalogue import events
-from bridge.catalogue.definition import EventType
+from bridge.catalogue.definition import EventType, Evidence
 
 UNKNOWN = "unknown"
 
@@ -40,3 +47,91 @@ def _distinct(what: str, values: Iterable[str]) -> None:
 TABLE: Mapping[str, EventType] = tabled(collect(events))
 
 HINTS: Mapping[str, str] = {hint: event_type.name for event_type in TABLE.values() for hint in event_type.hints}
+
+
+@dataclass(frozen=True, slots=True)
+class Classification:
+    """The type and what decided it: `event_type`, the fields of the evidence, `hint`, or "" for nothing.
+
+    `event_type` is None when nothing tells. `hint_conflict`: the hint means another type than the body's evidence.
+    """
+
+    event_type: str | None
+    evidence: str
+    hint_conflict: bool = False
+
+
+NOTHING = Classification(None, "")
+
+
+class _Verdict:
+    """What one piece of evidence says, with and without a conflicting hint: made once, not for every body."""
+
+    __slots__ = ("agreed", "equals", "others", "when_hinted", "without")
+
+    def __init__(self, event_type: str, evidence: str, clause: Evidence | None = None) -> None:
+        self.others = clause.fields[1:] if clause else ()
+        self.equals = clause.equals if clause else None
+        self.without = clause.without if clause else ()
+        self.agreed = Classification(event_type, evidence)
+        conflict = Classification(event_type, evidence, hint_conflict=True)
+        self.when_hinted = {hint: conflict for hint, meant in HINTS.items() if meant != event_type}
+
+    def holds(self, found: Any, value: dict[str, Any]) -> bool:
+        """Whether the evidence is in the body, where `found` is its first field, and not empty."""
+        if self.equals is not None:
+            return bool(found == self.equals)
+        if not _evident(found):
+            return False
+        return all(_evident(value.get(name)) for name in self.others) and not any(
+            _evident(value.get(name)) for name in self.without
+        )
+
+
+def _evident(found: Any) -> bool:
+    return bool(found) and found is not True and type(found) is not list
+
+
+_CLAUSES = tuple(
+    (
+        clause.fields[0],
+        len(clause.fields) == 1 and clause.equals is None and not clause.without,
+        _Verdict(event_type.name, "+".join(clause.fields), clause),
+    )
+    for clause, event_type in sorted(
+        ((clause, event_type) for event_type in TABLE.values() for clause in event_type.evidence),
+        key=lambda pair: -pair[0].rank,
+    )
+)
+_NAMED = {
+    event_type.treble: _Verdict(event_type.name, "event_type")
+    for event_type in TABLE.values()
+    if event_type.family.name == "global"
+}
+_UNNAMED = _Verdict(UNKNOWN, "event_type")
+_HINTED = {hint: Classification(event_type, "hint") for hint, event_type in HINTS.items()}
+
+
+def classify(value: Any, hint: str) -> Classification:
+    """The type of a body, sent to the URL that ends in `hint` ("" when it ends in none)."""
+    if type(value) is not dict:
+        return NOTHING
+    named = value.get("event_type")
+    if named is not None and type(named) is str and named.strip():
+        verdict = _NAMED.get(named, _UNNAMED)
+        return verdict.when_hinted.get(hint, verdict.agreed)
+    get = value.get
+    for name, alone, verdict in _CLAUSES:
+        found = get(name)
+        if found and ((alone and type(found) is str) or verdict.holds(found, value)):
+            return verdict.when_hinted.get(hint, verdict.agreed)
+    return _HINTED.get(hint, NOTHING)
+
+
+def evidence_in(value: Any) -> tuple[Classification, ...]:
+    """All evidence in a body, what decides first. For people who ask why."""
+    if type(value) is not dict:
+        return ()
+    decided = classify(value, "")
+    found = [verdict.agreed for name, _, verdict in _CLAUSES if value.get(name) and verdict.holds(value[name], value)]
+    return (decided, *(one for one in found if one != decided)) if decided.event_type else ()

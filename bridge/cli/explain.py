@@ -161,9 +161,9 @@ def _lines(found: "Explanation") -> list[tuple[str, str]]:
         lines.append(("quarantined", found.reason))
         lines += [("problem", f"{problem.pointer or 'body'}: {problem.message}") for problem in found.problems]
         lines += [("advice", found.advice)] if found.advice else []
-        lines += [("changes it", remedy) for remedy in found.remedies]
+        lines += [("changes it", suggestion) for suggestion in found.suggestions]
     else:
-        lines += [("since then", remedy) for remedy in found.remedies]
+        lines += [("since then", suggestion) for suggestion in found.suggestions]
     if found.event_id is not None:
         lines.append(("id", f"{found.event_id}, from {_id_from(found)}"))
     if found.outcome == "dropped":

@@ -8,11 +8,10 @@ from typing import Any
 
 from bridge.auth import Denied, Facts, Headers
 from bridge.catalogue import HINTS, TABLE
-from bridge.catalogue.classify import NOTHING, Classification, evidence_in
-from bridge.catalogue.identity import Basis, IdRule
+from bridge.catalogue.event_id import EventIdBasis, EventIdMaker
 from bridge.catalogue.reading import meaning
-from bridge.catalogue.table import UNKNOWN
-from bridge.diagnose.suggestions import remedies, since_then
+from bridge.catalogue.table import NOTHING, UNKNOWN, Classification, evidence_in
+from bridge.diagnose.suggestions import since_then, suggestions
 from bridge.errors import BridgeError, ExitCode
 from bridge.ingress.routes import Routes, Target
 from bridge.kafka.batches import partition_of
@@ -54,7 +53,7 @@ class Explanation:
     """Every decision. What was not reached is None; `partition` also when the number of partitions isn't known, and
     `granted` when no credentials were given to judge.
 
-    `remedies` say what would make an event of what is none; `before` what a quarantine record said.
+    `suggestions` say what would make an event of what is none; `before` what a quarantine record said.
     """
 
     source: str
@@ -71,7 +70,7 @@ class Explanation:
     hint_conflict: bool
     notes: tuple[tuple[str, str], ...]
     event_id: str | None
-    id_from: Basis | None
+    id_from: EventIdBasis | None
     topic: str | None
     key_kind: str | None
     key: str | None
@@ -79,7 +78,7 @@ class Explanation:
     partitions: int | None
     headers: tuple[tuple[str, str], ...]
     value: bytes
-    remedies: tuple[str, ...]
+    suggestions: tuple[str, ...]
     before: str = ""
 
     def as_json(self) -> dict[str, Any]:
@@ -119,7 +118,7 @@ def explain_record(settings: Settings, returned: Returned, *, partitions: int | 
     return replace(
         found,
         before=f"{returned.reason}{by}: " + "; ".join(f"{p.pointer or 'body'}: {p.message}" for p in returned.problems),
-        remedies=(*since_then(returned, prepared), *found.remedies),
+        suggestions=(*since_then(returned, prepared), *found.suggestions),
     )
 
 
@@ -151,7 +150,7 @@ def _followed(
         hint_conflict=decided.hint_conflict,
         notes=tuple((note, meaning(note)) for note in prepared.notes),
         event_id=preparer.published(event).id if event else None,
-        id_from=_basis(event, value) if event else None,
+        id_from=_id_maker(event.type).basis(value) if event else None,
         topic=prepared.topic or None,
         key_kind=key_kind,
         key=key,
@@ -159,7 +158,7 @@ def _followed(
         partitions=count,
         headers=tuple((name, text.decode()) for name, text in record.headers) if record else (),
         value=record.value if record else b"",
-        remedies=remedies(preparer, entry, prepared) if prepared.outcome == "quarantined" else (),
+        suggestions=suggestions(preparer, entry, value, prepared) if prepared.outcome == "quarantined" else (),
     )
 
 
@@ -224,12 +223,13 @@ def _decided_by(evidence: str, hint: str) -> str:
     return f"{evidence} in the body" if evidence else ""
 
 
+def _id_maker(event_type: str) -> EventIdMaker:
+    """Of a type that only the configuration knows, ids are made as of an unknown one."""
+    return EventIdMaker(event_type, TABLE.get(event_type, TABLE[UNKNOWN]).event_id)
+
+
 def _value_of(body: bytes) -> Any:
     try:
         return decode(body).value
     except NotJson:
         return None
-
-
-def _basis(event: Event, value: Any) -> Basis:
-    return IdRule(event.type, TABLE.get(event.type, TABLE[UNKNOWN]).identity).basis(value)

@@ -1,6 +1,6 @@
 """What would make an event of a body that is none: found by trying, not by guessing. Pure.
 
-A remedy is a change of the configuration, of the URL, of a topic's limit, or of the bridge's version.
+A suggestion is a change of the configuration, of the URL, of a topic's limit, or of the bridge's version.
 """
 
 from typing import Any, Final
@@ -11,7 +11,6 @@ from bridge.model import Entry, Event, Prepared, Rejected
 from bridge.settings.events import MappedEvent
 from bridge.transform.custom_events import Mapper
 from bridge.transform.dead_letter import Returned
-from bridge.transform.json_body import NotJson, decode
 from bridge.transform.normalize import examine
 from bridge.transform.prepare import Preparer
 from bridge.version import VERSION
@@ -21,12 +20,14 @@ _OWN_NAME: Final = "your.own.name"
 _SENDER: Final = "no configuration changes this: what the sender posts has to"
 
 
-def remedies(preparer: Preparer, entry: Entry, prepared: Prepared) -> tuple[str, ...]:
-    """For an entry that goes to the quarantine: what would change that, the least effort first."""
+def suggestions(preparer: Preparer, entry: Entry, value: Any, prepared: Prepared) -> tuple[str, ...]:
+    """For an entry that goes to the quarantine: what would change that, the least effort first.
+
+    `value` is what its body holds, None where that is no JSON.
+    """
     if prepared.reason == "internal_error":
         return (f"no configuration changes this: version {VERSION} of the bridge has a fault, a later one may not",)
-    value = _object_in(entry.body)
-    if value is None:
+    if not isinstance(value, dict):
         return (_SENDER,)
     decided, _ = preparer.examine(entry)
     found: list[str] = []
@@ -84,11 +85,3 @@ def _by_mapping(preparer: Preparer, entry: Entry, value: dict[str, Any]) -> list
 def _addressable(name: str) -> bool:
     """Whether a dotted path can name it."""
     return bool(name) and not name[0].isspace() and "." not in name
-
-
-def _object_in(body: bytes) -> dict[str, Any] | None:
-    try:
-        value = decode(body).value
-    except NotJson:
-        return None
-    return value if isinstance(value, dict) else None

@@ -22,22 +22,22 @@ from bridge.transform.prepare import Preparer
 _NEVER = float("-inf")
 
 
-async def find_repeats(items: Sequence[Prepared], journal: Journal, semantic_ms: Mapping[str, int]) -> set[int]:
+async def find_repeats(items: Sequence[Prepared], journal: Journal, content_window_ms: Mapping[str, int]) -> set[int]:
     """The ids of the entries among `items` (in order, without duplicates) that are repeats.
 
-    `semantic_ms` is the window by event type.
+    `content_window_ms` is the window by event type.
     """
-    told = [(item, item.semantic) for item in items if item.semantic is not None]
+    told = [(item, item.content_key) for item in items if item.content_key is not None]
     if not told:
         return set()
-    earliest_ms = min(item.received_at_ms - semantic_ms[item.event_type] for item, _ in told)
-    last_ms = dict(await journal.seen([semantic for _, semantic in told], earliest_ms))
+    earliest_ms = min(item.received_at_ms - content_window_ms[item.event_type] for item, _ in told)
+    last_ms = dict(await journal.seen([content_key for _, content_key in told], earliest_ms))
     repeats: set[int] = set()
-    for item, semantic in told:
-        if last_ms.get(semantic, _NEVER) >= item.received_at_ms - semantic_ms[item.event_type]:
+    for item, content_key in told:
+        if last_ms.get(content_key, _NEVER) >= item.received_at_ms - content_window_ms[item.event_type]:
             repeats.add(item.entry_id)
         else:
-            last_ms[semantic] = item.received_at_ms
+            last_ms[content_key] = item.received_at_ms
     return repeats
 
 
@@ -74,7 +74,7 @@ class Batch:
     def identities(self) -> list[tuple[bytes, int]]:
         """What the window of duplicates remembers once this is forwarded."""
         found = [(item.identity, item.received_at_ms) for item in self.out if item.identity is not None]
-        found += [(item.semantic, item.received_at_ms) for item in self.out if item.semantic is not None]
+        found += [(item.content_key, item.received_at_ms) for item in self.out if item.content_key is not None]
         # A copy of a repeat, after the window of what it says, must not go out as something new.
         return found + [(item.identity, item.received_at_ms) for item in self.repeats if item.identity is not None]
 
@@ -136,7 +136,7 @@ async def sort(
         batch.out = moving
         return batch
     batch.out, batch.duplicates = await part(moving, journal, preparer.window_ms)
-    if preparer.semantic_ms and (repeats := await find_repeats(batch.out, journal, preparer.semantic_ms)):
+    if preparer.content_window_ms and (repeats := await find_repeats(batch.out, journal, preparer.content_window_ms)):
         batch.repeats = [item for item in batch.out if item.entry_id in repeats]
         batch.out = [item for item in batch.out if item.entry_id not in repeats]
         batch.duplicates = sorted([*batch.duplicates, *batch.repeats], key=lambda item: item.entry_id)

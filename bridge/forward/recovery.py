@@ -133,7 +133,7 @@ async def _catch_up(journal: Journal, preparer: Preparer, found: Found | None) -
                 if queue is None:
                     rows.append(parking(item, topic))
             if item.entry_id in again:  # it may go again, so neither it nor its copies are known as forwarded
-                undecided |= {item.identity, item.semantic}
+                undecided |= {item.identity, item.content_key}
         remembered = await _remembered(forwarded, journal, preparer)
         await journal.advance(journal.positions, [(key, at_ms) for key, at_ms in remembered if key not in undecided])
     truth = Positions(truth.next_id, behind)
@@ -171,8 +171,8 @@ async def _remembered(prepared: Sequence[Prepared], journal: Journal, preparer: 
     """What the windows remember of entries that went out: not of duplicates, and not what repeats said."""
     out, _ = await part(prepared, journal, preparer.window_ms)
     identities = [(p.identity, p.received_at_ms) for p in out if p.identity is not None]
-    repeats = await find_repeats(out, journal, preparer.semantic_ms) if preparer.semantic_ms else set()
-    said = [(p.semantic, p.received_at_ms) for p in out if p.semantic is not None and p.entry_id not in repeats]
+    repeats = await find_repeats(out, journal, preparer.content_window_ms) if preparer.content_window_ms else set()
+    said = [(p.content_key, p.received_at_ms) for p in out if p.content_key is not None and p.entry_id not in repeats]
     return identities + said
 
 

@@ -38,7 +38,8 @@ from bridge.kafka.producer import Producer
 from bridge.model import Entry, Event, PendingMarker, Prepared, Record
 from bridge.settings.models import Settings
 from bridge.transform.dead_letter import Returned, read_back
-from bridge.transform.prepare import Preparer, identity
+from bridge.transform.dedupe import dedupe_key
+from bridge.transform.prepare import Preparer
 from bridge.version import VERSION
 
 MARK: Final = "treble_redriven"
@@ -216,7 +217,7 @@ class Redrive:
         event = self._preparer.published(event)  # marks are read by whoever reads the quarantine
         return _Step(
             letter,
-            identity(event),
+            dedupe_key(event),
             _marked_event(prepared),
             prepared._replace(topic=self._topic, record=_mark(self._topic, letter, event, prepared.topic)),
             letter.became("redriven", prepared.topic, event.type),
@@ -357,6 +358,6 @@ def _mark(topic: str, letter: DeadLetter, event: Event, went_to: str) -> Record:
         ("content-type", b"application/json"),
         ("treble_reason", REASON.encode()),
         (MARK, f"{partition}@{offset}".encode()),
-        (IDENTITY, identity(event).hex().encode()),
+        (IDENTITY, dedupe_key(event).hex().encode()),
     )
     return Record(topic, letter.key, orjson.dumps(value), headers, time.time_ns() // 1_000_000)

@@ -22,7 +22,7 @@ from bridge.model import Entry
 from bridge.settings.models import Server
 from bridge.telemetry import Telemetry
 from bridge.telemetry.tracing.spans import RequestTrace, RequestTraces
-from bridge.transform.json_body import TOO_DEEP, NotJson, decode
+from bridge.transform.json_body import NotJson, decode
 
 NO_SOURCE = "-"  # the label of requests that lead to no source
 _OTHER_HINT = "other"
@@ -179,8 +179,8 @@ def _accepted(route: Route, body: bytes, hint: str) -> Response:
     """The response to this body once it is stored. What is not JSON is stored all the same, for the quarantine."""
     try:
         value = decode(body).value
-    except NotJson as error:
-        return route.accepted if error.reason == TOO_DEEP else responses.NOT_JSON
+    except NotJson:
+        return responses.NOT_JSON
     if route.responses:
         event_type = classify(value, hint).event_type
         return route.responses.get(event_type or "", route.accepted)

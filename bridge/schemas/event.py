@@ -9,8 +9,8 @@ import re
 from typing import Any
 
 from bridge.catalogue import EventType
+from bridge.catalogue.definition import data_schema
 from bridge.catalogue.reading import MEANINGS
-from bridge.catalogue.schema import data_schema
 from bridge.catalogue.session_keys import SCHEMA as SESSION_KEYS
 from bridge.catalogue.shapes import TIME_PATTERN, Schema
 from bridge.transform.cloudevents import schema_uri

@@ -98,8 +98,6 @@ def _contact(contact: Contact) -> dict[str, Any]:
 
 
 class Encoder:
-    """Makes records of events in one format."""
-
     def __init__(self, record_format: Format) -> None:
         self._structured = record_format == "cloudevents-structured"
         self._binary = record_format == "cloudevents-binary"

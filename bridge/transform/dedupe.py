@@ -1,12 +1,10 @@
-"""Which of a batch go out, and which are duplicates. Pure: identities and what was seen before, in; two lists, out.
+"""Which of a batch go out, and which are duplicates. Pure: events and what was seen before, in; two lists, out.
 
 Decided entry after entry, by their times of arrival alone: the same copies are dropped in whatever batches they come,
 live or out of a backlog, and when recovery asks again for entries that Kafka has already.
 
-What an event says, times apart: 16 bytes that are equal for the same session, question and answer. Pure.
-
-Flow webhooks were seen to fire twice within seconds, with differing times, so their ids differ. Which fields count is
-derived from the catalogue: those that the id is made of, without the times.
+A dedupe key stands for an event with its id; a content key for what it says, times apart. Flow webhooks were seen to
+fire twice within seconds, with differing times, so their ids differ and only their content keys are equal.
 """
 
 import hashlib
@@ -19,6 +17,8 @@ from bridge.catalogue.definition import EventType
 from bridge.catalogue.shapes import Time
 from bridge.model import Event, Prepared
 
+_KEY_BYTES: Final = 16
+_ANSWERS: Final = frozenset({"actual_response", "classified_answer"})
 _NEVER = float("-inf")
 
 
@@ -27,8 +27,8 @@ def split(
 ) -> tuple[list[Prepared], list[Prepared]]:
     """The batch in its order, parted: what goes out, and what is a duplicate.
 
-    `seen` says when the latest forwarded entry of an identity had arrived. A duplicate is what arrived at the most
-    `window_ms` after one that goes out or went out. What has no identity (quarantined, or forwarded again on purpose)
+    `seen` says when the latest forwarded entry of a dedupe key had arrived. A duplicate is what arrived at the most
+    `window_ms` after one that goes out or went out. What has no key (quarantined, or forwarded again on purpose)
     always goes out.
     """
     known = dict(seen)
@@ -45,16 +45,18 @@ def split(
     return out, duplicates
 
 
-_ANSWERS: Final = frozenset({"actual_response", "classified_answer"})
+def dedupe_key(event: Event) -> bytes:
+    """What the dedupe window remembers of an event. Names hold no NUL, so no two texts are equal."""
+    return hashlib.sha256(f"{event.source}\0{event.type}\0{event.id}".encode()).digest()[:_KEY_BYTES]
 
 
-class Meaning:
-    """How one event type is told apart by what it says."""
+class ContentKeys:
+    """The content keys of one event type, over session, flow, and the fields that its id is made of, without times."""
 
     __slots__ = ("_answers", "_fields")
 
     def __init__(self, event_type: EventType) -> None:
-        tops = {path.partition(".")[0] for path in event_type.identity.fields}
+        tops = {path.partition(".")[0] for path in event_type.event_id.fields}
         self._fields = tuple(
             field.name
             for field in event_type.fields
@@ -63,9 +65,10 @@ class Meaning:
         self._answers = event_type.name == "message.responded"
 
     def of(self, event: Event) -> bytes | None:
-        """The 16 bytes; None where the event says too little to be taken for another."""
+        """The content key; None where the event says too little to be taken for another."""
         parts = {name: event.data[name] for name in self._fields if name in event.data}
         if not parts or event.session_id is None or (self._answers and not parts.keys() & _ANSWERS):
             return None
+        # The word tells these keys from those of ids in the same journal: another one would forget what it remembers.
         said = ["semantic", event.source, event.type, event.session_id, event.flow_id, parts]
-        return hashlib.sha256(orjson.dumps(said, option=orjson.OPT_SORT_KEYS)).digest()[:16]
+        return hashlib.sha256(orjson.dumps(said, option=orjson.OPT_SORT_KEYS)).digest()[:_KEY_BYTES]

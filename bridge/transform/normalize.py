@@ -9,30 +9,22 @@ from typing import Any
 
 import orjson
 
-from bridge.catalogue.classify import NOTHING, Classification, classify
 from bridge.catalogue.definition import EventType, Field
-from bridge.catalogue.identity import IdRule, split, treble_id
+from bridge.catalogue.event_id import EventIdMaker, split_path, treble_id
 from bridge.catalogue.phones import CONTACT_FIELDS, read_contact
 from bridge.catalogue.reading import MORE_NOTES, Reading, note_kind
 from bridge.catalogue.session_keys import read_session_keys
 from bridge.catalogue.shapes import Read, number_text
-from bridge.catalogue.table import HINTS, TABLE, UNKNOWN
+from bridge.catalogue.table import HINTS, NOTHING, TABLE, UNKNOWN, Classification, classify
 from bridge.catalogue.times import utc_text
 from bridge.model import Contact, Entry, Event, IdFrom, Problem, Rejected
 from bridge.transform.custom_events import Mapper, Rule
-from bridge.transform.json_body import TOO_DEEP, NotJson, decode
+from bridge.transform.json_body import NotJson, decode
 
 DEPTH_MAX = 200
 """Levels of nesting in a body. Readers of JSON give up at some depth of their own; most take this much."""
 
 _TOO_DEEP = Problem("", f"nested deeper than {DEPTH_MAX} levels")
-
-RECEIVED_INSTEAD = "occurred_at_is_received_at"
-
-
-def normalize(entry: Entry, timezone: dt.tzinfo) -> Event | Rejected:
-    """The event of an entry. `timezone` is that of the entry's source, for times that carry none."""
-    return examine(entry, None if str(timezone) == "UTC" else timezone)[1]
 
 
 def examine(
@@ -63,7 +55,7 @@ def examine(
         return decided, Rejected("unclassified", (Problem("", _unclassified(entry.hint)),))
     if decided.evidence == "hint" and _too_deep(value, text):
         return decided, Rejected("invalid", (_TOO_DEEP,))
-    return decided, _FORMS[decided.event_type].read(entry, value, text, Reading(zone, notes))
+    return decided, _READERS[decided.event_type].read(entry, value, text, Reading(zone, notes))
 
 
 _UNDECIDED = (None, UNKNOWN)
@@ -80,7 +72,7 @@ def _mapped(
     decided = Classification(rule.name, rule.evidence, entry.hint in HINTS)
     if _too_deep(value, text):
         return decided, Rejected("invalid", (_TOO_DEEP,))
-    event = _FORMS[UNKNOWN].read(entry, value, text, reading)
+    event = _READERS[UNKNOWN].read(entry, value, text, reading)
     if isinstance(event, Rejected):
         return decided, event
     key = rule.key_of(value)
@@ -95,8 +87,7 @@ def _mapped(
 _NO_VALUE = {
     "empty": Rejected("not_json", (Problem("", "the body is empty"),)),
     "not_utf8": Rejected("not_json", (Problem("", "the body is not UTF-8"),)),
-    "syntax": Rejected("not_json", (Problem("", "the body is not JSON"),)),
-    TOO_DEEP: Rejected("invalid", (_TOO_DEEP,)),
+    "syntax": Rejected("not_json", (Problem("", "the body is not JSON, or is nested deeper than 1,024 levels"),)),
 }
 
 
@@ -120,41 +111,22 @@ def _too_deep(value: Any, text: bytes) -> bool:
     return True
 
 
-class _Form:
-    """How the bodies of one event type are read."""
-
-    __slots__ = (
-        "_contact",
-        "_fields",
-        "_first_time",
-        "_flow",
-        "_inner",
-        "_known",
-        "_name",
-        "_own_time",
-        "_required",
-        "_rule",
-        "_session",
-        "_session_required",
-        "_strict_time",
-        "_template",
-    )
-
+class _BodyReader:
     def __init__(self, event_type: EventType) -> None:
         family = event_type.family
         self._name = event_type.name
         self._fields = tuple(_bound(field) for field in event_type.fields)
         self._required = tuple((field.name, field.path) for field in event_type.fields if field.required)
         self._contact = family.contact
-        self._session = tuple((path, *split(path)) for path in family.session)
+        self._session = tuple((path, *split_path(path)) for path in family.session)
         self._session_required = family.session[0] if family.session_required else None
         self._flow = family.flow
         paths = {field.name: field.path for field in event_type.fields}
-        self._own_time = tuple((name, *split(paths[name])) for name in event_type.own_time)
+        self._own_time = tuple((name, *split_path(paths[name])) for name in event_type.own_time)
         self._first_time = event_type.own_time[0] if event_type.own_time else ""
         self._strict_time = event_type.strict_time
         self._template = "template" if "template" in paths else None
-        self._rule = IdRule(event_type.name, event_type.identity)
+        self._ids = EventIdMaker(event_type.name, event_type.event_id)
         self._known, self._inner = _known_fields(event_type)
 
     def read(self, entry: Entry, value: dict[str, Any], text: bytes, reading: Reading) -> Event | Rejected:
@@ -173,8 +145,8 @@ class _Form:
             return Rejected("invalid", (_TOO_DEEP,))
         id_from: IdFrom = "event_id"
         if event_id is None:
-            if (made := self._rule.compute(entry.source, value, text)) is None:
-                reading.problem("event_id", f"expected an id, or without one {self._rule.enough_text}")
+            if (made := self._ids.make(entry.source, value, text)) is None:
+                reading.problem("event_id", f"expected an id, or without one {self._ids.enough_text}")
             else:
                 event_id, id_from = made
         if reading.problems or event_id is None:
@@ -255,7 +227,7 @@ class _Form:
                 reading.problem(f"{top}.{inner}" if inner else top, "expected a time, such as 2026-06-22 15:19:08")
                 break
         if self._own_time:
-            reading.note(RECEIVED_INSTEAD)
+            reading.note("occurred_at_is_received_at")
         return utc_text(entry.received_at_ms)
 
     def _note_drift(self, value: dict[str, Any], reading: Reading) -> None:
@@ -275,7 +247,7 @@ _AT_THE_TOP = ("",)
 
 
 def _bound(field: Field) -> tuple[str, str, str | None, Read]:
-    return field.name, *split(field.path), field.shape.bind(field.path)
+    return field.name, *split_path(field.path), field.shape.bind(field.path)
 
 
 def _known_fields(event_type: EventType) -> tuple[frozenset[str], tuple[tuple[str, frozenset[str]], ...]]:
@@ -309,4 +281,4 @@ def _opaque(sent: Any, name: str, reading: Reading, *, any_type: bool = False) -
     return text
 
 
-_FORMS = {name: _Form(event_type) for name, event_type in TABLE.items()}
+_READERS = {name: _BodyReader(event_type) for name, event_type in TABLE.items()}

@@ -1,25 +1,24 @@
-"""An entry made ready for forwarding: normalize → route → envelope → record, or a record of the quarantine topic.
+"""An entry made ready for forwarding: normalize → route → envelope → record, or a dead letter for the quarantine topic.
 
 Pure, and never fails: whatever an entry holds, it leaves as an event, as a quarantine record, or (by configuration) not
 at all. Routes are resolved once per configuration.
 """
 
 import datetime as dt
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from bridge.catalogue import TABLE
-from bridge.catalogue.classify import Classification
+from bridge.catalogue.table import Classification
 from bridge.catalogue.times import utc_ms
 from bridge.model import RECEIVED_FIELD, REPLAY_FIELD, Entry, Event, Prepared, Problem, Rejected, TopicSpec
 from bridge.settings.models import Route, Settings, Topics
 from bridge.transform import dead_letter
 from bridge.transform.cloudevents import Encoder, Headers, trace_headers
 from bridge.transform.custom_events import Mapper
-from bridge.transform.dedupe import Meaning
+from bridge.transform.dedupe import ContentKeys, dedupe_key
 from bridge.transform.normalize import examine
 from bridge.transform.redaction import Redaction, keyed_hash
 
@@ -86,10 +85,10 @@ class Preparer:
         }
         self.marks_duplicates = settings.duplicates.action == "mark"
         self.window_ms = int(settings.duplicates.window * 1000)
-        self.semantic_ms: Mapping[str, int] = {
+        self.content_window_ms: Mapping[str, int] = {
             name: int(seconds * 1000) for name, seconds in settings.duplicates.semantic_window.items()
         }
-        self._meanings: Mapping[str, Meaning] = {name: Meaning(TABLE[name]) for name in self.semantic_ms}
+        self._content_keys = {name: ContentKeys(TABLE[name]) for name in self.content_window_ms}
         hidden = settings.privacy.of(self._quarantine)
         self._quarantines_raw = hidden is None or hidden.keeps_raw
         self._hash_key = settings.privacy.hash_key.get_secret_value().encode() if settings.privacy.hash_key else b""
@@ -137,8 +136,8 @@ class Preparer:
         """The same with a header that says it is a duplicate."""
         if prepared.record is None:
             return prepared
-        headers = (*prepared.record.headers, _DUPLICATE)
-        return prepared._replace(record=prepared.record._replace(headers=headers), outcome="duplicate", semantic=None)
+        record = prepared.record._replace(headers=(*prepared.record.headers, _DUPLICATE))
+        return prepared._replace(record=record, outcome="duplicate", content_key=None)
 
     def topics(self) -> Mapping[str, TopicSpec]:
         """Every topic that this configuration can send to, by name. Without the positions topic."""
@@ -171,29 +170,27 @@ class Preparer:
                 notes=result.notes,
                 hint_conflict=decided.hint_conflict,
             )
-        shown = result
-        if destination.redaction is not None:
-            shown = destination.redaction.event(result)
-        record = self._encoder.record(shown, destination.topic, key_of(result, destination).encode(), extras.headers)
+        shown = result if destination.redaction is None else destination.redaction.event(result)
+        _, key = key_kind_of(result, destination)
+        record = self._encoder.record(shown, destination.topic, key.encode(), extras.headers)
         return Prepared(
             entry.id,
             entry.received_at_ms,
             result.type,
             destination.topic,
             record,
-            None if extras.again else identity(result),
+            None if extras.again else dedupe_key(result),
             "forwarded",
             "",
             result.notes,
             decided.hint_conflict,
             False,
-            self._said(result, extras) if self._meanings else None,
+            self._content_key(result, extras) if self._content_keys else None,
         )
 
-    def _said(self, event: Event, extras: Extras) -> bytes | None:
-        """What stands for the event's meaning, where it may be one more firing of another."""
-        meaning = None if extras.again else self._meanings.get(event.type)
-        return None if meaning is None else meaning.of(event)
+    def _content_key(self, event: Event, extras: Extras) -> bytes | None:
+        keys = None if extras.again else self._content_keys.get(event.type)
+        return None if keys is None else keys.of(event)
 
     def _quarantined(
         self,
@@ -249,13 +246,8 @@ class Preparer:
         return keyed_hash(self._hash_key, dead_letter.body_id(entry.source, entry.body))
 
 
-def key_of(event: Event, destination: Destination) -> str:
-    """The record's key: never empty, since every event has an id."""
-    return key_kind_of(event, destination)[1]
-
-
 def key_kind_of(event: Event, destination: Destination) -> tuple[str, str]:
-    """What became the key, and its value."""
+    """What became the record's key, and its value: never empty, since every event has an id."""
     for kind in destination.key_kinds:
         key = event.key_fields.get(kind)
         if key and destination.redaction is not None:
@@ -269,11 +261,6 @@ def key_kind_name(settings: Settings, event_type: str, kind: str) -> str:
     """What a key is, as the configuration calls it: for an event type of its own, the path into the body."""
     own = settings.events.get(event_type)
     return own.key if kind == "path" and own is not None and own.key else kind
-
-
-def identity(event: Event) -> bytes:
-    """What the window of duplicates remembers of an event: 16 bytes. Names hold no NUL, so no two texts are equal."""
-    return hashlib.sha256(f"{event.source}\0{event.type}\0{event.id}".encode()).digest()[:16]
 
 
 def _destination(settings: Settings, event_type: str) -> Destination:

@@ -13,9 +13,8 @@ import hmac
 import json
 from typing import Any, Final
 
-from bridge.catalogue.definition import EventType
+from bridge.catalogue.definition import EventType, time_paths
 from bridge.catalogue.phones import CONTACT_FIELDS
-from bridge.catalogue.schema import time_paths
 from bridge.catalogue.shapes import number_text
 from bridge.model import Contact, Event, IdFrom
 from bridge.settings.carried import (
@@ -220,7 +219,7 @@ def _hidden_ids(rules: TopicPrivacy, event_type: EventType | None) -> frozenset[
         return frozenset()
     if event_type is None:  # made of the whole body, which is there but for what a rule hides
         return frozenset({"body"}) if rules.hides else frozenset()
-    hides = any(_hides_part(rules, event_type, path) for path in event_type.identity.fields)
+    hides = any(_hides_part(rules, event_type, path) for path in event_type.event_id.fields)
     return frozenset({"body", "fields"}) if hides else frozenset({"body"})
 
 

@@ -6,7 +6,6 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -14,7 +13,7 @@ from bridge.catalogue import HINTS, TABLE
 from bridge.journal.offline import inspect
 from bridge.model import Event
 from bridge.settings.load import load
-from bridge.transform.normalize import normalize
+from bridge.transform.normalize import examine
 from tests.flow.conftest import Configure, StartProcess
 from tests.flow.running import TOKEN, BridgeProcess
 
@@ -51,7 +50,7 @@ def what_came_of_the_last(journal: Path) -> str:
     (newest,) = inspect.list_entries(journal, inspect.Filter(), 1)
     found = inspect.get_entry(journal, newest.id)
     assert found is not None
-    event = normalize(found[0], ZoneInfo("UTC"))
+    _, event = examine(found[0], None)
     return event.type if isinstance(event, Event) else "quarantine"
 
 

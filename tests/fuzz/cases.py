@@ -279,6 +279,7 @@ def _bodies() -> Iterator[Case]:
         "a form": b"session_id=1&read_at=2",
         "XML": b"<?xml version='1.0'?><a/>",
         "200,000 brackets": b"[" * 200_000,
+        "200,000 closed brackets": b"[" * 200_000 + b"]" * 200_000,
         "200,000 objects": b'{"a":' * 150_000,
         "a control character": b'"\x01"',
     }.items():
@@ -293,7 +294,6 @@ def _bodies() -> Iterator[Case]:
         "equal keys": b'{"session_id": "a", "session_id": {}}',
         "100,000 keys": b"{" + b",".join(b'"%d":1' % number for number in range(100_000)) + b"}",
         "a list of webhooks": b"[" + BODY + b"," + BODY + b"]",
-        "200,000 closed brackets": b"[" * 200_000 + b"]" * 200_000,
         "a key of 500 KB": b'{"' + b"k" * 500_000 + b'": 1}',
     }.items():
         yield taken(f"body: {name}", request(body), body)

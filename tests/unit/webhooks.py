@@ -1,6 +1,5 @@
 """Webhooks for tests of the pure stages: a body in, an event or what was wrong with it out."""
 
-import datetime as dt
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -8,7 +7,7 @@ import orjson
 
 from bridge.model import Entry, Event, Rejected
 from bridge.settings.models import Settings
-from bridge.transform.normalize import normalize
+from bridge.transform.normalize import examine
 
 RECEIVED_AT_MS = 1_782_141_549_104  # 2026-06-22T15:19:09.104Z
 FLOW = {"country_code": "+57", "cellphone": "3005550134", "session_id": "s1", "conversation_id": 7}
@@ -23,8 +22,8 @@ def entry(body: Any, hint: str = "", *, source: str = "treble", headers: Any = N
 
 def normalized(body: Any, hint: str = "", zone: str = "UTC", **given: Any) -> Event | Rejected:
     """What becomes of the body."""
-    timezone: dt.tzinfo = dt.UTC if zone == "UTC" else ZoneInfo(zone)
-    return normalize(entry(body, hint, **given), timezone)
+    _, result = examine(entry(body, hint, **given), None if zone == "UTC" else ZoneInfo(zone))
+    return result
 
 
 def event(body: Any, hint: str = "", zone: str = "UTC", **given: Any) -> Event:

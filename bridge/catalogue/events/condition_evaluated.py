@@ -2,10 +2,9 @@
 
 from typing import Any
 
-from bridge.catalogue.definition import EventType, Evidence, Field
-from bridge.catalogue.families import BUSINESS_SCOPE_ID, FLOW, IN_THE_FLOW, flow_body
-from bridge.catalogue.identity import Identity
-from bridge.catalogue.scene import Scene
+from bridge.catalogue.definition import EventType, Evidence, Field, Scene
+from bridge.catalogue.event_id import EventIdRule
+from bridge.catalogue.events import BUSINESS_SCOPE_ID, FLOW, flow_body
 from bridge.catalogue.shapes import Object, Text
 
 
@@ -23,7 +22,6 @@ EVENT = EventType(
     treble="condition",
     family=FLOW,
     fires="When a conversation leaves a condition block by the path that carries the webhook.",
-    configured=IN_THE_FLOW,
     hints=("condition",),
     evidence=(Evidence(("condition", "variable"), rank=60),),
     fields=(
@@ -47,7 +45,7 @@ EVENT = EventType(
         BUSINESS_SCOPE_ID,
     ),
     # No time at all in the body: only the whole of it tells one evaluation from another.
-    identity=Identity(
+    event_id=EventIdRule(
         fields=("session_id", "conversation_id", "variable", "condition"),
         enough=(),
         fallback="body",

@@ -2,19 +2,9 @@
 
 from typing import Any
 
-from bridge.catalogue.definition import EventType, Evidence, Field
-from bridge.catalogue.families import (
-    BUSINESS_SCOPE_ID,
-    FLOW,
-    IN_THE_FLOW,
-    QUESTION,
-    SENT_AT,
-    SENT_TEXT,
-    flow_body,
-    sent,
-)
-from bridge.catalogue.identity import Identity
-from bridge.catalogue.scene import Scene
+from bridge.catalogue.definition import EventType, Evidence, Field, Scene
+from bridge.catalogue.event_id import EventIdRule
+from bridge.catalogue.events import BUSINESS_SCOPE_ID, FLOW, QUESTION, SENT_AT, SENT_TEXT, flow_body, sent
 from bridge.catalogue.shapes import Text, Wrapped
 
 
@@ -34,7 +24,6 @@ EVENT = EventType(
     treble="opt-out",
     family=FLOW,
     fires="When the person chose an answer that the flow marks as opting out.",
-    configured=IN_THE_FLOW,
     hints=("opt-out",),
     # First of all flow types: a reason states what the call is about, whatever else the body tells of the message.
     evidence=(Evidence(("reason",), rank=70, equals="OPTOUT"),),
@@ -47,7 +36,7 @@ EVENT = EventType(
         BUSINESS_SCOPE_ID,
     ),
     # It has no time of its own. One sent message is answered by one opt-out, so the sending's time tells them apart.
-    identity=Identity(
+    event_id=EventIdRule(
         fields=("session_id", "conversation_id", "question.text", "sent_at", "classified_answer.text", "reason"),
         enough=(("sent_at",),),
         fallback="body",

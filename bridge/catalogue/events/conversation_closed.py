@@ -3,11 +3,10 @@
 import datetime as dt
 from typing import Any
 
-from bridge.catalogue.definition import EventType, Field
-from bridge.catalogue.families import GLOBAL, IN_THE_CENTER, TIMESTAMP
-from bridge.catalogue.identity import Identity
+from bridge.catalogue.definition import EventType, Field, Scene, zulu
+from bridge.catalogue.event_id import EventIdRule
+from bridge.catalogue.events import GLOBAL, TIMESTAMP
 from bridge.catalogue.reading import Reading, cleaned
-from bridge.catalogue.scene import Scene, zulu
 from bridge.catalogue.shapes import ListOf, Object, Read, Schema, Shape, Text, Time, object_schema
 
 _SENDER = Text("Who wrote it; nothing tells a bot from a human agent.", ("user", "company"))
@@ -25,7 +24,6 @@ class Message:
 
     @property
     def schema(self) -> Schema:
-        """What comes out."""
         shapes: dict[str, Shape] = {
             "sender": _SENDER,
             "kind": _KIND,
@@ -36,7 +34,6 @@ class Message:
         return object_schema("One message.", {name: shape.schema for name, shape in shapes.items()})
 
     def bind(self, label: str) -> Read:
-        """The function that reads one message."""
         read_sender, read_kind = _SENDER.bind(f"{label}.sender"), _KIND.bind(f"{label}.type")
         read_text, read_media = _TEXT.bind(f"{label}.message"), _MEDIA.bind(f"{label}.media")
         read_time = _CREATED_AT.bind(f"{label}.created_at")
@@ -109,7 +106,6 @@ EVENT = EventType(
     treble="session.close",
     family=GLOBAL,
     fires="When the person answered a final block, or the time for automatic closing is over.",
-    configured=IN_THE_CENTER,
     hints=("session-close",),
     own_time=("closed_at", "timestamp"),
     fields=(
@@ -119,7 +115,7 @@ EVENT = EventType(
         Field("messages", ListOf("What was said, in order.", Message())),
     ),
     # At most one closing per session was ever seen, so the session alone is enough.
-    identity=Identity(
+    event_id=EventIdRule(
         fields=("session.external_id", "user.country_code", "user.cellphone", "session.closed_at", "timestamp"),
         enough=(
             ("session.external_id",),

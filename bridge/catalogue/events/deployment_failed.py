@@ -2,10 +2,9 @@
 
 from typing import Any
 
-from bridge.catalogue.definition import EventType, Field
-from bridge.catalogue.families import GLOBAL, IN_THE_CENTER, TIMESTAMP
-from bridge.catalogue.identity import Identity
-from bridge.catalogue.scene import Scene, zulu
+from bridge.catalogue.definition import EventType, Field, Scene, zulu
+from bridge.catalogue.event_id import EventIdRule
+from bridge.catalogue.events import GLOBAL, TIMESTAMP
 from bridge.catalogue.shapes import Text, Time
 
 REASONS = (
@@ -46,7 +45,6 @@ EVENT = EventType(
     treble="deployment.failure",
     family=GLOBAL,
     fires="When Treble gave up sending a template to a person.",
-    configured=IN_THE_CENTER,
     hints=("deployment-failure",),
     own_time=("failed_at", "timestamp"),
     key="phone",
@@ -55,7 +53,7 @@ EVENT = EventType(
         Field("failed_at", Time("When Treble gave up.")),
         TIMESTAMP,
     ),
-    identity=Identity(
+    event_id=EventIdRule(
         fields=("user.country_code", "user.cellphone", "failed_at", "timestamp", "failure_reason"),
         enough=(("user.cellphone", "failed_at"), ("user.cellphone", "timestamp")),
         fallback="reject",

@@ -2,10 +2,9 @@
 
 from typing import Any
 
-from bridge.catalogue.definition import EventType, Field
-from bridge.catalogue.families import GLOBAL, IN_THE_CENTER, TIMESTAMP
-from bridge.catalogue.identity import Identity
-from bridge.catalogue.scene import Scene, zulu
+from bridge.catalogue.definition import EventType, Field, Scene, zulu
+from bridge.catalogue.event_id import EventIdRule
+from bridge.catalogue.events import GLOBAL, TIMESTAMP
 from bridge.catalogue.shapes import Identifier, ListOf, Text
 
 
@@ -25,7 +24,6 @@ EVENT = EventType(
     treble="hsm.status",
     family=GLOBAL,
     fires="When WhatsApp approves, rejects, pauses or disables a template.",
-    configured=IN_THE_CENTER,
     hints=("hsm-status",),
     own_time=("timestamp",),
     key="template",
@@ -39,6 +37,6 @@ EVENT = EventType(
         ),
         TIMESTAMP,
     ),
-    identity=Identity(fields=("name", "status", "timestamp"), enough=(("name", "timestamp"),), fallback="reject"),
+    event_id=EventIdRule(fields=("name", "status", "timestamp"), enough=(("name", "timestamp"),), fallback="reject"),
     samples={"documented": _approved},
 )

@@ -4,18 +4,9 @@ from typing import Any
 
 import orjson
 
-from bridge.catalogue.definition import EventType, Evidence, Field
-from bridge.catalogue.families import (
-    BUSINESS_SCOPE_ID,
-    FLOW,
-    IN_THE_FLOW,
-    QUESTION,
-    SENT_AT,
-    SENT_TEXT,
-    flow_body,
-)
-from bridge.catalogue.identity import Identity
-from bridge.catalogue.scene import Scene, naive
+from bridge.catalogue.definition import EventType, Evidence, Field, Scene, naive
+from bridge.catalogue.event_id import EventIdRule
+from bridge.catalogue.events import BUSINESS_SCOPE_ID, FLOW, QUESTION, SENT_AT, SENT_TEXT, flow_body
 from bridge.catalogue.shapes import Text, Time, Wrapped
 
 
@@ -59,7 +50,6 @@ EVENT = EventType(
     treble="response",
     family=FLOW,
     fires="When the person answered the message of a block.",
-    configured=IN_THE_FLOW,
     hints=("response",),
     evidence=(
         Evidence(("responded_at",), rank=50),
@@ -77,7 +67,7 @@ EVENT = EventType(
         Field("classified_answer", Wrapped("Which of the block's answers Treble took it for.")),
         BUSINESS_SCOPE_ID,
     ),
-    identity=Identity(
+    event_id=EventIdRule(
         fields=(
             "session_id",
             "conversation_id",

@@ -2,10 +2,9 @@
 
 from typing import Any
 
-from bridge.catalogue.definition import EventType, Evidence, Field
-from bridge.catalogue.families import BUSINESS_SCOPE_ID, FLOW, IN_THE_FLOW, QUESTION, flow_body
-from bridge.catalogue.identity import Identity
-from bridge.catalogue.scene import Scene, naive
+from bridge.catalogue.definition import EventType, Evidence, Field, Scene, naive
+from bridge.catalogue.event_id import EventIdRule
+from bridge.catalogue.events import BUSINESS_SCOPE_ID, FLOW, QUESTION, flow_body
 from bridge.catalogue.shapes import Time
 
 
@@ -22,12 +21,11 @@ EVENT = EventType(
     treble="timeout",
     family=FLOW,
     fires="When the path for missing answers is taken. Where that path shares its URL with answers, it arrives there.",
-    configured=IN_THE_FLOW,
     hints=("timeout",),
     evidence=(Evidence(("timeout_at",), rank=40),),
     own_time=("timeout_at",),
     fields=(QUESTION, Field("timeout_at", Time("When the wait for an answer ended.")), BUSINESS_SCOPE_ID),
-    identity=Identity(
+    event_id=EventIdRule(
         fields=("session_id", "conversation_id", "question.text", "timeout_at"),
         enough=(("timeout_at",),),
         fallback="body",

@@ -2,14 +2,14 @@
 
 from typing import Any
 
-from bridge.catalogue.definition import EventType, Family, Field
-from bridge.catalogue.families import IN_THE_CENTER, TIMESTAMP
-from bridge.catalogue.identity import Identity
-from bridge.catalogue.scene import Scene, zulu
+from bridge.catalogue.definition import EventType, Family, Field, Scene, zulu
+from bridge.catalogue.event_id import EventIdRule
+from bridge.catalogue.events import IN_THE_CENTER, TIMESTAMP
 from bridge.catalogue.shapes import Text
 
 UNKNOWN = Family(
     name="unknown",
+    configured=IN_THE_CENTER,
     contact=("user", ""),
     session=("session.external_id", "session_id"),
     flow="conversation_id",
@@ -33,10 +33,9 @@ EVENT = EventType(
     treble="*",
     family=UNKNOWN,
     fires="When `event_type` holds a value that this version does not know.",
-    configured=IN_THE_CENTER,
     own_time=("timestamp",),
     strict_time=False,  # what this version doesn't know may mean something else by `timestamp`
     fields=(Field("event_type", Text("Treble's own name of the event.")), TIMESTAMP),
-    identity=Identity(fields=("event_type", "timestamp"), enough=(), fallback="body"),
+    event_id=EventIdRule(fields=("event_type", "timestamp"), enough=(), fallback="body"),
     samples={"invented": _invented},
 )

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from bridge.catalogue import HINTS, TABLE, classify
-from bridge.catalogue.classify import evidence_in
-from bridge.catalogue.scene import Scene
+from bridge.catalogue.definition import Scene
+from bridge.catalogue.table import evidence_in
 
 AT = "2026-06-22 15:19:08"
 ANSWER = {"text": "Yes"}

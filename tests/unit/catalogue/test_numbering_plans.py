@@ -1,4 +1,4 @@
-"""Numbering plans say the same as the library whose metadata they are."""
+"""A number as it travels is in the plan where the library holds the number that it stands for to be valid."""
 
 from random import Random
 
@@ -48,5 +48,4 @@ def test_every_country_s_plan_is_that_of_the_library(first: int) -> None:
     assert {True, False} <= set(judged.values())
     for (code, national), valid in judged.items():
         if valid is not None:
-            assert in_plan(str(code), national) == valid, (code, national)
-            assert in_plan("", f"{code}{national}") == valid, (code, national)
+            assert in_plan(f"+{code}{national}") == valid, (code, national)

@@ -31,9 +31,9 @@ NEW_TYPE = '''
 """A type that Treble might add."""
 
 from bridge.catalogue.definition import EventType, Evidence, Field
-from bridge.catalogue.families import FLOW, IN_THE_FLOW, flow_body
-from bridge.catalogue.identity import Identity
-from bridge.catalogue.scene import naive
+from bridge.catalogue.events import FLOW, flow_body
+from bridge.catalogue.event_id import EventIdRule
+from bridge.catalogue.definition import naive
 from bridge.catalogue.shapes import Text, Time
 
 EVENT = EventType(
@@ -41,12 +41,11 @@ EVENT = EventType(
     treble="reaction",
     family=FLOW,
     fires="When the person reacted with an emoji.",
-    configured=IN_THE_FLOW,
     hints=("reaction",),
     evidence=(Evidence(("reacted_at",), rank=45),),
     own_time=("reacted_at",),
     fields=(Field("reacted_at", Time("When.")), Field("emoji", Text("With what."))),
-    identity=Identity(("session_id", "reacted_at", "emoji"), (("reacted_at",),), "body"),
+    event_id=EventIdRule(("session_id", "reacted_at", "emoji"), (("reacted_at",),), "body"),
     samples={"usual": lambda scene: {**flow_body(scene), "reacted_at": naive(scene.at), "emoji": "x"}},
 )
 '''

@@ -165,20 +165,20 @@ def test_the_command_reads_standard_input_and_names_wrong_use(tmp_path: Path) ->
 
 def test_what_would_change_a_quarantined_body_is_found_by_trying() -> None:
     """Nothing tells what it is: a hint would, and so would the configuration."""
-    hinted, mapped = explained({"session_id": "s1", "survey": {"id": 1}}).remedies
+    hinted, mapped = explained({"session_id": "s1", "survey": {"id": 1}}).suggestions
     assert "read (message.read)" in hinted
     assert "hsm-status" not in hinted, "with that hint the template's name would be missing"
     assert mapped.endswith("`when` may name: session_id, survey")
-    lacking, _ = explained({"survey": 1}).remedies
+    lacking, _ = explained({"survey": 1}).suggestions
     assert "it would still lack" in lacking
-    (sender,) = explained(b"{").remedies
+    (sender,) = explained(b"{").suggestions
     assert sender.startswith("no configuration changes this")
-    (invalid,) = explained({"read_at": "soon"}).remedies
+    (invalid,) = explained({"read_at": "soon"}).suggestions
     assert "later version" in invalid
-    assert explained(READ).remedies == ()
+    assert explained(READ).suggestions == ()
 
 
-def test_a_remedy_that_is_named_does_what_it_says() -> None:
+def test_a_suggestion_that_is_named_does_what_it_says() -> None:
     body = {"session_id": "s1", "survey": {"id": 1}}
     assert explained(body, "read").outcome == "forwarded"
     named = settings(events={"survey.answered": {"when": {"survey": "*"}}})
@@ -200,7 +200,7 @@ def test_a_quarantine_record_is_explained_by_todays_configuration() -> None:
     named = settings(events={"survey.answered": {"when": {"survey": "*"}}})
     passes = explain_record(named, returned)
     assert (passes.outcome, passes.topic) == ("forwarded", "treble.survey.answered")
-    assert f"treble-bridge quarantine redrive {returned.id}" in passes.remedies[0]
+    assert f"treble-bridge quarantine redrive {returned.id}" in passes.suggestions[0]
     assert f'"received_at":"{orjson.loads(value)["received_at"]}"'.encode() in passes.value
 
 
@@ -210,7 +210,7 @@ def test_a_record_that_kafka_refused_names_the_limit() -> None:
     rejected = preparer.rejected(given, preparer.prepare(given), "MessageSizeTooLarge").record
     assert rejected is not None
     found = explain_record(settings(), read_back(rejected.value))
-    assert "raise max.message.bytes of topic treble.message.read" in found.remedies[0]
+    assert "raise max.message.bytes of topic treble.message.read" in found.suggestions[0]
 
 
 def test_a_record_without_the_body_says_where_it_may_be(tmp_path: Path) -> None:

@@ -62,16 +62,16 @@ async def forward(journal: Journal, by: Preparer, entries: Sequence[Entry]) -> l
     return [item.entry_id for item in batch.out]
 
 
-def meaning(body: bytes, by: Preparer | None = None) -> bytes | None:
+def content_key(body: bytes, by: Preparer | None = None) -> bytes | None:
     made: Prepared = (by or preparer()).prepare(Entry(1, NOON_MS, "treble", "response", b"", body))
     assert made.outcome == "forwarded"
-    return made.semantic
+    return made.content_key
 
 
 def test_it_is_the_session_the_question_and_the_answer_that_count_and_not_the_times() -> None:
-    first = meaning(answer(0))
+    first = content_key(answer(0))
     assert first is not None
-    assert meaning(answer(4_000, sent_at="2026-06-22 15:00:01")) == first
+    assert content_key(answer(4_000, sent_at="2026-06-22 15:00:01")) == first
     for other in (
         answer(0, "no"),
         answer(0, session_id="s2"),
@@ -79,23 +79,23 @@ def test_it_is_the_session_the_question_and_the_answer_that_count_and_not_the_ti
         answer(0, question={"type": "open", "text": "Really?"}),
         answer(0, classified_answer={"text": "yes"}),
     ):
-        assert meaning(other) not in {None, first}
+        assert content_key(other) not in {None, first}
 
 
 def test_what_says_too_little_is_never_taken_for_another() -> None:
-    assert meaning(orjson.dumps({"session_id": "s1"})) is None
-    assert meaning(orjson.dumps({"session_id": "s1", "question": {"text": "Sure?"}})) is None
+    assert content_key(orjson.dumps({"session_id": "s1"})) is None
+    assert content_key(orjson.dumps({"session_id": "s1", "question": {"text": "Sure?"}})) is None
 
 
 def test_it_is_off_by_default_and_on_for_the_types_that_are_named() -> None:
-    assert meaning(answer(0), Preparer(settings(), "j1")) is None
+    assert content_key(answer(0), Preparer(settings(), "j1")) is None
     found = preparer().prepare(Entry(1, NOON_MS, "treble", "", b"", orjson.dumps(sample("message.read"))))
-    assert found.semantic is None
+    assert found.content_key is None
 
 
 def test_a_replay_that_must_go_out_is_no_repeat() -> None:
     headers = orjson.dumps({"x-treble-bridge-replay": "7 again"})
-    assert preparer().prepare(Entry(1, NOON_MS, "treble", "response", headers, answer(0))).semantic is None
+    assert preparer().prepare(Entry(1, NOON_MS, "treble", "response", headers, answer(0))).content_key is None
 
 
 async def test_a_repeat_within_the_window_goes_nowhere_and_does_not_make_it_longer(journal: Journal) -> None:

@@ -78,4 +78,4 @@ def test_any_quarantine_record_can_be_read_back_and_explained(body: Any, hint: s
     assert returned.entry == made
     found = explain_record(KNOWING, returned)
     assert found.outcome in {"forwarded", "quarantined"}
-    assert found.remedies or found.outcome == "quarantined"
+    assert found.suggestions or found.outcome == "quarantined"

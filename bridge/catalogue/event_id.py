@@ -1,10 +1,10 @@
 """What makes an event the same event: its id.
 
-Treble's `event_id`, where there is one. Else SHA-256 (hex) over a JSON array: source, event
-type, and the identifying fields as they were sent, numbers as text, absent ones null. Times go in as sent, so the id
-does not depend on the source's time zone setting. Where the fields that tell two events apart are not all there, a
-flow webhook's whole body goes in as well (the same bytes are the same event, whenever they arrive); a global event's
-has no id then, and can't be accepted. Only text that isn't blank is there, and a number that lost no digits.
+Treble's `event_id`, where there is one. Else SHA-256 (hex) over a JSON array: source, event type, and the fields of the
+type's rule as they were sent, numbers as text, absent ones null. Times go in as sent, so the id does not depend on the
+source's time zone setting. Where the fields that tell two events apart are not all there, a flow webhook's whole body
+goes in as well (the same bytes are the same event, whenever they arrive); a global event has no id then, and can't be
+accepted. Only text that isn't blank is there, and a number that lost no digits.
 
 The rule is a contract with consumers: golden values in the tests make a change of it visible.
 """
@@ -30,8 +30,8 @@ _STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"')
 
 
 @dataclass(frozen=True, slots=True)
-class Identity:
-    """How an id is made where Treble gives none.
+class EventIdRule:
+    """What the id of an event type is made of where Treble gives none.
 
     `fields` are dotted paths into the body, two names long at the most. `enough` lists combinations of them; when all
     fields of one are there, the fields tell events apart. Otherwise the `fallback`: the whole `body` goes in, or the
@@ -44,31 +44,29 @@ class Identity:
 
 
 @dataclass(frozen=True, slots=True)
-class Basis:
+class EventIdBasis:
     """What an id was computed from, for people: `rule` is event_id, fields or body."""
 
     rule: IdFrom | Literal["none"]
     fields: dict[str, Any]
 
 
-class IdRule:
-    """The rule of one event type, ready for bodies."""
-
+class EventIdMaker:
     __slots__ = ("_enough", "_event_type", "_fields", "_paths", "_rejects")
 
-    def __init__(self, event_type: str, identity: Identity) -> None:
+    def __init__(self, event_type: str, rule: EventIdRule) -> None:
         self._event_type = event_type
-        self._paths = identity.fields
-        self._fields = tuple(split(path) for path in identity.fields)
-        self._rejects = identity.fallback == "reject"
-        self._enough = tuple(tuple(identity.fields.index(path) for path in paths) for paths in identity.enough)
+        self._paths = rule.fields
+        self._fields = tuple(split_path(path) for path in rule.fields)
+        self._rejects = rule.fallback == "reject"
+        self._enough = tuple(tuple(rule.fields.index(path) for path in paths) for paths in rule.enough)
 
     @property
     def enough_text(self) -> str:
         """The combinations of fields that tell events apart, in words."""
         return ", or ".join(" and ".join(self._paths[at] for at in positions) for positions in self._enough)
 
-    def compute(self, source: str, value: dict[str, Any], text: bytes) -> tuple[str, IdFrom] | None:
+    def make(self, source: str, value: dict[str, Any], text: bytes) -> tuple[str, IdFrom] | None:
         """The id of a body without `event_id`, and what it is made of; None when nothing tells it from other events.
 
         `text` is the body as JSON.
@@ -84,15 +82,14 @@ class IdRule:
             hashed = [source, self._event_type, *parts, canonical(value, text)]
         return hashlib.sha256(orjson.dumps(hashed, option=_SORTED)).hexdigest(), made_of
 
-    def basis(self, value: dict[str, Any]) -> Basis:
-        """What the id of this body is computed from."""
+    def basis(self, value: dict[str, Any]) -> EventIdBasis:
         if treble_id(value, Reading()) is not None:
-            return Basis("event_id", {"event_id": value["event_id"]})
+            return EventIdBasis("event_id", {"event_id": value["event_id"]})
         parts = self._parts(value)
         fields = dict(zip(self._paths, parts, strict=True))
         if self._tells_apart(parts):
-            return Basis("fields", fields)
-        return Basis("none" if self._rejects else "body", fields)
+            return EventIdBasis("fields", fields)
+        return EventIdBasis("none" if self._rejects else "body", fields)
 
     def _parts(self, value: dict[str, Any]) -> list[Any]:
         parts = []
@@ -141,7 +138,7 @@ def canonical(value: Any, text: bytes) -> str:
     return hashlib.sha256(ordered).hexdigest()
 
 
-def split(path: str) -> tuple[str, str | None]:
+def split_path(path: str) -> tuple[str, str | None]:
     """A path of one or two names."""
     top, _, inner = path.partition(".")
     return top, inner or None

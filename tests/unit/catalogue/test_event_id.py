@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from bridge.catalogue import TABLE
-from bridge.catalogue.identity import IdRule
+from bridge.catalogue.event_id import EventIdMaker
 from tests.unit.webhooks import FLOW, event, rejected
 
 FLOW_AT_A_MESSAGE = {
@@ -264,9 +264,9 @@ def test_a_global_event_without_id_is_accepted_when_something_tells_it_from_othe
 
 
 def test_people_can_ask_what_an_id_comes_from() -> None:
-    rule = IdRule("message.read", TABLE["message.read"].identity)
+    rule = EventIdMaker("message.read", TABLE["message.read"].event_id)
     assert rule.basis({"event_id": "e1"}).rule == "event_id"
     assert rule.basis(READ).rule == "fields"
     assert rule.basis(READ).fields["question.text"] == "Ready?"
     assert rule.basis({"session_id": "s1"}).rule == "body"
-    assert IdRule("hsm.status_changed", TABLE["hsm.status_changed"].identity).basis({}).rule == "none"
+    assert EventIdMaker("hsm.status_changed", TABLE["hsm.status_changed"].event_id).basis({}).rule == "none"
