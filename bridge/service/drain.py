@@ -28,7 +28,7 @@ from bridge.service.service import keep_running, open_journal, wall_clock_ms
 from bridge.service.stages import Ending
 from bridge.service.topic_watch import TopicWatch
 from bridge.settings.models import Settings
-from bridge.settings.secrets import secrets_of
+from bridge.settings.sources import secrets_of
 from bridge.telemetry import Telemetry
 from bridge.telemetry.log_writer import descriptor_sink
 from bridge.telemetry.logs import Logs

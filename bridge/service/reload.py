@@ -24,7 +24,8 @@ from bridge.errors import ConfigError
 from bridge.settings.changes import Changes, changes, config_hash, merged
 from bridge.settings.load import FILE_BYTES_MAX, Loaded, files_of, load
 from bridge.settings.models import Settings
-from bridge.settings.problems import InvalidSettingsError, path_text
+from bridge.settings.problems import InvalidSettingsError
+from bridge.settings.section import path_text
 from bridge.telemetry import Telemetry
 
 __all__ = ["Changes", "Reloader", "changes"]
@@ -128,7 +129,7 @@ class Reloader:
         renewed = [key for key, name in files.items() if contents.get(name) != self._kafka_files.get(name)]
         found = dataclasses.replace(found, reloadable=tuple(dict.fromkeys((*found.reloadable, *renewed))))
         for warning in loaded.warnings if found or quiet else ():
-            self._telemetry.config_doubtful(str(warning))
+            self._telemetry.config_warning(str(warning))
         try:
             if found.reloadable:
                 settings = merged(self._running, loaded.settings, self._event_types)
@@ -150,8 +151,8 @@ class Reloader:
 
     def _refuse(self, error: ConfigError) -> None:
         self._error = str(error)
-        findings = error.findings if isinstance(error, InvalidSettingsError) else ()
-        self._telemetry.config_refused(error, [str(finding) for finding in findings])
+        problems = error.problems if isinstance(error, InvalidSettingsError) else ()
+        self._telemetry.config_refused(error, [str(problem) for problem in problems])
 
 
 def kafka_files(settings: Settings) -> Mapping[str, str]:

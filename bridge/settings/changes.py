@@ -1,7 +1,4 @@
-"""What differs between two configurations, and what of it a running bridge can take. Pure.
-
-A short digest that says whether two processes run the same configuration.
-"""
+"""What differs between two configurations, and what of it a running bridge can take. Pure."""
 
 import hashlib
 import json
@@ -11,9 +8,8 @@ from typing import Any
 
 from bridge.errors import ConfigError
 from bridge.settings.models import Server, Settings, misrouted
-from bridge.settings.problems import path_text
-from bridge.settings.secrets import secrets_of
-from bridge.settings.section import Loc, Section
+from bridge.settings.section import Loc, Section, path_text, walk
+from bridge.settings.sources import secrets_of
 
 RELOADABLE: frozenset[Loc] = frozenset(
     {
@@ -29,19 +25,6 @@ RELOADABLE: frozenset[Loc] = frozenset(
     }
 )
 """Sections, and keys of sections, that a running bridge takes, with all below them."""
-
-
-def _rest() -> Iterator[str]:
-    for name, field in Settings.model_fields.items():
-        if (name,) in RELOADABLE:
-            continue
-        keys = field.annotation.model_fields if isinstance(field.annotation, type) else {}
-        waiting = [key for key in keys if (name, key) not in RELOADABLE]
-        yield from [name] if len(waiting) == len(keys) else (f"{name}.{key}" for key in waiting)
-
-
-NEEDS_RESTART: tuple[str, ...] = tuple(_rest())
-"""The rest, as dotted key paths: what is built once, at start. `admin` stands for all below it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,10 +66,16 @@ def merged(running: Settings, new: Settings, event_types: Collection[str]) -> Se
             taken = {key: getattr(theirs, key) for section, key in _reloadable_keys() if section == name}
             values[name] = mine.model_copy(update=taken)
     together = running.model_copy(update=values)
-    problems = [f"{path_text(loc)}: {message}" for loc, message in _contradictions(together, ())]
-    problems += [f"{path_text(loc)}: {message}" for loc, message in misrouted(together, event_types)]
-    if problems:
-        raise ConfigError("not possible without a restart: " + "; ".join(problems))
+    found = [  # as if each section had been validated again: `model_copy` doesn't
+        ((*at, *loc), message)
+        for at, section in walk(together)
+        if isinstance(section, Section)
+        for loc, message in section.contradictions()
+    ]
+    found += misrouted(together, event_types)
+    if found:
+        problems = "; ".join(f"{path_text(loc)}: {message}" for loc, message in found)
+        raise ConfigError(f"not possible without a restart: {problems}")
     return together
 
 
@@ -113,21 +102,6 @@ def _differences(old: Any, new: Any, at: Loc) -> Iterator[Loc]:
             yield from _differences(mine, theirs, (*at, index))
     else:
         yield at
-
-
-def _contradictions(value: Any, at: Loc) -> Iterator[tuple[Loc, str]]:
-    """Those of every section, as if each had been validated again: `model_copy` doesn't."""
-    if isinstance(value, Section):
-        for loc, message in value.contradictions():
-            yield (*at, *loc), message
-        for name in type(value).model_fields:
-            yield from _contradictions(getattr(value, name), (*at, name))
-    elif isinstance(value, Mapping):
-        for key, item in value.items():
-            yield from _contradictions(item, (*at, str(key)))
-    elif isinstance(value, tuple):
-        for index, item in enumerate(value):
-            yield from _contradictions(item, (*at, index))
 
 
 _ROUNDS = 20_000  # some milliseconds once a load: a weak secret must not be guessed from what /status shows

@@ -5,10 +5,10 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from bridge.settings.expiries import secret_places
-from bridge.settings.models import Kafka, SecretValue, Settings, Source, each_value
-from bridge.settings.secrets import SecretValues, secrets_of
+from bridge.settings.kafka import Kafka
+from bridge.settings.models import Settings
 from bridge.settings.section import Loc, Network
+from bridge.settings.sources import SecretValue, SecretValues, Source, each_value, secrets_of
 
 SECRET_CHARS_MIN = 8
 _BROKER_TRANSACTION_MAX_S = 900.0
@@ -20,10 +20,10 @@ _UNFILLED: Final = (
 )
 """What a secret looks like that was meant to be something else."""
 
-Doubts = Iterator[tuple[Loc, str]]
+Warnings = Iterator[tuple[Loc, str]]
 
 
-def doubts(settings: Settings, now: dt.datetime) -> Doubts:
+def lint(settings: Settings, now: dt.datetime) -> Warnings:
     """Key paths and warnings. `now` is what `not_after` is held against."""
     for at, secret in secrets_of(settings):
         yield from ((at, what) for written, what in _UNFILLED if written.fullmatch(secret.strip()))
@@ -38,7 +38,7 @@ def doubts(settings: Settings, now: dt.datetime) -> Doubts:
     yield from _privacy(settings)
 
 
-def _privacy(settings: Settings) -> Doubts:
+def _privacy(settings: Settings) -> Warnings:
     hiding = any(not rules.keeps_raw or rules.hides for rules in settings.privacy.topics.values())
     if hiding and settings.privacy.of(settings.topics.quarantine) is None:
         yield (
@@ -55,15 +55,14 @@ def _privacy(settings: Settings) -> Doubts:
                 )
 
 
-def _source(at: Loc, source: Source, now: dt.datetime) -> Doubts:
+def _source(at: Loc, source: Source, now: dt.datetime) -> Warnings:
     if source.auth == "none":
         yield (*at, "auth"), "none: everyone who knows the URL may post"
-    else:
-        for index, alternative in enumerate(source.auth):
-            here = (*at, "auth", index)
-            yield from _everyone((*here, "client_ip"), alternative.client_ip or (), "every address")
-            for place, values in secret_places(alternative):
-                yield from _rotation((*here, *place), values, now)
+    for index, alternative in enumerate(source.alternatives):
+        here = (*at, "auth", index)
+        yield from _everyone((*here, "client_ip"), alternative.client_ip or (), "every address")
+        for place, values in alternative.secrets():
+            yield from _rotation((*here, *place), values, now)
     for event_type, body in source.responses.items():
         for index, pair in enumerate(body.get("user_session_keys", [])):
             if not isinstance(pair["value"], str):
@@ -71,7 +70,7 @@ def _source(at: Loc, source: Source, now: dt.datetime) -> Doubts:
                 yield (*at, *key), "not text: Treble's values are text; write it in quotes"
 
 
-def _rotation(at: Loc, values: SecretValues, now: dt.datetime) -> Doubts:
+def _rotation(at: Loc, values: SecretValues, now: dt.datetime) -> Warnings:
     """Values that no longer count, and values that are listed twice, so that one `not_after` says nothing."""
     listed = each_value(values)
     expired = [value for value in listed if _is_over(value, now)]
@@ -89,13 +88,13 @@ def _is_over(value: SecretValue, now: dt.datetime) -> bool:
     return (expires := value.expires()) is not None and expires <= now
 
 
-def _everyone(at: Loc, networks: tuple[Network, ...], what: str) -> Doubts:
+def _everyone(at: Loc, networks: tuple[Network, ...], what: str) -> Warnings:
     for index, network in enumerate(networks):
         if network.prefixlen == 0:
             yield (*at, index), f"takes {what}"
 
 
-def _kafka(at: Loc, kafka: Kafka) -> Doubts:
+def _kafka(at: Loc, kafka: Kafka) -> Warnings:
     security = (*at, "security")
     if kafka.security.protocol == "SASL_PLAINTEXT":
         yield (*security, "protocol"), "SASL_PLAINTEXT: credentials and events cross the network unencrypted"

@@ -1,7 +1,7 @@
-"""What every section of the configuration shares: strictness, and contradictions that name their key."""
+"""What all sections of the configuration share: strictness, contradictions that name their key, types of values."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Annotated, Any, Self
 
@@ -48,11 +48,39 @@ class Section(BaseModel):
         """Whether the file itself says `key`, rather than the default."""
         return key in self.model_fields_set
 
+    def unused(self, keys: Iterable[str], reason: str) -> Contradictions:
+        """Those of `keys` that differ from their default, though they have no effect."""
+        for key in keys:
+            if getattr(self, key) != type(self).model_fields[key].default:
+                yield (key,), f"has no effect {reason}"
+
 
 def _contradiction(loc: Loc, message: str) -> InitErrorDetails:
     return InitErrorDetails(
         type=PydanticCustomError("contradiction", "{message}", {"message": message}), loc=loc, input=None
     )
+
+
+def walk(value: Any, at: Loc = ()) -> Iterator[tuple[Loc, Any]]:
+    """Everything in a configuration, the value itself first, each with its key path."""
+    yield at, value
+    inner: Iterable[tuple[str | int, Any]] = ()
+    if isinstance(value, Section):
+        inner = ((name, getattr(value, name)) for name in type(value).model_fields)
+    elif isinstance(value, Mapping):
+        inner = value.items()
+    elif isinstance(value, list | tuple):
+        inner = enumerate(value)
+    for step, item in inner:
+        yield from walk(item, (*at, step))
+
+
+def path_text(loc: Loc) -> str:
+    """`("sources", "treble", "auth", 0)` → `sources.treble.auth[0]`."""
+    text = ""
+    for step in loc:
+        text += f"[{step}]" if isinstance(step, int) else f".{step}" if text else step
+    return text
 
 
 def kind_of(value: Any) -> str:
@@ -68,6 +96,7 @@ def _list_or_text(value: Any) -> Any:
 
 
 def _network(value: Any) -> IPv4Network | IPv6Network:
+    """A network of IPv4 inside IPv6 (`::ffff:192.0.2.0/120`) as the IPv4 network: callers' addresses are so, too."""
     if isinstance(value, IPv4Network | IPv6Network):
         return value
     try:
@@ -75,22 +104,14 @@ def _network(value: Any) -> IPv4Network | IPv6Network:
     except ValueError as error:
         hint = " (host bits are set)" if "host bits" in str(error) else ""
         raise ValueError(f"expected a network such as 10.0.0.0/8, or an address{hint}") from None
-    return _plain_network(network)
-
-
-def _plain_network(network: IPv4Network | IPv6Network) -> IPv4Network | IPv6Network:
-    """A network of IPv4 inside IPv6 (`::ffff:192.0.2.0/120`) as the IPv4 network: callers' addresses are so, too."""
-    if isinstance(network, IPv6Network) and network.prefixlen >= _MAPPED_BITS:
-        inside = network.network_address.ipv4_mapped
-        if inside is not None:
-            return IPv4Network((inside, network.prefixlen - _MAPPED_BITS))
+    inside = network.network_address.ipv4_mapped if isinstance(network, IPv6Network) else None
+    if inside is not None and network.prefixlen >= _MAPPED_BITS:
+        return IPv4Network((inside, network.prefixlen - _MAPPED_BITS))
     return network
 
 
 def _server(value: Any) -> str:
-    found = (
-        re.fullmatch(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):([0-9]{1,5})", value) if isinstance(value, str) else None
-    )
+    found = re.fullmatch(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):([0-9]{1,5})", str(value))
     if found and 1 <= int(found[2]) <= 65535:
         return found[0]
     raise ValueError("expected host:port, such as kafka-0.example.com:9092")
@@ -103,8 +124,8 @@ def topic_problem(name: str) -> str | None:
     return None
 
 
-def _topic(value: str) -> str:
-    if problem := topic_problem(value):
+def _topic(value: Any) -> Any:
+    if isinstance(value, str) and (problem := topic_problem(value)):
         raise ValueError(problem)
     return value
 
@@ -112,7 +133,7 @@ def _topic(value: str) -> str:
 _MAPPED_BITS = 96  # of an IPv6 address, before the IPv4 address in it
 Network = IPv4Network | IPv6Network
 Text = Annotated[str, Field(min_length=1)]
-Topic = Annotated[str, Kind("topic"), BeforeValidator(lambda value: _topic(value) if isinstance(value, str) else value)]
+Topic = Annotated[str, Kind("topic"), BeforeValidator(_topic)]
 OneNetwork = Annotated[
     Network, BeforeValidator(_network), WithJsonSchema({"type": "string", "examples": ["10.0.0.0/8"]})
 ]

@@ -56,7 +56,7 @@ EVENTS: dict[str, str] = {
     "config.unchanged": "The configuration was read again and says what is in force already",
     "config.needs_restart": "Changed keys that are in force only after a restart",
     "config.refused": "The configuration file is wrong; the one in force stays",
-    "config.doubtful": "The configuration is valid, but says something doubtful",
+    "config.warning": "The configuration is valid, but says something that is probably not meant",
     "tls.certificate_changed": "A new certificate is in force",
     "tls.certificate_refused": "A changed certificate could not be read; the old one stays in force",
     "tracing.started": "Traces are sent to a collector",
@@ -123,7 +123,7 @@ FIELDS: Final[Mapping[str, LogField]] = MappingProxyType(
         "problems": LogField(
             "problems", "what is wrong in the configuration: file, line, key and what, a sentence each"
         ),
-        "doubt": LogField("doubt", "file, line, key, and what is doubtful"),
+        "problem": LogField("problem", "file, line, key, and what is probably not meant"),
         "collector": LogField("collector", "the collector's host and port"),
         "sample": LogField("sample", "the share of traces that are kept"),
         "held_back": LogField("held_back", "lines like this one that were not written since the last"),

@@ -384,9 +384,9 @@ class Telemetry(Voice):
         self.metrics.reload_failed.set(1)
         self.log.error("config.refused", error=error, problems=list(problems) or [str(error)])
 
-    def config_doubtful(self, doubt: str) -> None:
+    def config_warning(self, problem: str) -> None:
         """The configuration is valid, and says something that it probably shouldn't: file, line, key and what."""
-        self.log.warning("config.doubtful", doubt=doubt)
+        self.log.warning("config.warning", problem=problem)
 
     def certificate_ends(self, use: str, end_s: float | None) -> None:
         """The certificate in force for `use` (ingress, kafka) is over at `end_s` (UNIX time, seconds).

@@ -48,9 +48,9 @@ class Said(Telemetry):
         super().config_refused(error, problems)
         self.said.append(("refused", str(error)))
 
-    def config_doubtful(self, doubt: str) -> None:
-        super().config_doubtful(doubt)
-        self.said.append(("doubtful", doubt))
+    def config_warning(self, problem: str) -> None:
+        super().config_warning(problem)
+        self.said.append(("warning", problem))
 
 
 class Running:
@@ -333,11 +333,11 @@ async def test_doubts_are_said_at_the_start_and_after_a_change(tmp_path: Path) -
     path.write_text(KAFKA + "sources: {treble: {auth: none}}\n", encoding="utf-8")
     running = Running(path)
     (said,) = await running.looks()
-    assert said == ("doubtful", f"{path}:2: sources.treble.auth: none: everyone who knows the URL may post")
+    assert said == ("warning", f"{path}:2: sources.treble.auth: none: everyone who knows the URL may post")
     path.write_text(KAFKA + a_source("short"), encoding="utf-8")
-    doubtful, reloaded = await running.looks()
-    assert (doubtful[0], reloaded[0]) == ("doubtful", "reloaded")
-    assert "short:" not in doubtful[1]
+    warning, reloaded = await running.looks()
+    assert (warning[0], reloaded[0]) == ("warning", "reloaded")
+    assert "short:" not in warning[1]
 
 
 async def test_it_looks_once_an_interval_and_at_once_when_asked(tmp_path: Path) -> None:

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import apsw
 import pytest
-from tests.unit.journal.offline.test_offline import TOPIC, fill
 
 from bridge.errors import JournalError, JournalFailedError
 from bridge.journal.database import transaction
@@ -18,6 +17,7 @@ from bridge.journal.queries import Standing
 from bridge.journal.schema import PAGE_BYTES, VERSION
 from bridge.model import Positions
 from tests.unit.journal.making import NOON_MS, Clock, storage_in, submission
+from tests.unit.journal.offline.test_offline import TOPIC, fill
 from tests.unit.journal.test_opening import damage
 
 LEAF, INTERIOR = 0x0D, 0x05
