@@ -1,10 +1,8 @@
-"""Every option of the configuration as data, read from the models: what documentation, schema and errors speak of.
+"""Every option of the configuration as data, read from the models; and what is made of that, for people and editors.
 
-The JSON Schema of the configuration file, for editors: written by `main`.
-
-It is for writing, the loader is for truth: the schema knows keys, types and choices, not what contradicts what.
-
-The tables of docs/configuration.md: `python -m bridge.settings.reference` writes them from the models.
+`python -m bridge.settings.reference` writes the JSON Schema of the configuration file and the tables of
+docs/configuration.md. The schema is for writing, the loader is for truth: the schema knows keys, types and choices,
+not what contradicts what.
 """
 
 import json
@@ -24,7 +22,14 @@ from bridge.settings.models import Settings
 from bridge.settings.section import Loc, Section
 from bridge.settings.units import Kind
 
+SCHEMA_FILE = Path("config") / "treble-bridge.schema.json"
+PAGE = Path("docs") / "configuration.md"
+_BEGIN = "<!-- tables: written by `python -m bridge.settings.reference` -->"
+_END = "<!-- end of tables -->"
+
 NAME, ITEM = "{name}", "[]"
+_EXPANSION = {"$ref": "#/$defs/Expansion"}
+_SCALARS = {"string", "integer", "number", "boolean"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +48,9 @@ class Option:
     section: type[Section]
 
 
-def options(section: type[Section] = Settings, prefix: str = "") -> Iterator[Option]:
+def options(section: type[Section] = Settings) -> Iterator[Option]:
     """Every option, in the order of the models; a section that may stand in several places, where it first does."""
-    yield from _options(section, prefix, set())
+    yield from _options(section, "", set())
 
 
 def section_at(loc: Loc) -> type[Section] | None:
@@ -53,7 +58,7 @@ def section_at(loc: Loc) -> type[Section] | None:
     level: list[Any] = [Settings]
     for step in loc:
         level = [below for annotation in level for below in _below(annotation, step)]
-    return next((member for member in level if _is_section(member)), None)
+    return next((inner for annotation in level for holder, inner in _holds(annotation) if not holder), None)
 
 
 def default_text(field: FieldInfo) -> str | None:
@@ -69,7 +74,7 @@ def default_text(field: FieldInfo) -> str | None:
         return "true" if written else "false"
     if isinstance(written, str):
         return written or '""'
-    return {"[]": "[]", "{}": "{}"}.get(str(written), str(written))
+    return str(written)
 
 
 def _options(section: type[Section], prefix: str, seen: set[type[Section]]) -> Iterator[Option]:
@@ -77,33 +82,39 @@ def _options(section: type[Section], prefix: str, seen: set[type[Section]]) -> I
     for name, field in section.model_fields.items():
         path = f"{prefix}{name}"
         yield Option(path, _kind(field), default_text(field), field.is_required(), field.description or "", section)
-        for inner, suffix in _inner(field.annotation, ""):
+        for inner, suffix in _sections_in(field.annotation, ""):
             if inner not in seen:
                 yield from _options(inner, f"{path}{suffix}.", seen)
 
 
-def _inner(annotation: Any, suffix: str) -> Iterator[tuple[type[Section], str]]:
+def _sections_in(annotation: Any, suffix: str) -> Iterator[tuple[type[Section], str]]:
     """The sections that may stand in a value of this type, each with what the path needs to get there."""
+    for holder, inner in _holds(annotation):
+        if not holder:
+            yield inner, suffix
+        else:
+            yield from _sections_in(inner, suffix + (ITEM if holder == ITEM else f".{NAME}"))
+
+
+def _below(annotation: Any, step: str | int) -> Iterator[Any]:
+    """The types of what may stand one step below a value of this type."""
+    for holder, inner in _holds(annotation):
+        if not holder and step in inner.model_fields:
+            yield inner.model_fields[step].annotation
+        elif holder and (holder == ITEM) == isinstance(step, int):
+            yield inner
+
+
+def _holds(annotation: Any) -> Iterator[tuple[str, Any]]:
+    """A section as it is, with ""; of a list or a mapping, ITEM or NAME and the type of what it holds."""
     for member in _members(annotation):
-        origin = typing.get_origin(member)
+        origin, args = typing.get_origin(member), typing.get_args(member)
         if _is_section(member):
-            yield member, suffix
+            yield "", member
         elif origin is tuple:
-            yield from _inner(typing.get_args(member)[0], f"{suffix}{ITEM}")
-        elif origin is not None and origin is not Literal and issubclass(origin, Mapping):
-            yield from _inner(typing.get_args(member)[1], f"{suffix}.{NAME}")
-
-
-def _below(annotation: Any, step: str | int) -> list[Any]:
-    if _is_section(annotation):
-        field = annotation.model_fields.get(step) if isinstance(step, str) else None
-        return list(_members(field.annotation)) if field else []
-    origin, args = typing.get_origin(annotation), typing.get_args(annotation)
-    if origin is tuple and isinstance(step, int):
-        return list(_members(args[0]))
-    if origin not in {None, tuple, Literal} and issubclass(origin, Mapping) and isinstance(step, str):
-        return list(_members(args[1]))
-    return []
+            yield ITEM, args[0]
+        elif origin not in {None, Literal} and issubclass(origin, Mapping):
+            yield NAME, args[1]
 
 
 def _members(annotation: Any) -> Iterator[Any]:
@@ -151,15 +162,10 @@ def _word(member: Any) -> str:
     return {str: "text", int: "number", bool: "true / false", SecretStr: "secret"}.get(member, "text")
 
 
-SCHEMA_FILE = Path("config") / "treble-bridge.schema.json"
-_EXPANSION = {"$ref": "#/$defs/Expansion"}
-_SCALARS = {"string", "integer", "number", "boolean"}
-
-
 def schema() -> dict[str, Any]:
     """The schema as a JSON value: each scalar may also be a text with `${…}`, each default is as the file writes it."""
     generated = Settings.model_json_schema()
-    sections = {section.__name__: section for section in _sections(Settings)}
+    sections = {option.section.__name__: option.section for option in options()}
     for name, definition in [*generated["$defs"].items(), ("Settings", generated)]:
         _describe(definition, sections[name])
     result = {
@@ -179,11 +185,6 @@ def schema() -> dict[str, Any]:
 def schema_text() -> str:
     """The schema as the text of its file."""
     return json.dumps(schema(), indent=2, ensure_ascii=False) + "\n"
-
-
-def _sections(section: type[Section]) -> set[type[Section]]:
-    """`section` and all sections below it."""
-    return {section, *(option.section for option in options(section))}
 
 
 def _describe(definition: dict[str, Any], section: type[Section]) -> None:
@@ -222,11 +223,6 @@ def _open(node: Any) -> Any:
 def _is_scalar(node: dict[str, Any]) -> bool:
     kinds = node.get("type", "string" if "enum" in node or "const" in node else [])
     return bool(kinds) and {*([kinds] if isinstance(kinds, str) else kinds)} <= _SCALARS
-
-
-PAGE = Path("docs") / "configuration.md"
-_BEGIN = "<!-- tables: written by `python -m bridge.settings.reference` -->"
-_END = "<!-- end of tables -->"
 
 
 def tables() -> str:
