@@ -24,7 +24,7 @@ from bridge.settings.lint import lint
 from bridge.settings.models import Settings, misrouted
 from bridge.settings.problems import ConfigProblem, InvalidSettingsError, explain, shown_path
 from bridge.settings.reference import section_at
-from bridge.settings.section import Loc, path_text
+from bridge.settings.section import Loc, below, path_text
 from bridge.settings.tracing import without_its_library
 
 FILE_BYTES_MAX = 1 << 20
@@ -77,7 +77,7 @@ def load(
         found += misrouted(settings, event_types)
         files += [name for _, name in files_of(settings)]
         found += _unreadable_files(settings)
-        found += [(("tracing", *at), message) for at, message in without_its_library(settings.tracing)]
+        found += below(("tracing",), without_its_library(settings.tracing))
     errors += [_problem(document, path, at, message) for at, message in found]
     if errors or settings is None:
         errors.sort(key=lambda problem: problem.line)

@@ -6,14 +6,13 @@ docs/configuration.md derive from these models. Durations are seconds, sizes are
 A section that exists holds no contradiction in itself (`Section.contradictions`); what spans sections is here.
 """
 
-import re
 from collections.abc import Collection, Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import Field
 
 from bridge.settings.kafka import Kafka, Security
-from bridge.settings.section import Contradictions, Networks, Section, Text
+from bridge.settings.section import Contradictions, Networks, Section, Text, below, matching
 from bridge.settings.sources import (
     Alternative,
     BasicUser,
@@ -29,11 +28,11 @@ from bridge.settings.sources import (
 )
 from bridge.settings.topics import (
     Duplicates,
+    EventTypeName,
     MappedEvent,
     Privacy,
     Route,
     Topics,
-    event_type_name,
     known_already,
     rules_on_own_types,
     topic_clashes,
@@ -101,10 +100,8 @@ class Server(Section):
     def contradictions(self) -> Contradictions:
         """An answer that comes when Treble has hung up is worse than a 503 in time: half a second is for the way."""
         if self.ack_deadline > ACK_DEADLINE_MAX_S:
-            yield (
-                ("ack_deadline",),
-                "expected 4500ms at the most: Treble hangs up after 5 s, and the answer needs time for the way back",
-            )
+            why = "Treble hangs up after 5 s, and the answer needs time for the way back"
+            yield ("ack_deadline",), f"expected 4500ms at the most: {why}"
 
 
 class Admin(Section):
@@ -138,14 +135,17 @@ class Log(Section):
     format: Literal["auto", "json", "console"] = Field("auto", description="auto: console on a terminal, else JSON")
 
 
-def _source_name(value: Any) -> Any:
-    if isinstance(value, str) and not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", value):
-        raise ValueError("expected a source's name: up to 64 of A-Z a-z 0-9 . _ -, the first a letter or digit")
-    return value
-
-
 QUARANTINE_BYTES_MIN = 4 << 20
 _QUARANTINE_ENVELOPE_BYTES = 128 << 10  # headers of the request, list of problems, the batch's own frame
+
+
+_SourceName = Annotated[
+    str,
+    matching(
+        r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}",
+        "a source's name: up to 64 of A-Z a-z 0-9 . _ -, the first a letter or digit",
+    ),
+]
 
 
 class Settings(Section):
@@ -155,11 +155,9 @@ class Settings(Section):
     admin: Admin = Field(default_factory=Admin, description="the private port")
     journal: Journal = Field(default_factory=Journal, description="the durable queue")
     kafka: Kafka = Field(description="the broker")
-    sources: Mapping[Annotated[str, BeforeValidator(_source_name)], Source] = Field(
-        min_length=1, description="name → Treble account"
-    )
+    sources: Mapping[_SourceName, Source] = Field(min_length=1, description="name → Treble account")
     topics: Topics = Field(default_factory=Topics, description="event types to topics")
-    events: Mapping[Annotated[str, BeforeValidator(event_type_name)], MappedEvent] = Field(
+    events: Mapping[EventTypeName, MappedEvent] = Field(
         {}, description="event type → how bodies that this version doesn't know are recognised"
     )
     duplicates: Duplicates = Field(default_factory=Duplicates, description="the window of duplicates")
@@ -175,15 +173,12 @@ class Settings(Section):
     @property
     def routing(self) -> Topics:
         """`topics`, with what `events` says about topics in its map."""
-        named = {name: event for name, event in self.events.items() if event.topic is not None}
-        if not named:
-            return self.topics
         routes: dict[str, str | Route] = dict(self.topics.map)
-        for name, event in named.items():
-            route = routes.get(name)
-            routes[name] = (
-                route.model_copy(update={"topic": event.topic}) if isinstance(route, Route) else str(event.topic)
-            )
+        for name, event in self.events.items():
+            if event.topic is not None:
+                route = routes.get(name)
+                update = {"topic": event.topic}
+                routes[name] = route.model_copy(update=update) if isinstance(route, Route) else event.topic
         return self.topics.model_copy(update={"map": routes})
 
     def contradictions(self) -> Contradictions:
@@ -192,8 +187,7 @@ class Settings(Section):
             yield ("admin", "listen"), "expected another port than server.listen: the admin port is never public"
         if self.server.max_body > self.journal.max_bytes:
             yield ("server", "max_body"), "expected journal.max_bytes at the most: such a body could never be stored"
-        for at, message in overlapping(self.sources):
-            yield ("sources", *at), message
+        yield from below(("sources",), overlapping(self.sources))
         for name, event in self.events.items():
             route = self.topics.map.get(name)
             routed = {"topic": route} if isinstance(route, str) else route.model_dump() if route else {}
@@ -214,9 +208,6 @@ def misrouted(settings: Settings, event_types: Collection[str]) -> Contradiction
     for at, message in topic_clashes(routing, settings.kafka.positions_topic, everything):
         event = settings.events.get(str(at[1])) if at[0] == "map" else None
         yield (("events", str(at[1]), "topic") if event and event.topic else ("topics", *at)), message
-    for at, message in unknown_privacy_topics(settings.privacy, routing, everything):
-        yield ("privacy", *at), message
-    for at, message in rules_on_own_types(settings.privacy, routing, own_types):
-        yield ("privacy", *at), message
-    for at, message in known_already(settings.events, event_types):
-        yield ("events", *at), message
+    yield from below(("privacy",), unknown_privacy_topics(settings.privacy, routing, everything))
+    yield from below(("privacy",), rules_on_own_types(settings.privacy, routing, own_types))
+    yield from below(("events",), known_already(settings.events, event_types))

@@ -1,8 +1,7 @@
-"""Every option of the configuration as data, read from the models; and what is made of that, for people and editors.
+"""Every option of the configuration as data, read from the models.
 
-`python -m bridge.settings.reference` writes the JSON Schema of the configuration file and the tables of
-docs/configuration.md. The schema is for writing, the loader is for truth: the schema knows keys, types and choices,
-not what contradicts what.
+`python -m bridge.settings.reference` writes the JSON Schema of the configuration file. The schema is for writing, the
+loader is for truth: the schema knows keys, types and choices, not what contradicts what.
 """
 
 import json
@@ -10,22 +9,17 @@ import types
 import typing
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from itertools import groupby
 from pathlib import Path
 from typing import Annotated, Any, Literal, Union
 
 from pydantic import SecretStr, TypeAdapter
 from pydantic.fields import FieldInfo
 
-from bridge.settings.changes import is_reloadable
 from bridge.settings.models import Settings
 from bridge.settings.section import Loc, Section
 from bridge.settings.units import Kind
 
 SCHEMA_FILE = Path("config") / "treble-bridge.schema.json"
-PAGE = Path("docs") / "configuration.md"
-_BEGIN = "<!-- tables: written by `python -m bridge.settings.reference` -->"
-_END = "<!-- end of tables -->"
 
 NAME, ITEM = "{name}", "[]"
 _EXPANSION = {"$ref": "#/$defs/Expansion"}
@@ -225,51 +219,5 @@ def _is_scalar(node: dict[str, Any]) -> bool:
     return bool(kinds) and {*([kinds] if isinstance(kinds, str) else kinds)} <= _SCALARS
 
 
-def tables() -> str:
-    """A table for each section: its keys, what they take, their defaults, what they are for."""
-    parts = []
-    for (prefix, section), rows in groupby(_by_section(), key=lambda option: (_prefix(option), option.section)):
-        parts.append(f"### `{prefix}`\n\n{(section.__doc__ or '').splitlines()[0]}\n")
-        parts.append("| key | takes | default | reload | meaning |\n|---|---|---|---|---|")
-        parts.extend(_row(option) for option in rows)
-        parts.append("")
-    return "\n".join(parts)
-
-
-def with_tables(page: str) -> str:
-    """`page` with the tables of today between its markers."""
-    before, _, rest = page.partition(_BEGIN)
-    _, found, after = rest.partition(_END)
-    if not found:
-        raise ValueError(f"the page lacks {_BEGIN} … {_END}")
-    return f"{before}{_BEGIN}\n\n{tables()}\n{_END}{after}"
-
-
-def _by_section() -> list[Option]:
-    """Every option below the top level, those of a section together, in the order in which sections are met."""
-    found = [option for option in options() if _prefix(option)]
-    order = list(dict.fromkeys(_prefix(option) for option in found))
-    return sorted(found, key=lambda option: order.index(_prefix(option)))
-
-
-def _prefix(option: Option) -> str:
-    return option.path.rpartition(".")[0]
-
-
-def _row(option: Option) -> str:
-    loc = tuple(option.path.replace("[]", "").split("."))
-    default = "required" if option.required else f"`{option.default}`" if option.default is not None else "–"
-    reload = "yes" if is_reloadable(loc) else "restart"
-    key = option.path.rpartition(".")[2]
-    meaning = option.description.replace("|", "\\|")
-    return f"| `{key}` | {option.kind} | {default} | {reload} | {meaning} |"
-
-
-def main() -> None:
-    """Write the schema and the tables into the checkout."""
-    SCHEMA_FILE.write_text(schema_text(), encoding="utf-8")
-    PAGE.write_text(with_tables(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
-
-
 if __name__ == "__main__":
-    main()
+    SCHEMA_FILE.write_text(schema_text(), encoding="utf-8")

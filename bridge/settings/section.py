@@ -5,7 +5,16 @@ from collections.abc import Iterable, Iterator, Mapping
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, WithJsonSchema, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    ValidationError,
+    WithJsonSchema,
+    model_validator,
+)
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from bridge.settings.units import Kind
@@ -15,6 +24,9 @@ Contradictions = Iterator[tuple[Loc, str]]
 
 # Tags of union members stand in pydantic's error locations. YAML can't hold NUL: that tells them from keys.
 TEXT, TABLE, LIST = "\0text", "\0table", "\0list"
+
+TOPIC = r"(?!\.{1,2}\Z)[A-Za-z0-9._-]{1,249}"
+TOPIC_EXPECTED = "a legal topic name: 1 to 249 of the characters A-Z a-z 0-9 . _ -"
 
 
 class Section(BaseModel):
@@ -90,6 +102,28 @@ def kind_of(value: Any) -> str:
     return TABLE if isinstance(value, Mapping | Section) else TEXT
 
 
+def by_kind(instead: Mapping[str, str]) -> Discriminator:
+    """Tells the members of a union apart by `kind_of`; a kind that no member has is taken for another."""
+    return Discriminator(lambda value: instead.get(kind_of(value), kind_of(value)))
+
+
+def matching(pattern: str, expected: str) -> BeforeValidator:
+    """Text that the pattern matches as a whole. What is no text is left to the type."""
+
+    def validated(value: Any) -> Any:
+        if isinstance(value, str) and not re.fullmatch(pattern, value):
+            raise ValueError(f"expected {expected}")
+        return value
+
+    return BeforeValidator(validated)
+
+
+def below(at: Loc, found: Contradictions) -> Contradictions:
+    """The same, with paths that begin further up."""
+    for loc, message in found:
+        yield (*at, *loc), message
+
+
 def _list_or_text(value: Any) -> Any:
     """`a, b` → [a, b]: so that one environment variable can hold a list."""
     return [part.strip() for part in value.split(",")] if isinstance(value, str) else value
@@ -119,21 +153,13 @@ def _server(value: Any) -> str:
 
 def topic_problem(name: str) -> str | None:
     """Why Kafka would not take `name` as a topic, or None."""
-    if name in {".", ".."} or not re.fullmatch(r"[A-Za-z0-9._-]{1,249}", name):
-        return "expected a legal topic name: 1 to 249 of the characters A-Z a-z 0-9 . _ -"
-    return None
-
-
-def _topic(value: Any) -> Any:
-    if isinstance(value, str) and (problem := topic_problem(value)):
-        raise ValueError(problem)
-    return value
+    return None if re.fullmatch(TOPIC, name) else f"expected {TOPIC_EXPECTED}"
 
 
 _MAPPED_BITS = 96  # of an IPv6 address, before the IPv4 address in it
 Network = IPv4Network | IPv6Network
 Text = Annotated[str, Field(min_length=1)]
-Topic = Annotated[str, Kind("topic"), BeforeValidator(_topic)]
+Topic = Annotated[str, Kind("topic"), matching(TOPIC, TOPIC_EXPECTED)]
 OneNetwork = Annotated[
     Network, BeforeValidator(_network), WithJsonSchema({"type": "string", "examples": ["10.0.0.0/8"]})
 ]

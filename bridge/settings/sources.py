@@ -10,10 +10,22 @@ from difflib import get_close_matches
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, available_timezones
 
-from pydantic import BeforeValidator, Discriminator, Field, SecretStr, Tag, WithJsonSchema
+from pydantic import BeforeValidator, Field, SecretStr, Tag, WithJsonSchema
 
 from bridge.settings.document import typed
-from bridge.settings.section import LIST, TABLE, TEXT, Contradictions, Loc, Networks, Section, Text, kind_of, walk
+from bridge.settings.section import (
+    LIST,
+    TABLE,
+    TEXT,
+    Contradictions,
+    Loc,
+    Networks,
+    Section,
+    Text,
+    by_kind,
+    matching,
+    walk,
+)
 from bridge.settings.units import Duration, Kind, Rate
 
 
@@ -54,14 +66,14 @@ class SecretValue(Section):
 
 _Listed = Annotated[
     Annotated[_One, Tag(TEXT)] | Annotated[SecretValue, Tag(TABLE)],
-    Discriminator(kind_of),
+    by_kind({}),
 ]
 SecretValues = Annotated[
     Annotated[_One, Tag(TEXT)]
     | Annotated[SecretValue, Tag(TABLE)]
     | Annotated[Annotated[tuple[_Listed, ...], Field(min_length=1)], Tag(LIST)],
     Kind("secret, or list of secrets"),
-    Discriminator(kind_of),
+    by_kind({}),
 ]
 
 
@@ -76,21 +88,6 @@ def secrets_of(value: Any, at: Loc = ()) -> Iterator[tuple[Loc, str]]:
     for loc, item in walk(value, at):
         if isinstance(item, SecretStr):
             yield loc, item.get_secret_value()
-
-
-_PATH = r"(/[A-Za-z0-9._~!$&'()*+,;=:@-]+)+"
-
-
-def _header_name(value: Any) -> Any:
-    if isinstance(value, str) and not re.fullmatch(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", value):
-        raise ValueError("expected a header's name, such as X-API-Key")
-    return value
-
-
-def _path(value: Any) -> Any:
-    if isinstance(value, str) and (not re.fullmatch(_PATH, value) or {".", ".."} & set(value.split("/"))):
-        raise ValueError("expected a URL path such as /hooks/treble: starts with /, no / at its end, no query")
-    return value
 
 
 def _timezone(value: Any) -> Any:
@@ -109,21 +106,18 @@ def _answers(value: Any) -> Any:
     return {key: typed(body) for key, body in value.items()} if isinstance(value, Mapping) else value
 
 
-def _one_or_more(value: Any) -> str:
-    return TABLE if kind_of(value) == TEXT else kind_of(value)
-
-
 def _none(value: Any) -> Any:
     if value != "none":
         raise ValueError("expected a list of credentials, or none where everyone may post")
     return str(value)
 
 
-def _none_or_list(value: Any) -> str:
-    return LIST if kind_of(value) == TABLE else kind_of(value)
-
-
-HeaderName = Annotated[str, Kind("header's name"), Field(min_length=1), BeforeValidator(_header_name)]
+_HEADER = matching(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", "a header's name, such as X-API-Key")
+_PATH = matching(
+    r"(/(?!\.{1,2}(/|\Z))[A-Za-z0-9._~!$&'()*+,;=:@-]+)+",
+    "a URL path such as /hooks/treble: starts with /, no / at its end, no query",
+)
+HeaderName = Annotated[str, Kind("header's name"), Field(min_length=1), _HEADER]
 
 
 class HeaderCredential(Section):
@@ -187,7 +181,7 @@ class Alternative(Section):
         Annotated[
             Annotated[HeaderCredential, Tag(TABLE)]
             | Annotated[Annotated[tuple[HeaderCredential, ...], Field(min_length=1)], Tag(LIST)],
-            Discriminator(_one_or_more),
+            by_kind({TEXT: TABLE}),
         ]
         | None
     ) = Field(None, description="a header with a fixed value, or several")
@@ -250,16 +244,14 @@ class RateLimit(Section):
 class Source(Section):
     """One Treble account."""
 
-    path: Annotated[str, Kind("URL path"), BeforeValidator(_path)] | None = Field(
-        None, description="URL path; default /webhooks/{name}"
-    )
+    path: Annotated[str, Kind("URL path"), _PATH] | None = Field(None, description="URL path; default /webhooks/{name}")
     timezone: Annotated[str, Kind("time zone"), BeforeValidator(_timezone)] = Field(
         "UTC", description="zone of times without one (IANA name)"
     )
     auth: Annotated[
         Annotated[Literal["none"], BeforeValidator(_none), Tag(TEXT)]
         | Annotated[Annotated[tuple[Alternative, ...], Field(min_length=1)], Tag(LIST)],
-        Discriminator(_none_or_list),
+        by_kind({TABLE: LIST}),
     ] = Field(description="alternatives; or `none`, for everyone may post")
     rate_limit: RateLimit | None = Field(None, description="optional limit; above it 429")
     responses: Annotated[Mapping[str, dict[str, Any]], BeforeValidator(_answers)] = Field(
@@ -270,14 +262,10 @@ class Source(Section):
         """Treble reads `user_session_keys` of the answer as a list of pairs."""
         for event_type, body in self.responses.items():
             keys = body.get("user_session_keys", [])
-            pairs = isinstance(keys, list) and all(
-                isinstance(pair, dict) and {"key", "value"} <= set(pair) for pair in keys
-            )
-            if not pairs:
-                yield (
-                    ("responses", event_type, "user_session_keys"),
-                    "expected a list of {key: …, value: …}, which is what Treble merges into the conversation",
-                )
+            pairs = keys if isinstance(keys, list) else [None]
+            if not all(isinstance(pair, dict) and {"key", "value"} <= set(pair) for pair in pairs):
+                expected = "expected a list of {key: …, value: …}, which is what Treble merges into the conversation"
+                yield ("responses", event_type, "user_session_keys"), expected
 
     @property
     def alternatives(self) -> tuple[Alternative, ...]:

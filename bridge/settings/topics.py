@@ -2,13 +2,25 @@
 privacy.
 """
 
-import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Discriminator, Field, SecretStr, Tag
+from pydantic import BeforeValidator, Field, SecretStr, Tag
 
-from bridge.settings.section import TABLE, TEXT, Contradictions, Loc, Section, Topic, kind_of, topic_problem
+from bridge.settings.section import (
+    LIST,
+    TABLE,
+    TEXT,
+    TOPIC,
+    TOPIC_EXPECTED,
+    Contradictions,
+    Loc,
+    Section,
+    Topic,
+    by_kind,
+    matching,
+    topic_problem,
+)
 from bridge.settings.units import Duration, Kind
 
 PLACEHOLDER = "{event_type}"
@@ -60,7 +72,7 @@ class Topics(Section):
         str,
         Annotated[
             Annotated[Topic, Tag(TEXT)] | Annotated[Route, Tag(TABLE)],
-            Discriminator(lambda value: TABLE if kind_of(value) != TEXT else TEXT),
+            by_kind({LIST: TABLE}),
         ],
     ] = Field({}, description="event type → topic, or its route")
 
@@ -68,25 +80,24 @@ class Topics(Section):
         """The default must be a topic's name once the event type stands in it."""
         if problem := topic_problem(self.default.replace(PLACEHOLDER, "x")):
             yield ("default",), f"{problem}, with {PLACEHOLDER} for the event type"
-        for event_type, topic in self.mapped():
+        for event_type, topic in self.mapped.items():
             if topic == self.quarantine:
                 yield ("map", event_type), "expected another topic than topics.quarantine"
         yield from self._differing()
 
-    def mapped(self) -> Iterator[tuple[str, str]]:
+    @property
+    def mapped(self) -> dict[str, str]:
         """Event types and topics, as far as `map` itself names topics."""
-        for event_type, route in self.map.items():
-            topic = route if isinstance(route, str) else route.topic
-            if topic is not None:
-                yield event_type, topic
+        topics = {name: route if isinstance(route, str) else route.topic for name, route in self.map.items()}
+        return {name: topic for name, topic in topics.items() if topic is not None}
 
     def _differing(self) -> Contradictions:
         for key in ("partitions", "replication_factor", "retention"):
             first: dict[str, tuple[str, object]] = {}
-            for event_type, route in self.map.items():
+            for event_type, topic in self.mapped.items():
+                route = self.map[event_type]
                 value = None if isinstance(route, str) else getattr(route, key)
-                topic = dict(self.mapped()).get(event_type)
-                if value is None or topic is None:
+                if value is None:
                     continue
                 other, said = first.setdefault(topic, (event_type, value))
                 if said != value:
@@ -97,7 +108,7 @@ class Topics(Section):
         route = self.map.get(event_type)
         if isinstance(route, Route) and route.drop:
             return None
-        return dict(self.mapped()).get(event_type) or self.default.replace(PLACEHOLDER, event_type)
+        return self.mapped.get(event_type) or self.default.replace(PLACEHOLDER, event_type)
 
 
 class Duplicates(Section):
@@ -129,7 +140,7 @@ def topic_clashes(topics: Topics, positions: str, event_types: Collection[str]) 
         topic = topics.topic_of(event_type)
         if topic is None:
             continue
-        place: Loc = ("map", event_type) if event_type in dict(topics.mapped()) else ("default",)
+        place: Loc = ("map", event_type) if event_type in topics.mapped else ("default",)
         if topic in taken and (place[0] == "default" or topic == positions):
             yield place, f"{topic} is reserved: expected another topic than {taken[topic]}"
         places.setdefault(topic, place)
@@ -144,23 +155,15 @@ def topic_clashes(topics: Topics, positions: str, event_types: Collection[str]) 
 ANY_VALUE = "*"
 KEY_KINDS = ("session", "phone", "event_id")
 
-_NAME = re.compile(r"[a-z][a-z0-9_]*(\.[a-z0-9_]+)*")
-_NAME_CHARS_MAX = 64
-_PATH = re.compile(r"[^.\s][^.]*(\.[^.]+)*")
-_RESERVED = {"unclassified", "quarantine"}
-
-
-def event_type_name(value: Any) -> Any:
-    """A name of the user's own for an event type. Raises ValueError."""
-    if isinstance(value, str) and (not _NAME.fullmatch(value) or len(value) > _NAME_CHARS_MAX or value in _RESERVED):
-        raise ValueError("expected a name such as agent.assigned: up to 64 of a-z 0-9 _ and dots, the first a letter")
-    return value
-
-
-def _path(value: Any) -> Any:
-    if isinstance(value, str) and not _PATH.fullmatch(value):
-        raise ValueError("expected a dotted path into the body, such as event_type or user.agent_id")
-    return value
+_RESERVED = r"(?!(unclassified|quarantine)\Z)"
+EventTypeName = Annotated[
+    str,
+    matching(
+        rf"{_RESERVED}(?=.{{1,64}}\Z)[a-z][a-z0-9_]*(\.[a-z0-9_]+)*",
+        "a name such as agent.assigned: up to 64 of a-z 0-9 _ and dots, the first a letter",
+    ),
+]
+_PATH = matching(r"[^.\s][^.]*(\.[^.]+)*", "a dotted path into the body, such as event_type or user.agent_id")
 
 
 def _one_or_more(value: Any) -> Any:
@@ -178,11 +181,11 @@ _Texts = Annotated[
 class MappedEvent(Section):
     """An event type of the configuration's own: how its bodies are known, and where they go."""
 
-    when: Annotated[Mapping[Annotated[str, BeforeValidator(_path)], _Texts], Field(min_length=1)] = Field(
+    when: Annotated[Mapping[Annotated[str, _PATH], _Texts], Field(min_length=1)] = Field(
         description="dotted path in the body → its value, or several of which one; `*` is any. All must hold"
     )
     topic: Topic | None = Field(None, description="topic; default from topics.default, or as topics.map says")
-    key: Annotated[str, Kind("path / session / phone / event_id"), BeforeValidator(_path)] | None = Field(
+    key: Annotated[str, Kind("path / session / phone / event_id"), _PATH] | None = Field(
         None, description="dotted path in the body to the record's key; or session (the default), phone, event_id"
     )
 
@@ -198,26 +201,15 @@ EVERY = "*"
 """The rules of all topics that have none of their own."""
 
 HASH_KEY_CHARS_MIN = 16
-_PHONE_PARTS = {"contact.phone", "contact.national_number", "contact.phone_variants"}
-_PLACES = re.compile(r"contact|contact\.country_code|session_id|flow_id|session_keys(\.[^.]+)*|data(\.[^.]+)*")
-
-
-def _field(value: Any) -> Any:
-    if not isinstance(value, str):
-        return value
-    if value in _PHONE_PARTS:
-        raise ValueError("expected `phone: …` beside fields: it covers the number wherever the bridge writes it")
-    if not _PLACES.fullmatch(value):
-        raise ValueError(
-            "expected a field of the event: data.…, session_keys.…, session_id, flow_id, contact, contact.country_code"
-        )
-    return value
-
-
-def _topic_or_every(value: Any) -> Any:
-    if isinstance(value, str) and value != EVERY and (problem := topic_problem(value)):
-        raise ValueError(f"{problem}; or {EVERY} for all others")
-    return value
+_PLACES = matching(
+    r"contact(\.(country_code|phone|national_number|phone_variants))?|session_id|flow_id|(session_keys|data)(\.[^.]+)*",
+    "a field of the event: data.…, session_keys.…, session_id, flow_id, contact, contact.country_code",
+)
+_TOPIC_OR_EVERY = matching(rf"{TOPIC}|\*", f"{TOPIC_EXPECTED}; or {EVERY} for all others")
+_NO_PHONE = matching(
+    r"(?!contact\.(phone|national_number|phone_variants)\Z)(?s:.*)",
+    "`phone: …` beside fields: it covers the number wherever the bridge writes it",
+)
 
 
 class TopicPrivacy(Section):
@@ -229,7 +221,7 @@ class TopicPrivacy(Section):
     phone: Literal["keep", "hash", "mask", "drop"] = Field(
         "keep", description="the person's number, in contact and as the record's key (there always a hash)"
     )
-    fields: Mapping[Annotated[str, Kind("field"), BeforeValidator(_field)], Literal["hash", "mask", "drop"]] = Field(
+    fields: Mapping[Annotated[str, Kind("field"), _NO_PHONE, _PLACES], Literal["hash", "mask", "drop"]] = Field(
         {}, description="dotted path in the event → what becomes of it; `*` is every member, lists are entered"
     )
 
@@ -262,9 +254,9 @@ class Privacy(Section):
     hash_key: SecretStr | None = Field(
         None, description="key of the hashes (HMAC-SHA-256), 16 characters or more; another key makes other hashes"
     )
-    topics: Mapping[Annotated[str, BeforeValidator(_topic_or_every)], TopicPrivacy] = Field(
-        {}, description="topic → what its records don't say; `*` is every topic that isn't named"
-    )
+    topics: Mapping[
+        Annotated[str, matching(rf"{TOPIC}|\*", f"{TOPIC_EXPECTED}; or {EVERY} for all others")], TopicPrivacy
+    ] = Field({}, description="topic → what its records don't say; `*` is every topic that isn't named")
 
     def contradictions(self) -> Contradictions:
         """A hash without a key would be a hash of few digits, which anybody finds out by trying."""
