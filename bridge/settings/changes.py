@@ -8,7 +8,7 @@ from typing import Any
 
 from bridge.errors import ConfigError
 from bridge.settings.models import Server, Settings, misrouted
-from bridge.settings.section import Loc, Section, path_text, walk
+from bridge.settings.section import Loc, Section, below, path_text, walk
 from bridge.settings.sources import secrets_of
 
 RELOADABLE: frozenset[Loc] = frozenset(
@@ -25,6 +25,8 @@ RELOADABLE: frozenset[Loc] = frozenset(
     }
 )
 """Sections, and keys of sections, that a running bridge takes, with all below them."""
+
+_ROUNDS = 20_000  # some milliseconds once a load: a weak secret must not be guessed from what /status shows
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,14 +65,14 @@ def merged(running: Settings, new: Settings, event_types: Collection[str]) -> Se
         if (name,) in RELOADABLE:
             values[name] = theirs
         else:
-            taken = {key: getattr(theirs, key) for section, key in _reloadable_keys() if section == name}
-            values[name] = mine.model_copy(update=taken)
+            taken = [key for key in type(mine).model_fields if (name, key) in RELOADABLE]
+            values[name] = mine.model_copy(update={key: getattr(theirs, key) for key in taken})
     together = running.model_copy(update=values)
     found = [  # as if each section had been validated again: `model_copy` doesn't
-        ((*at, *loc), message)
+        problem
         for at, section in walk(together)
         if isinstance(section, Section)
-        for loc, message in section.contradictions()
+        for problem in below(at, section.contradictions())
     ]
     found += misrouted(together, event_types)
     if found:
@@ -79,10 +81,16 @@ def merged(running: Settings, new: Settings, event_types: Collection[str]) -> Se
     return together
 
 
-def _reloadable_keys() -> Iterator[tuple[str, str]]:
-    for loc in RELOADABLE:
-        if len(loc) == 2:
-            yield str(loc[0]), str(loc[1])
+def config_hash(settings: Settings) -> str:
+    """16 hex digits over the effective configuration, defaults included.
+
+    Equal settings have equal digests in every process. A changed secret changes it, and only through a slow key
+    derivation over all secrets together, salted with the rest of the configuration.
+    """
+    shown = json.dumps(settings.model_dump(mode="json"), sort_keys=True, default=str).encode()
+    salt = hashlib.sha256(shown).digest()
+    hidden = json.dumps(sorted([str(at), secret] for at, secret in secrets_of(settings))).encode()
+    return hashlib.pbkdf2_hmac("sha256", hidden, salt, _ROUNDS).hex()[:16]
 
 
 def _differences(old: Any, new: Any, at: Loc) -> Iterator[Loc]:
@@ -102,18 +110,3 @@ def _differences(old: Any, new: Any, at: Loc) -> Iterator[Loc]:
             yield from _differences(mine, theirs, (*at, index))
     else:
         yield at
-
-
-_ROUNDS = 20_000  # some milliseconds once a load: a weak secret must not be guessed from what /status shows
-
-
-def config_hash(settings: Settings) -> str:
-    """16 hex digits over the effective configuration, defaults included.
-
-    Equal settings have equal digests in every process. A changed secret changes it, and only through a slow key
-    derivation over all secrets together, salted with the rest of the configuration.
-    """
-    shown = json.dumps(settings.model_dump(mode="json"), sort_keys=True, default=str).encode()
-    salt = hashlib.sha256(shown).digest()
-    hidden = json.dumps(sorted([str(at), secret] for at, secret in secrets_of(settings))).encode()
-    return hashlib.pbkdf2_hmac("sha256", hidden, salt, _ROUNDS).hex()[:16]

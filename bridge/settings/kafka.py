@@ -96,10 +96,8 @@ class Kafka(Section):
     def contradictions(self) -> Contradictions:
         """Time limits inside one another: what is inside must end first."""
         if self.call_timeout >= self.transaction_timeout:
-            yield (
-                ("call_timeout",),
-                "expected less than transaction_timeout: a step must give up before the broker ends its transaction",
-            )
+            why = "a step must give up before the broker ends its transaction"
+            yield ("call_timeout",), f"expected less than transaction_timeout: {why}"
         if self.request_timeout > self.call_timeout:
             yield ("request_timeout",), "expected call_timeout at the most: a step holds at least one request"
         if self.linger >= self.call_timeout:

@@ -8,7 +8,7 @@ from typing import Final
 from bridge.settings.kafka import Kafka
 from bridge.settings.models import Settings
 from bridge.settings.section import Loc, Network
-from bridge.settings.sources import SecretValue, SecretValues, Source, each_value, secrets_of
+from bridge.settings.sources import SecretValues, Source, each_value, secrets_of
 
 SECRET_CHARS_MIN = 8
 _BROKER_TRANSACTION_MAX_S = 900.0
@@ -34,25 +34,19 @@ def lint(settings: Settings, now: dt.datetime) -> Warnings:
     yield from _everyone(("server", "trusted_proxies"), settings.server.trusted_proxies, "X-Forwarded-For of everyone")
     for name, source in settings.sources.items():
         yield from _source(("sources", name), source, now)
-    yield from _kafka(("kafka",), settings.kafka)
+    yield from _kafka(settings.kafka)
     yield from _privacy(settings)
 
 
 def _privacy(settings: Settings) -> Warnings:
     hiding = any(not rules.keeps_raw or rules.hides for rules in settings.privacy.topics.values())
     if hiding and settings.privacy.of(settings.topics.quarantine) is None:
-        yield (
-            ("privacy", "topics"),
-            f"{settings.topics.quarantine} still gets whole bodies: name it here with raw: drop, or with raw: keep",
-        )
-
-    if settings.privacy.hash_key is None:
-        for topic, rules in settings.privacy.topics.items():
-            if rules.fields and not rules.keeps_raw:
-                yield (
-                    ("privacy", "topics", topic, "fields"),
-                    "what an id is made of can be found by trying, unless it is hashed with a privacy.hash_key",
-                )
+        instead = "name it here with raw: drop, or with raw: keep"
+        yield ("privacy", "topics"), f"{settings.topics.quarantine} still gets whole bodies: {instead}"
+    for topic, rules in settings.privacy.topics.items() if settings.privacy.hash_key is None else ():
+        if rules.fields and not rules.keeps_raw:
+            guessed = "what an id is made of can be found by trying, unless it is hashed with a privacy.hash_key"
+            yield ("privacy", "topics", topic, "fields"), guessed
 
 
 def _source(at: Loc, source: Source, now: dt.datetime) -> Warnings:
@@ -73,7 +67,7 @@ def _source(at: Loc, source: Source, now: dt.datetime) -> Warnings:
 def _rotation(at: Loc, values: SecretValues, now: dt.datetime) -> Warnings:
     """Values that no longer count, and values that are listed twice, so that one `not_after` says nothing."""
     listed = each_value(values)
-    expired = [value for value in listed if _is_over(value, now)]
+    expired = [value for value in listed if (end := value.expires()) is not None and end <= now]
     if len(expired) == len(listed):
         yield at, "not_after is over for every value: nobody can pass"
     for index, value in enumerate(listed):
@@ -84,24 +78,18 @@ def _rotation(at: Loc, values: SecretValues, now: dt.datetime) -> Warnings:
             yield place, "the same value is listed twice"
 
 
-def _is_over(value: SecretValue, now: dt.datetime) -> bool:
-    return (expires := value.expires()) is not None and expires <= now
-
-
 def _everyone(at: Loc, networks: tuple[Network, ...], what: str) -> Warnings:
     for index, network in enumerate(networks):
         if network.prefixlen == 0:
             yield (*at, index), f"takes {what}"
 
 
-def _kafka(at: Loc, kafka: Kafka) -> Warnings:
-    security = (*at, "security")
+def _kafka(kafka: Kafka) -> Warnings:
+    security: Loc = ("kafka", "security")
     if kafka.security.protocol == "SASL_PLAINTEXT":
         yield (*security, "protocol"), "SASL_PLAINTEXT: credentials and events cross the network unencrypted"
     if not kafka.security.verify_hostname:
         yield (*security, "verify_hostname"), "false: another host with a certificate of the same CA is believed"
     if kafka.transaction_timeout > _BROKER_TRANSACTION_MAX_S:
-        yield (
-            (*at, "transaction_timeout"),
-            "above 15m, which brokers refuse unless transaction.max.timeout.ms is raised",
-        )
+        above = "above 15m, which brokers refuse unless transaction.max.timeout.ms is raised"
+        yield ("kafka", "transaction_timeout"), above
