@@ -47,10 +47,8 @@ check: $(STAMP) ## format, lint, types, layers, staleness of generated schemas
 	$(BIN)/python -m bridge.schemas.generate --check
 	$(BIN)/python -m helm.generate --check
 
-schemas: $(STAMP) ## make the generated files again: schemas, AsyncAPI, OpenAPI, the chart's, dashboard, tables in docs/
+schemas: $(STAMP) ## make the generated files again: schemas, AsyncAPI, the chart's, dashboard, tables in docs/
 	$(BIN)/python -m bridge.schemas.generate
-	$(BIN)/python -m bridge.schemas.openapi
-	$(BIN)/python -m bridge.settings.reference
 	$(BIN)/python -m bridge.settings.reference
 	$(BIN)/python -m helm.generate
 	$(BIN)/python -m observability.dashboard

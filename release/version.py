@@ -19,14 +19,16 @@ from release.notes import ROOT, UNRELEASED, notes, sections
 SEMANTIC: Final = re.compile(r"\d+\.\d+\.\d+(?:-[0-9A-Za-z.-]+)?")
 SOURCE: Final = "bridge/version.py"
 CHART: Final = "helm/treble-bridge/Chart.yaml"
+OPENAPI: Final = "bridge/schemas/openapi.json"
 WRITTEN: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
     {
         SOURCE: (r'(?m)^VERSION = "([^"]+)"$',),
         CHART: (r"(?m)^version: (\S+)$", r'(?m)^appVersion: "([^"]+)"$'),
+        OPENAPI: (r'(?m)^    "version": "([^"]+)",$',),
     }
 )
 """File → where in it a version is written by hand, and by `--set`."""
-GENERATED: Final = ("bridge/schemas/v1/asyncapi.json", "bridge/ingress/openapi.json")
+GENERATED: Final = ("bridge/schemas/v1/asyncapi.json",)
 """Documents that `make schemas` writes, with the version in `info`."""
 THE_REST: Final = ("make schemas", "python -m tests.chart.golden")
 """What writes the version everywhere else. The second needs Helm: it keeps what the chart renders."""

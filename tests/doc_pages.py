@@ -17,6 +17,8 @@ from bridge.catalogue import TABLE
 from bridge.catalogue.reading import ENDINGS, MEANINGS
 from bridge.cli import COMMANDS, EXIT_CODES, cli
 from bridge.errors import ExitCode
+from bridge.settings import reference
+from bridge.settings.changes import is_reloadable
 from bridge.telemetry.log_events import EVENTS, FIELDS
 from observability import metrics_page, rules
 from tests.doc_events import event_types, required, told_by
@@ -107,6 +109,21 @@ def file_map() -> Iterator[str]:
         yield f"| `{shown}` | {_first_sentence(docstring)} | {'pure' if f'bridge.{name}' in pure else ''} |"
 
 
+def options() -> Iterator[str]:
+    """A table for each section of the configuration: its keys, what they take, their defaults, what they are for."""
+    found = [(option.path.rpartition("."), option) for option in reference.options()]
+    for prefix in dict.fromkeys(path[0] for path, _ in found if path[0]):
+        rows = [(path[2], option) for path, option in found if path[0] == prefix]
+        yield f"### `{prefix}`\n\n{(rows[0][1].section.__doc__ or '').splitlines()[0]}\n"
+        yield "| key | takes | default | reload | meaning |\n|---|---|---|---|---|"
+        for key, option in rows:
+            default = "required" if option.required else f"`{option.default}`" if option.default is not None else "–"
+            reload = "yes" if is_reloadable(tuple(option.path.replace("[]", "").split("."))) else "restart"
+            meaning = option.description.replace("|", "\\|")
+            yield f"| `{key}` | {option.kind} | {default} | {reload} | {meaning} |"
+        yield ""
+
+
 def layers() -> Iterator[str]:
     """The layers that import-linter checks, a line each."""
     yield "\n".join(["```text", *(line.replace("|", "·") for line in _layers()), "```"])
@@ -131,6 +148,7 @@ def _first_sentence(text: str | None) -> str:
 
 PARTS: Final[Mapping[str, Mapping[str, Callable[[], Iterator[str]]]]] = MappingProxyType(
     {
+        "configuration.md": {"tables": options},
         "architecture.md": {"file map": file_map, "layers": layers},
         "contract.md": {"catalogue": catalogue},
         "events.md": {"notes": notes, "event types": event_types},
@@ -151,9 +169,9 @@ def with_parts(page: str, parts: Mapping[str, Callable[[], Iterator[str]]]) -> s
     """`page` with its parts as of today."""
     for name, make in parts.items():
         begin, end = f"<!-- {name}: made by `python -m tests.doc_pages` -->", f"<!-- end of {name} -->"
-        before, found, rest = page.partition(begin)
+        before, _, rest = re.sub(rf"<!-- {re.escape(name)}: .* -->", begin, page).partition(begin)
         _, ended, after = rest.partition(end)
-        if not (found and ended):
+        if not ended:
             raise ValueError(f"the page lacks {begin} … {end}")
         text = "\n".join(make()).strip()
         page = f"{before}{begin}\n\n{text}\n\n{end}{after}"

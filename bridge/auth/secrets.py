@@ -8,8 +8,7 @@ import datetime as dt
 from hmac import compare_digest
 
 from bridge.auth.verdicts import EXPIRED, WRONG
-from bridge.settings.models import SecretValue, SecretValues
-from bridge.settings.secrets import each_value
+from bridge.settings.sources import SecretValue, SecretValues, each_value
 
 _FOREVER_MS = 1 << 62
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)

@@ -10,7 +10,7 @@ from bridge.cli.options import config_option, json_option
 from bridge.errors import ConfigError, ExitCode
 
 if TYPE_CHECKING:
-    from bridge.settings.problems import Finding
+    from bridge.settings.problems import ConfigProblem
 
 _DEFAULT_URL = "https://<your host>"
 _COLOURS: Final = {"error": "red", "warning": "yellow", "note": None}
@@ -39,30 +39,30 @@ def check(file: Path | None, config: Path | None, live: bool, url: str, as_json:
     from bridge.catalogue import TABLE  # noqa: PLC0415 - not for --help
     from bridge.cli.check_summary import summary  # noqa: PLC0415
     from bridge.settings.load import load  # noqa: PLC0415
-    from bridge.settings.problems import Finding, InvalidSettingsError  # noqa: PLC0415
+    from bridge.settings.problems import ConfigProblem, InvalidSettingsError  # noqa: PLC0415
 
     try:
         loaded = load(path, TABLE.keys())
     except ConfigError as error:
-        found = error.findings if isinstance(error, InvalidSettingsError) else [Finding("error", "", str(error))]
+        found = error.problems if isinstance(error, InvalidSettingsError) else [ConfigProblem("error", "", str(error))]
         return _report(path, list(found), None, as_json=as_json, code=ExitCode.USAGE)
-    findings, code = list(loaded.warnings), ExitCode.OK
+    problems, code = list(loaded.warnings), ExitCode.OK
     if live:
         from bridge.cli.check_live import exit_code_of, live_findings  # noqa: PLC0415 - only with --live
 
         try:
             asked = live_findings(loaded.settings)
         except ConfigError as error:
-            asked, code = [Finding("error", "", str(error), str(path))], ExitCode.USAGE
+            asked, code = [ConfigProblem("error", "", str(error), str(path))], ExitCode.USAGE
         else:
             code = exit_code_of(asked)
-        findings += asked
-    return _report(path, findings, summary(loaded.settings, url), as_json=as_json, code=code, live=live)
+        problems += asked
+    return _report(path, problems, summary(loaded.settings, url), as_json=as_json, code=code, live=live)
 
 
 def _report(
     path: Path,
-    findings: "list[Finding]",
+    problems: "list[ConfigProblem]",
     about: dict[str, Any] | None,
     *,
     as_json: bool,
@@ -70,20 +70,20 @@ def _report(
     live: bool = False,
 ) -> ExitCode:
     if as_json:
-        shown = [_as_json(finding) for finding in findings]
-        print_json({"file": str(path), "ok": code is ExitCode.OK, "findings": shown, "configuration": about})
+        shown = [_as_json(problem) for problem in problems]
+        print_json({"file": str(path), "ok": code is ExitCode.OK, "problems": shown, "configuration": about})
         return code
     if about is not None:
         _print_sources(about)
         _print_topics(about)
-    for finding in findings:
-        click.secho(f"{finding.severity}: {finding}", fg=_COLOURS[finding.severity])
-    errors, warnings = (sum(finding.severity == kind for finding in findings) for kind in ("error", "warning"))
+    for problem in problems:
+        click.secho(f"{problem.severity}: {problem}", fg=_COLOURS[problem.severity])
+    errors, warnings = (sum(problem.severity == kind for problem in problems) for kind in ("error", "warning"))
     counts = f"{errors} error{'s' * (errors != 1)}, {warnings} warning{'s' * (warnings != 1)}"
     verdict = "can't be used" if about is None else "is not ready" if errors else "is fine"
     click.echo(f"{path} {verdict}: {counts}" + (f", config hash {about['hash']}" if about else ""))
     if about and live and not errors:
-        made = any(finding.severity == "note" for finding in findings)
+        made = any(problem.severity == "note" for problem in problems)
         click.echo(f"Kafka answers, and has every topic as configured{', but those to be made' if made else ''}")
     return code
 
@@ -128,11 +128,11 @@ def _print_topics(about: dict[str, Any]) -> None:
     click.echo()
 
 
-def _as_json(finding: "Finding") -> dict[str, Any]:
+def _as_json(problem: "ConfigProblem") -> dict[str, Any]:
     return {
-        "severity": finding.severity,
-        "path": finding.path or None,
-        "message": finding.message,
-        "file": finding.file or None,
-        "line": finding.line or None,
+        "severity": problem.severity,
+        "path": problem.path or None,
+        "message": problem.message,
+        "file": problem.file or None,
+        "line": problem.line or None,
     }

@@ -8,12 +8,12 @@ from bridge.kafka.diagnosis import diagnose
 from bridge.kafka.producer import Producer
 from bridge.kafka.topics import Difference, Topics
 from bridge.settings.models import Kafka, Settings
-from bridge.settings.problems import Finding
+from bridge.settings.problems import ConfigProblem
 
 _CONNECTION, _TOPICS = "kafka", "topics"
 
 
-def live_findings(settings: Settings) -> list[Finding]:
+def live_findings(settings: Settings) -> list[ConfigProblem]:
     """What is wrong between the configuration and its Kafka; writes no record and makes no topic.
 
     Raises ConfigError when certificates or keys can't be used.
@@ -22,13 +22,13 @@ def live_findings(settings: Settings) -> list[Finding]:
     return run(_findings(settings))
 
 
-def exit_code_of(findings: list[Finding]) -> ExitCode:
+def exit_code_of(findings: list[ConfigProblem]) -> ExitCode:
     """UNREACHABLE when there is no way to Kafka, MISMATCH when a topic differs; warnings and notes are neither."""
     paths = {finding.path for finding in findings if finding.severity == "error"}
     return ExitCode.UNREACHABLE if _CONNECTION in paths else ExitCode.MISMATCH if paths else ExitCode.OK
 
 
-async def _findings(settings: Settings) -> list[Finding]:
+async def _findings(settings: Settings) -> list[ConfigProblem]:
     servers = await diagnose(settings.kafka, settings.kafka.call_timeout)
     try:
         topics, specs = Topics(settings.kafka), wanted_topics(settings)[0]
@@ -37,11 +37,11 @@ async def _findings(settings: Settings) -> list[Finding]:
         else:
             differences = await topics.compare(specs)
     except SinkError as error:
-        return [Finding("error", _CONNECTION, text) for text in servers or [str(error)]]
+        return [ConfigProblem("error", _CONNECTION, text) for text in servers or [str(error)]]
     # There is a way to Kafka: a server that doesn't answer is one that was taken down, or mistyped.
-    found = [Finding("warning", f"{_CONNECTION}.bootstrap_servers", text) for text in servers]
+    found = [ConfigProblem("warning", f"{_CONNECTION}.bootstrap_servers", text) for text in servers]
     if problem := await _producer_problem(settings.kafka):
-        found.append(Finding("error", _CONNECTION, problem))
+        found.append(ConfigProblem("error", _CONNECTION, problem))
     return [*found, *map(_difference, differences)]
 
 
@@ -58,8 +58,8 @@ async def _producer_problem(kafka: Kafka) -> str:
     return problem
 
 
-def _difference(difference: Difference) -> Finding:
+def _difference(difference: Difference) -> ConfigProblem:
     if difference.blocking:
-        return Finding("error", _TOPICS, str(difference))
+        return ConfigProblem("error", _TOPICS, str(difference))
     will_be_made = difference.kind == "missing"
-    return Finding("note" if will_be_made else "warning", _TOPICS, str(difference))
+    return ConfigProblem("note" if will_be_made else "warning", _TOPICS, str(difference))

@@ -8,8 +8,6 @@ import click
 from bridge.cli.console import print_json
 from bridge.cli.options import config_option, json_option, load_configuration
 
-_OPENAPI = "openapi"
-
 
 @click.group()
 def schemas() -> None:
@@ -30,7 +28,9 @@ def list_schemas(as_json: bool) -> None:
     Example:
       treble-bridge schemas list
     """
-    rows = [_row(name) for name in _names()]
+    from bridge.schemas import names  # noqa: PLC0415 - not for --help
+
+    rows = [_row(name) for name in names()]
     if as_json:
         print_json(rows)
         return
@@ -49,11 +49,11 @@ def show_schema(name: str) -> None:
       treble-bridge schemas show message.read
       treble-bridge schemas show quarantine
     """
-    from bridge.schemas import shipped  # noqa: PLC0415 - not for --help
+    from bridge.schemas import names, text  # noqa: PLC0415 - not for --help
 
-    if name not in (known := shipped.names()):
+    if name not in (known := names()):
         raise click.BadParameter(f"no schema {name}; expected one of {', '.join(known)}", param_hint="TYPE")
-    click.echo(shipped.text(name), nl=False)
+    click.echo(text(name), nl=False)
 
 
 @schemas.command("asyncapi")
@@ -72,16 +72,16 @@ def print_asyncapi(config: Path | None) -> None:
 
 
 @schemas.command("openapi")
-@config_option(required=False)
-def print_openapi(config: Path | None) -> None:
-    """Print the OpenAPI 3.1 document of the URLs that take webhooks.
+def print_openapi() -> None:
+    """Print the OpenAPI 3.1 document of the URLs that take webhooks, for a source named treble.
 
     \b
     Example:
       treble-bridge schemas openapi
-      treble-bridge schemas openapi --config bridge.yaml
     """
-    click.echo(_openapi(config), nl=False)
+    from bridge.schemas import OPENAPI, text  # noqa: PLC0415 - not for --help
+
+    click.echo(text(OPENAPI), nl=False)
 
 
 @schemas.command("export")
@@ -102,15 +102,14 @@ def export_schemas(out: Path, config: Path | None, as_json: bool) -> None:
     Example:
       treble-bridge schemas export --out schemas
     """
-    from bridge.schemas import shipped  # noqa: PLC0415 - not for --help
+    from bridge.schemas import ASYNCAPI, OPENAPI, names, text  # noqa: PLC0415 - not for --help
 
-    texts = {name: shipped.text(name) for name in shipped.names()}
-    texts |= {shipped.ASYNCAPI: _asyncapi(config), _OPENAPI: _openapi(config)}
+    texts = {name: text(name) for name in [*names(), OPENAPI]} | {ASYNCAPI: _asyncapi(config)}
     written = {name: out / f"{name}.json" for name in texts}
     try:
         out.mkdir(parents=True, exist_ok=True)
-        for name, text in texts.items():
-            written[name].write_text(text, encoding="utf-8")
+        for name, content in texts.items():
+            written[name].write_text(content, encoding="utf-8")
     except OSError as error:
         raise click.UsageError(f"can't write to {out}: {error.strerror}") from error
     if as_json:
@@ -120,35 +119,21 @@ def export_schemas(out: Path, config: Path | None, as_json: bool) -> None:
             click.echo(path)
 
 
-def _names() -> list[str]:
-    from bridge.schemas import shipped  # noqa: PLC0415 - not for --help
-
-    return shipped.names()
-
-
 def _row(name: str) -> dict[str, Any]:
     import orjson  # noqa: PLC0415 - not for --help
 
-    from bridge.schemas import shipped  # noqa: PLC0415
+    from bridge.schemas import text  # noqa: PLC0415
 
-    schema = orjson.loads(shipped.text(name))
+    schema = orjson.loads(text(name))
     return {"name": name, "schema": schema["$id"], "about": schema["description"]}
 
 
 def _asyncapi(config: Path | None) -> str:
-    from bridge.schemas import shipped  # noqa: PLC0415 - not for --help
-
     if config is None:
-        return shipped.text(shipped.ASYNCAPI)
+        from bridge.schemas import ASYNCAPI, text  # noqa: PLC0415 - not for --help
+
+        return text(ASYNCAPI)
     from bridge.schemas.asyncapi import asyncapi  # noqa: PLC0415
     from bridge.schemas.generate import as_text  # noqa: PLC0415
 
     return as_text(asyncapi(load_configuration(config).settings))
-
-
-def _openapi(config: Path | None) -> str:
-    from bridge.schemas import openapi  # noqa: PLC0415 - not for --help
-
-    if config is None:
-        return openapi.FILE.read_text(encoding="utf-8")
-    return openapi.text(openapi.document(load_configuration(config).settings))

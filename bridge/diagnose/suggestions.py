@@ -8,7 +8,7 @@ from typing import Any, Final
 from bridge.catalogue import HINTS
 from bridge.catalogue.reading import cleaned
 from bridge.model import Entry, Event, Prepared, Rejected
-from bridge.settings.events import MappedEvent
+from bridge.settings.topics import MappedEvent
 from bridge.transform.custom_events import Mapper
 from bridge.transform.dead_letter import Returned
 from bridge.transform.normalize import examine

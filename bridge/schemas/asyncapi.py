@@ -3,17 +3,14 @@
 Without a configuration it describes the default topics of a source named `treble`.
 """
 
-from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
 from bridge.catalogue import TABLE, UNKNOWN, EventType
 from bridge.model import TopicSpec
-from bridge.schemas.event import title
+from bridge.schemas.event import QUARANTINE, quarantine_schema, title
 from bridge.schemas.examples import JOURNAL_ID, Example, examples, quarantine_example
 from bridge.schemas.headers import CONTENT_TYPES, headers_schema, payload_schema, quarantine_headers_schema
-from bridge.schemas.quarantined import NAME as QUARANTINE
-from bridge.schemas.quarantined import quarantine_schema
 from bridge.settings.models import Settings
 from bridge.transform.cloudevents import Format
 from bridge.transform.prepare import Destination, Preparer
@@ -137,9 +134,8 @@ def _message(event_type: EventType, settings: Settings, preparer: Preparer) -> d
         "summary": event_type.fires,
         "contentType": CONTENT_TYPES[settings.kafka.format],
         "headers": headers_schema(event_type, settings.kafka.format),
-        "payload": {"$ref": f"#/components/schemas/{event_type.name}"},
-        "bindings": _key(key_meaning(preparer.destinations[event_type.name])),
-        "examples": list(_examples(examples(event_type, preparer))),
+        **_keyed(event_type.name, key_meaning(preparer.destinations[event_type.name])),
+        "examples": [_example(example) for example in examples(event_type, preparer)],
     }
 
 
@@ -151,9 +147,16 @@ def _quarantined(preparer: Preparer) -> dict[str, Any]:
         "summary": schema["description"],
         "contentType": "application/json",
         "headers": quarantine_headers_schema(),
-        "payload": {"$ref": f"#/components/schemas/{QUARANTINE}"},
-        "bindings": _key("the event's id where it has one, else a hash of source and body"),
-        "examples": list(_examples((quarantine_example(preparer),))),
+        **_keyed(QUARANTINE, "the event's id where it has one, else a hash of source and body"),
+        "examples": [_example(quarantine_example(preparer))],
+    }
+
+
+def _keyed(name: str, about: str) -> dict[str, Any]:
+    key = {"type": "string", "minLength": 1, "description": f"UTF-8, never empty: {about}."}
+    return {
+        "payload": {"$ref": f"#/components/schemas/{name}"},
+        "bindings": {"kafka": {"key": key, "bindingVersion": BINDING_VERSION}},
     }
 
 
@@ -163,19 +166,13 @@ def key_meaning(destination: Destination) -> str:
     return ", else ".join(_KEYS[kind] for kind in kinds)
 
 
-def _key(about: str) -> dict[str, Any]:
-    schema = {"type": "string", "minLength": 1, "description": f"UTF-8, never empty: {about}."}
-    return {"kafka": {"key": schema, "bindingVersion": BINDING_VERSION}}
-
-
-def _examples(made: Iterable[Example]) -> Iterator[dict[str, Any]]:
-    for example in made:
-        yield {
-            "name": example.variant,
-            "summary": f"With the key {example.key}",
-            "headers": example.headers,
-            "payload": example.value,
-        }
+def _example(example: Example) -> dict[str, Any]:
+    return {
+        "name": example.variant,
+        "summary": f"With the key {example.key}",
+        "headers": example.headers,
+        "payload": example.value,
+    }
 
 
 def _payload(event_type: EventType, record_format: Format) -> dict[str, Any]:

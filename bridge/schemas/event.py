@@ -1,4 +1,4 @@
-"""The envelope of one event type, its `data` included, as JSON Schema 2020-12.
+"""The value of a record as JSON Schema 2020-12: an event type's envelope, its `data` included; the quarantine's record.
 
 The schemas are open: a consumer that validates with today's must take tomorrow's event, which may have a field more.
 (That the bridge itself sends no other fields than these is for its tests to prove.) Only keywords that draft 7 has
@@ -9,12 +9,14 @@ import re
 from typing import Any
 
 from bridge.catalogue import EventType
-from bridge.catalogue.definition import data_schema
+from bridge.catalogue.definition import SCHEMA_VERSION, data_schema
 from bridge.catalogue.reading import MEANINGS
 from bridge.catalogue.session_keys import SCHEMA as SESSION_KEYS
 from bridge.catalogue.shapes import TIME_PATTERN, Schema
 from bridge.transform.cloudevents import schema_uri
+from bridge.transform.dead_letter import REASONS
 
+QUARANTINE = "quarantine"
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 # What stands in a number's place where the configuration hides it: a keyed hash, or a few digits among asterisks.
@@ -28,18 +30,22 @@ def event_schema(event_type: EventType) -> Schema:
     """The schema that `ce_dataschema` names for this type."""
     version = event_type.schema_version
     properties: dict[str, Schema] = {
-        "id": _text("The event's id: the same webhook has the same one, whenever and wherever it arrives."),
-        "type": {"type": "string", "const": event_type.name, "description": "What happened."},
+        "id": named("The event's id: the same webhook has the same one, whenever and wherever it arrives."),
+        "type": described("What happened.", const=event_type.name),
         "schema_version": {"type": "integer", "const": version, "description": "Changes inside a version only add."},
-        "source": _text("The account at Treble, as the bridge's configuration names it."),
+        "source": named("The account at Treble, as the bridge's configuration names it."),
         "occurred_at": time("When it happened; where the body has no time of its own, when it arrived."),
         "received_at": time("When the webhook arrived."),
         "contact": _contact(),
-        "session_id": _text("Treble's id of the conversation. Opaque."),
-        "flow_id": _text("Treble's id of the flow. Opaque."),
+        "session_id": named("Treble's id of the conversation. Opaque."),
+        "flow_id": named("Treble's id of the flow. Opaque."),
         "session_keys": SESSION_KEYS,
         "data": opened(data_schema(event_type)),
-        "notes": _notes(),
+        "notes": {
+            "type": "array",
+            "description": "What was lenient about this body: a kind, or `kind:detail`. Absent where nothing was.",
+            "items": {"type": "string", "minLength": 1, "examples": list(MEANINGS)},
+        },
         "raw": {
             "type": "object",
             "description": "The body as Treble sent it. Absent where the configuration leaves it out.",
@@ -59,14 +65,62 @@ def event_schema(event_type: EventType) -> Schema:
     }
 
 
+def quarantine_schema() -> Schema:
+    """The schema of what `bridge.transform.dead_letter.record` makes."""
+    problem: Schema = {
+        "type": "object",
+        "properties": {
+            "pointer": described("Where in the body (JSON pointer); empty for the whole."),
+            "message": described("What was expected."),
+        },
+        "required": ["pointer", "message"],
+    }
+    properties: dict[str, Schema] = {
+        "id": named("The record's key: equal for equal bodies of a source."),
+        "reason": described("Why it is here. Later ones may be new.", examples=list(REASONS)),
+        "problems": {"type": "array", "items": problem, "description": "All that was wrong."},
+        "event_type": named("What it was taken for, if that is known."),
+        "journal_id": described("The journal that has the entry."),
+        "entry_id": {"type": "integer", "minimum": 1, "description": "The entry's number in that journal."},
+        "received_at": time("When the webhook arrived."),
+        "source": named("The account, as the configuration names it."),
+        "hint": described("The last segment of the URL; empty for none."),
+        "headers": {"type": "object", "description": "The request headers that were kept, names in lower case."},
+        "bridge": described("The version of the bridge that did not understand it."),
+        "raw": described("The body, or its first bytes; empty where it may not be stored."),
+        "raw_encoding": described("How `raw` holds the bytes.", examples=["utf-8", "base64"]),
+        "raw_bytes": {"type": "integer", "minimum": 0, "description": "Size of the whole body."},
+        "truncated": {"type": "boolean", "description": "Whether `raw` is less than the body."},
+    }
+    return {
+        "$schema": DIALECT,
+        "$id": schema_uri(QUARANTINE),
+        "title": "QuarantineRecord",
+        "description": f"An authentic webhook that became no event. Version {SCHEMA_VERSION}.",
+        "type": "object",
+        "properties": properties,
+        "required": [name for name in properties if name not in {"event_type", "headers", "bridge"}],
+    }
+
+
 def title(event_type: str) -> str:
     """What code generators call the type: `message.timed_out` → `MessageTimedOutEvent`."""
     return "".join(word.capitalize() for word in re.split(r"[._-]", event_type)) + "Event"
 
 
+def described(about: str, **more: Any) -> Schema:
+    """Text."""
+    return {"type": "string", **more, "description": about}
+
+
+def named(about: str) -> Schema:
+    """Text that is never empty."""
+    return described(about, minLength=1)
+
+
 def time(about: str) -> Schema:
     """A moment in UTC."""
-    return {"type": "string", "format": "date-time", "pattern": TIME_PATTERN, "description": about}
+    return described(about, format="date-time", pattern=TIME_PATTERN)
 
 
 def opened(schema: Any) -> Any:
@@ -79,38 +133,20 @@ def opened(schema: Any) -> Any:
     return {key: opened(part) for key, part in kept.items()}
 
 
-def _text(about: str) -> Schema:
-    return {"type": "string", "minLength": 1, "description": about}
-
-
 def _contact() -> Schema:
     return {
         "type": "object",
         "description": "The person. Absent where the body names none; parts that it does not have are absent.",
         "properties": {
-            "phone": {
-                "type": "string",
-                "pattern": PHONE_PATTERN,
-                "description": f"E.164, with the plus. {_UNLESS_HIDDEN}",
-            },
-            "country_code": {"type": "string", "pattern": _DIGITS, "description": "Digits, without a plus."},
-            "national_number": {
-                "type": "string",
-                "pattern": _DIGITS,
-                "description": "cellphone as sent, digits only: with the country code in front where it came so.",
-            },
+            "phone": described(f"E.164, with the plus. {_UNLESS_HIDDEN}", pattern=PHONE_PATTERN),
+            "country_code": described("Digits, without a plus.", pattern=_DIGITS),
+            "national_number": described(
+                "cellphone as sent, digits only: with the country code in front where it came so.", pattern=_DIGITS
+            ),
             "phone_variants": {
                 "type": "array",
                 "items": {"type": "string", "pattern": PHONE_PATTERN},
                 "description": "Other spellings of the same phone (Mexico's 1, Argentina's 9), to match with.",
             },
         },
-    }
-
-
-def _notes() -> Schema:
-    return {
-        "type": "array",
-        "description": "What was lenient about this body: a kind, or `kind:detail`. Absent where nothing was.",
-        "items": {"type": "string", "minLength": 1, "examples": list(MEANINGS)},
     }

@@ -2,24 +2,25 @@
 
 import json
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from bridge.catalogue import TABLE
 from bridge.catalogue.definition import SCHEMA_VERSION
-from bridge.catalogue.shapes import Schema
+from bridge.schemas import ASYNCAPI
 from bridge.schemas.asyncapi import asyncapi
-from bridge.schemas.event import event_schema
-from bridge.schemas.quarantined import NAME, quarantine_schema
-from bridge.schemas.shipped import ASYNCAPI
+from bridge.schemas.event import QUARANTINE, event_schema, quarantine_schema
 
 FOLDER = Path(__file__).parent
 
 
 def documents() -> dict[str, str]:
     """Every generated file: path below the package, text."""
-    return {path: as_text(document) for path, document in _documents()}
+    made = {f"v{event_type.schema_version}/{name}.json": event_schema(event_type) for name, event_type in TABLE.items()}
+    made[f"v{SCHEMA_VERSION}/{QUARANTINE}.json"] = quarantine_schema()
+    made[f"v{SCHEMA_VERSION}/{ASYNCAPI}.json"] = asyncapi()
+    return {path: as_text(document) for path, document in made.items()}
 
 
 def as_text(document: Mapping[str, Any]) -> str:
@@ -30,16 +31,8 @@ def as_text(document: Mapping[str, Any]) -> str:
 def stale(folder: Path = FOLDER) -> list[str]:
     """The files that are not as they would be made now, or should not be there."""
     wanted = documents()
-    there = {f"{file.parent.name}/{file.name}": file for file in folder.glob("v*/*.json")}
-    changed = [path for path, text in wanted.items() if path not in there or there[path].read_text("utf-8") != text]
-    return sorted([*changed, *(there.keys() - wanted.keys())])
-
-
-def _documents() -> Iterator[tuple[str, Schema]]:
-    for name, event_type in TABLE.items():
-        yield f"v{event_type.schema_version}/{name}.json", event_schema(event_type)
-    yield f"v{SCHEMA_VERSION}/{NAME}.json", quarantine_schema()
-    yield f"v{SCHEMA_VERSION}/{ASYNCAPI}.json", asyncapi()
+    there = {f"{file.parent.name}/{file.name}": file.read_text("utf-8") for file in folder.glob("v*/*.json")}
+    return sorted(path for path in wanted.keys() | there.keys() if wanted.get(path) != there.get(path))
 
 
 def main() -> int:

@@ -24,7 +24,7 @@ from bridge.model import JournalUsage
 from bridge.service.stages import Shutdown, handled_signals, keep_running, open_journal, paused_topics, wall_clock_ms
 from bridge.service.topic_watch import TopicWatch
 from bridge.settings.models import Settings
-from bridge.settings.secrets import secrets_of
+from bridge.settings.sources import secrets_of
 from bridge.telemetry import Telemetry
 from bridge.telemetry.log_writer import descriptor_sink
 from bridge.telemetry.logs import Logs

@@ -9,7 +9,7 @@ import uvloop
 from bridge.errors import BridgeError, ExitCode
 from bridge.service.service import Service
 from bridge.settings.models import Settings
-from bridge.settings.secrets import secrets_of
+from bridge.settings.sources import secrets_of
 from bridge.telemetry import Telemetry
 from bridge.telemetry.logs import Logs
 

@@ -25,7 +25,8 @@ from bridge.errors import ConfigError
 from bridge.settings.changes import changes, config_hash, merged
 from bridge.settings.load import FILE_BYTES_MAX, Loaded, files_of, load
 from bridge.settings.models import Settings
-from bridge.settings.problems import InvalidSettingsError, path_text
+from bridge.settings.problems import InvalidSettingsError
+from bridge.settings.section import path_text
 from bridge.telemetry import Telemetry
 
 INTERVAL_S = 1.0
@@ -155,8 +156,8 @@ class Reloader:
 
     def _refuse(self, error: ConfigError) -> None:
         self._error = str(error)
-        findings = error.findings if isinstance(error, InvalidSettingsError) else ()
-        self._telemetry.config_refused(error, [str(finding) for finding in findings])
+        problems = error.problems if isinstance(error, InvalidSettingsError) else ()
+        self._telemetry.config_refused(error, [str(problem) for problem in problems])
 
 
 def kafka_files(settings: Settings) -> Mapping[str, str]:

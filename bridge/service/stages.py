@@ -22,9 +22,8 @@ from bridge.journal import Journal
 from bridge.kafka.client import client_options
 from bridge.service.reload import Reloader
 from bridge.service.topic_watch import TopicWatch
-from bridge.settings.expiries import credential_ends
 from bridge.settings.models import Settings
-from bridge.settings.secrets import secrets_of
+from bridge.settings.sources import credential_ends, secrets_of
 from bridge.telemetry import Telemetry
 from bridge.telemetry.logs import Logs
 from bridge.telemetry.tracing import Tracing

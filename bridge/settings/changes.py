@@ -1,7 +1,4 @@
-"""What differs between two configurations, and what of it a running bridge can take. Pure.
-
-A short digest that says whether two processes run the same configuration.
-"""
+"""What differs between two configurations, and what of it a running bridge can take. Pure."""
 
 import hashlib
 import json
@@ -11,9 +8,8 @@ from typing import Any
 
 from bridge.errors import ConfigError
 from bridge.settings.models import Server, Settings, misrouted
-from bridge.settings.problems import path_text
-from bridge.settings.secrets import secrets_of
-from bridge.settings.section import Loc, Section
+from bridge.settings.section import Loc, Section, below, path_text, walk
+from bridge.settings.sources import secrets_of
 
 RELOADABLE: frozenset[Loc] = frozenset(
     {
@@ -30,18 +26,7 @@ RELOADABLE: frozenset[Loc] = frozenset(
 )
 """Sections, and keys of sections, that a running bridge takes, with all below them."""
 
-
-def _rest() -> Iterator[str]:
-    for name, field in Settings.model_fields.items():
-        if (name,) in RELOADABLE:
-            continue
-        keys = field.annotation.model_fields if isinstance(field.annotation, type) else {}
-        waiting = [key for key in keys if (name, key) not in RELOADABLE]
-        yield from [name] if len(waiting) == len(keys) else (f"{name}.{key}" for key in waiting)
-
-
-NEEDS_RESTART: tuple[str, ...] = tuple(_rest())
-"""The rest, as dotted key paths: what is built once, at start. `admin` stands for all below it."""
+_ROUNDS = 20_000  # some milliseconds once a load: a weak secret must not be guessed from what /status shows
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,20 +65,32 @@ def merged(running: Settings, new: Settings, event_types: Collection[str]) -> Se
         if (name,) in RELOADABLE:
             values[name] = theirs
         else:
-            taken = {key: getattr(theirs, key) for section, key in _reloadable_keys() if section == name}
-            values[name] = mine.model_copy(update=taken)
+            taken = [key for key in type(mine).model_fields if (name, key) in RELOADABLE]
+            values[name] = mine.model_copy(update={key: getattr(theirs, key) for key in taken})
     together = running.model_copy(update=values)
-    problems = [f"{path_text(loc)}: {message}" for loc, message in _contradictions(together, ())]
-    problems += [f"{path_text(loc)}: {message}" for loc, message in misrouted(together, event_types)]
-    if problems:
-        raise ConfigError("not possible without a restart: " + "; ".join(problems))
+    found = [  # as if each section had been validated again: `model_copy` doesn't
+        problem
+        for at, section in walk(together)
+        if isinstance(section, Section)
+        for problem in below(at, section.contradictions())
+    ]
+    found += misrouted(together, event_types)
+    if found:
+        problems = "; ".join(f"{path_text(loc)}: {message}" for loc, message in found)
+        raise ConfigError(f"not possible without a restart: {problems}")
     return together
 
 
-def _reloadable_keys() -> Iterator[tuple[str, str]]:
-    for loc in RELOADABLE:
-        if len(loc) == 2:
-            yield str(loc[0]), str(loc[1])
+def config_hash(settings: Settings) -> str:
+    """16 hex digits over the effective configuration, defaults included.
+
+    Equal settings have equal digests in every process. A changed secret changes it, and only through a slow key
+    derivation over all secrets together, salted with the rest of the configuration.
+    """
+    shown = json.dumps(settings.model_dump(mode="json"), sort_keys=True, default=str).encode()
+    salt = hashlib.sha256(shown).digest()
+    hidden = json.dumps(sorted([str(at), secret] for at, secret in secrets_of(settings))).encode()
+    return hashlib.pbkdf2_hmac("sha256", hidden, salt, _ROUNDS).hex()[:16]
 
 
 def _differences(old: Any, new: Any, at: Loc) -> Iterator[Loc]:
@@ -113,33 +110,3 @@ def _differences(old: Any, new: Any, at: Loc) -> Iterator[Loc]:
             yield from _differences(mine, theirs, (*at, index))
     else:
         yield at
-
-
-def _contradictions(value: Any, at: Loc) -> Iterator[tuple[Loc, str]]:
-    """Those of every section, as if each had been validated again: `model_copy` doesn't."""
-    if isinstance(value, Section):
-        for loc, message in value.contradictions():
-            yield (*at, *loc), message
-        for name in type(value).model_fields:
-            yield from _contradictions(getattr(value, name), (*at, name))
-    elif isinstance(value, Mapping):
-        for key, item in value.items():
-            yield from _contradictions(item, (*at, str(key)))
-    elif isinstance(value, tuple):
-        for index, item in enumerate(value):
-            yield from _contradictions(item, (*at, index))
-
-
-_ROUNDS = 20_000  # some milliseconds once a load: a weak secret must not be guessed from what /status shows
-
-
-def config_hash(settings: Settings) -> str:
-    """16 hex digits over the effective configuration, defaults included.
-
-    Equal settings have equal digests in every process. A changed secret changes it, and only through a slow key
-    derivation over all secrets together, salted with the rest of the configuration.
-    """
-    shown = json.dumps(settings.model_dump(mode="json"), sort_keys=True, default=str).encode()
-    salt = hashlib.sha256(shown).digest()
-    hidden = json.dumps(sorted([str(at), secret] for at, secret in secrets_of(settings))).encode()
-    return hashlib.pbkdf2_hmac("sha256", hidden, salt, _ROUNDS).hex()[:16]

@@ -1,25 +1,18 @@
 """The text of a configuration file → a tree of text, with the line of every key. Pure.
 
-PyYAML reads the syntax; what it would make of scalars is left alone (see `scalars`). Duplicate keys are problems, since
-the last would win in silence; so are tags, which could only mean something that is not meant here.
+Three steps in one walk: PyYAML reads the syntax, `expand` puts variables and files in their place, and every scalar
+stays the text that was written until its place says what it is. YAML 1.1 would make numbers, booleans, dates and nulls
+of plain scalars before that: a token `0123` would become 83, a country `no` false. Only free-form places (the bodies
+under `responses`) ask what a plain scalar looks like: `typed`.
 
-`${VAR}`, `${VAR:-default}` and `${file:/path}` inside a scalar of the configuration. Pure.
-
-Expansion comes after parsing and is done once: what a variable or a file holds is text, whatever it looks like. It
-can't add a key, a list or a second `${…}`.
-
-Scalars of the configuration file: text until their place says what they are.
-
-YAML 1.1 makes numbers, booleans, dates and nulls of plain scalars before anyone knows what their place expects, so that
-a token `0123` becomes 83 and a country `no` becomes false. Here every scalar stays the text that was written; a place
-for a number or a boolean reads that text, and only free-form places (the bodies under `responses`) ask what a plain
-scalar looks like.
+Duplicate keys are problems, since the last would win in silence; so are tags, which could only mean something that is
+not meant here.
 """
 
 import json
 import math
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -27,113 +20,19 @@ import yaml
 
 from bridge.settings.section import Loc
 
+_NODES_MAX = 50_000  # aliases can multiply: a small file must not become a large tree
+_TAGS = {f"tag:yaml.org,2002:{name}" for name in ("str", "seq", "map")}
+_NO_TEXT = "holds bytes that are not UTF-8, or half a surrogate pair: that can be sent to nobody"
+_QUOTE_IT = re.compile(r"[@`%]|alias|anchor|tag")
+
 _REFERENCE = re.compile(r"\$\$|\$\{([^}]*)(\}?)")
 _VARIABLE = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(?::-(.*))?", re.DOTALL)
 _FORMS = "expected ${NAME}, ${NAME:-default} or ${file:/path}; a $ that stands for itself before { is written $$"
-
-
-@dataclass(frozen=True, slots=True)
-class Expanded:
-    """`text` with everything in its place, unless there are `problems`. `changed` says whether anything stood there."""
-
-    text: str
-    changed: bool = False
-    problems: tuple[str, ...] = ()
-
-
-def expand(text: str, variables: Mapping[str, str], read: Callable[[str], str]) -> Expanded:
-    """Put variables and files in their place; `$$` is one `$`, any other `$` is itself.
-
-    A variable that is not set and has no default is a problem; a default also stands in for an empty one. `read` gets
-    an absolute path and returns the content, or raises ValueError with the reason. Problems name variables and paths,
-    and never show what they hold, nor text of the scalar itself: it may be a secret.
-    """
-    problems: list[str] = []
-
-    def replace(match: re.Match[str]) -> str:
-        if match[0] == "$$":
-            return "$"
-        try:
-            return _value(match[1], match[2] == "}", variables, read)
-        except ValueError as error:
-            problems.append(str(error))
-            return ""
-
-    result, count = _REFERENCE.subn(replace, text)
-    return Expanded(result, count > 0, tuple(problems))
-
-
-def _value(reference: str, closed: bool, variables: Mapping[str, str], read: Callable[[str], str]) -> str:
-    if not closed:
-        raise ValueError(f"${{ without a closing }}: {_FORMS}")
-    if reference.startswith("file:"):
-        path = reference.removeprefix("file:")
-        if not path.startswith("/"):
-            raise ValueError("${file:…} needs an absolute path, such as ${file:/run/secrets/token}")
-        return _without_last_newline(read(path))
-    match = _VARIABLE.fullmatch(reference)
-    if match is None:
-        raise ValueError(f"${{…}} is not understood: {_FORMS}")
-    name, default = match[1], match[2]
-    if default is not None and "${" in default:
-        raise ValueError(f"the default of ${{{name}:-…}} can't hold another ${{…}}")
-    if default is not None:
-        return variables.get(name) or default
-    if name not in variables:
-        raise ValueError(f"the environment variable {name} is not set")
-    return variables[name]
-
-
-def _without_last_newline(content: str) -> str:
-    return content.removesuffix("\n").removesuffix("\r") if content.endswith("\n") else content
-
 
 _NULL = {"", "~", "null", "Null", "NULL"}
 _TRUTH = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
 _NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?")
 _INTEGER_MAX = 1 << 63
-
-
-class Plain(str):
-    """A scalar that the file writes without quotes, and without anything expanded in it."""
-
-    __slots__ = ()
-
-
-def is_null(text: str) -> bool:
-    """Whether a plain scalar says that there is nothing."""
-    return text in _NULL
-
-
-def typed(value: Any) -> Any:
-    """Free-form content → JSON values: plain scalars that are JSON numbers, booleans or null become those.
-
-    Text in quotes and text that came out of `${…}` stays text, as do numbers that JSON can't carry exactly and
-    everything else that looks like something only to YAML: `0123`, `+57`, `yes`, `2026-12-31`.
-    """
-    if isinstance(value, Plain):
-        return _scalar(value)
-    if isinstance(value, Mapping):
-        return {str(key): typed(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [typed(item) for item in value]
-    return value
-
-
-def _scalar(text: Plain) -> Any:
-    if text in _TRUTH:
-        return _TRUTH[text]
-    if len(text) <= 32 and (match := _NUMBER.fullmatch(text)):
-        number = json.loads(text)
-        exact = math.isfinite(number) if match[2] or match[3] else -_INTEGER_MAX <= number < _INTEGER_MAX
-        return number if exact else str(text)
-    return str(text)
-
-
-_NODES_MAX = 50_000  # aliases can multiply: a small file must not become a large tree
-_TAGS = {f"tag:yaml.org,2002:{name}" for name in ("str", "seq", "map")}
-_NO_TEXT = "holds bytes that are not UTF-8, or half a surrogate pair: that can be sent to nobody"
-_QUOTE_IT = re.compile(r"[@`%]|alias|anchor|tag")
 
 
 @dataclass(slots=True)
@@ -142,7 +41,7 @@ class Document:
 
     `value` holds dicts, lists, None and text. `lines` has the line of each key path, `written` the text of scalars as
     the file writes them, `nulls` the keys without a value. `broken` are the paths of scalars that could not be
-    expanded; `problems` are path, line and message.
+    expanded; `problems` are path, line and message. `readable` is False where the file is not YAML at all.
     """
 
     value: Any = None
@@ -160,10 +59,19 @@ class Document:
         return self.lines.get(loc, 1)
 
 
-class _Loader(yaml.SafeLoader):
-    """Reads structure only: without implicit resolvers every scalar is text."""
+@dataclass(frozen=True, slots=True)
+class Expanded:
+    """`text` with everything in its place, unless there are `problems`. `changed` says whether anything stood there."""
 
-    yaml_implicit_resolvers: dict[str, Any] = {}  # noqa: RUF012 - never written to; PyYAML declares it so
+    text: str
+    changed: bool = False
+    problems: tuple[str, ...] = ()
+
+
+class Plain(str):
+    """A scalar that the file writes without quotes, and without anything expanded in it."""
+
+    __slots__ = ()
 
 
 def parse(text: str, expand: Callable[[str], Expanded]) -> Document:
@@ -174,7 +82,7 @@ def parse(text: str, expand: Callable[[str], Expanded]) -> Document:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = mark.line if mark else 0
-        document.problems.append(((), line + 1, f"not YAML: {_what(error, text.splitlines()[line : line + 1])}"))
+        document.problems.append(((), line + 1, f"not YAML: {_reason(error, text.splitlines()[line : line + 1])}"))
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
         document.problems.append(((), line, "not YAML: a character that YAML doesn't allow"))
@@ -188,36 +96,51 @@ def parse(text: str, expand: Callable[[str], Expanded]) -> Document:
     return document
 
 
-def is_text(text: str) -> bool:
-    """Whether it is Unicode text: an escape such as `\\ud800`, or a variable's bytes, may be none."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
+def expand(text: str, variables: Mapping[str, str], read: Callable[[str], str]) -> Expanded:
+    """Put variables and files in their place; `$$` is one `$`, any other `$` is itself.
 
-
-def _what(error: yaml.MarkedYAMLError, lines: list[str]) -> str:
-    """PyYAML's reason, and what it often comes from.
-
-    Without what it quotes from the file, beyond single characters: that may be a secret that begins with * or &.
+    It is done once: what a variable or a file holds is text, and can't add a key, a list or a second `${…}`.
+    A variable that is not set and has no default is a problem; a default also stands in for an empty one. `read` gets
+    an absolute path and returns the content, or raises ValueError with the reason. Problems name variables and paths,
+    and never show what they hold, nor text of the scalar itself: it may be a secret.
     """
-    if "'\\t'" in (error.problem or ""):
-        indented = any("\t" in line[: len(line) - len(line.lstrip())] for line in lines)
-        return "a tab: indent with spaces" if indented else "a tab: spaces must stand there"
-    reason = ", ".join(part for part in (error.context, error.problem) if part)
-    reason = re.sub(r"'([^']*)'|\"([^\"]*)\"", lambda quoted: quoted[0] if _is_syntax(quoted[0][1:-1]) else "…", reason)
-    if any("${" in line for line in lines):
-        return f"{reason} (inside {{ }} and [ ], ${{…}} must be in quotes)"
-    return (
-        f"{reason} (text that begins with a special character must be in quotes)"
-        if _QUOTE_IT.search(reason)
-        else reason
-    )
+    problems: list[str] = []
+
+    def replace(match: re.Match[str]) -> str:
+        if match[0] == "$$":
+            return "$"
+        try:
+            return _referenced(match[1], match[2] == "}", variables, read)
+        except ValueError as error:
+            problems.append(str(error))
+            return ""
+
+    result, count = _REFERENCE.subn(replace, text)
+    return Expanded(result, count > 0, tuple(problems))
 
 
-def _is_syntax(quoted: str) -> bool:
-    return len(quoted) <= 1 or quoted.startswith("<")
+def typed(value: Any) -> Any:
+    """Free-form content → JSON values: plain scalars that are JSON numbers, booleans or null become those.
+
+    Text in quotes and text that came out of `${…}` stays text, as do numbers that JSON can't carry exactly and
+    everything else that looks like something only to YAML: `0123`, `+57`, `yes`, `2026-12-31`.
+    """
+    if isinstance(value, Plain):
+        return _typed_scalar(str(value))
+    if isinstance(value, Mapping):
+        return {str(key): typed(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [typed(item) for item in value]
+    return value
+
+
+class _Loader(yaml.SafeLoader):
+    """Reads structure only: without implicit resolvers every scalar is text."""
+
+    yaml_implicit_resolvers: dict[str, Any] = {}  # noqa: RUF012 - never written to; PyYAML declares it so
+
+
+_Pairs = dict[str, tuple[yaml.Node, yaml.Node]]
 
 
 class _Tree:
@@ -254,26 +177,25 @@ class _Tree:
     def scalar(self, node: yaml.ScalarNode, at: Loc) -> str | None:
         """A plain null is None; what is plain and holds nothing to expand is Plain; everything else is text."""
         plain = node.style is None
-        if plain and is_null(node.value):
+        if plain and node.value in _NULL:
             self.document.nulls.append(at)
             return None
         self.document.written[at] = node.value
-        expanded = self.expand(node.value) if is_text(node.value) else Expanded("", problems=(_NO_TEXT,))
-        for message in expanded.problems or (() if is_text(expanded.text) else (_NO_TEXT,)):
+        expanded = self.expand(node.value) if _is_text(node.value) else Expanded("", problems=(_NO_TEXT,))
+        for message in expanded.problems or (() if _is_text(expanded.text) else (_NO_TEXT,)):
             self.problem(at, node, message)
             self.document.broken.add(at)
         return Plain(node.value) if plain and not expanded.changed else expanded.text
 
     def mapping(self, node: yaml.Node, at: Loc) -> dict[str, Any]:
         """Keys are text as written; `<<` merges other mappings, whose keys yield to those of this one."""
-        pairs: dict[str, tuple[yaml.Node, yaml.Node]] = {}
-        merged: dict[str, tuple[yaml.Node, yaml.Node]] = {}
+        pairs: _Pairs = {}
+        merged: _Pairs = {}
         for key, value in node.value:
             if not isinstance(key, yaml.ScalarNode):
                 self.problem(at, key, "expected text as a key")
             elif key.value == "<<" and key.style is None:
-                for name, pair in self.merge(value, at):
-                    merged.setdefault(name, pair)
+                self.merge(value, at, merged)
             elif "${" in key.value:
                 self.problem(at, key, "${…} is expanded in values only, not in keys")
             elif key.value in pairs:
@@ -283,24 +205,84 @@ class _Tree:
                 pairs[key.value] = (key, value)
         result = {}
         for name, (key, value) in {**merged, **pairs}.items():
-            if not is_text(name):
+            if not _is_text(name):
                 self.problem(at, key, f"a key {_NO_TEXT}")
                 continue
             self.document.lines.setdefault((*at, name), key.start_mark.line + 1)
             result[name] = self.read(value, (*at, name))
         return result
 
-    def merge(self, node: yaml.Node, at: Loc) -> Iterator[tuple[str, tuple[yaml.Node, yaml.Node]]]:
-        """The pairs that a merge key brings in."""
-        parts = node.value if isinstance(node, yaml.SequenceNode) else [node]
-        for part in parts:
+    def merge(self, node: yaml.Node, at: Loc, into: _Pairs) -> None:
+        """Add what a merge key brings in: of equal keys, the first."""
+        for part in node.value if isinstance(node, yaml.SequenceNode) else [node]:
             if not isinstance(part, yaml.MappingNode):
                 self.problem(at, part, "expected a mapping, or a list of mappings, after <<")
                 continue
             for key, value in part.value:
                 if isinstance(key, yaml.ScalarNode):
-                    yield key.value, (key, value)
+                    into.setdefault(key.value, (key, value))
 
     def problem(self, at: Loc, node: yaml.Node, message: str) -> None:
         """Note what is wrong, at the line where `node` begins."""
         self.document.problems.append((at, node.start_mark.line + 1, message))
+
+
+def _is_text(text: str) -> bool:
+    """Whether it is Unicode text: an escape such as `\\ud800`, or a variable's bytes, may be none."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _reason(error: yaml.MarkedYAMLError, lines: list[str]) -> str:
+    """PyYAML's reason, and what it often comes from.
+
+    Without what it quotes from the file, beyond single characters: that may be a secret that begins with * or &.
+    """
+    if "'\\t'" in (error.problem or ""):
+        indented = any("\t" in line[: len(line) - len(line.lstrip())] for line in lines)
+        return "a tab: indent with spaces" if indented else "a tab: spaces must stand there"
+    reason = ", ".join(part for part in (error.context, error.problem) if part)
+    reason = re.sub(r"'([^']*)'|\"([^\"]*)\"", lambda quoted: quoted[0] if _is_syntax(quoted[0][1:-1]) else "…", reason)
+    if any("${" in line for line in lines):
+        return f"{reason} (inside {{ }} and [ ], ${{…}} must be in quotes)"
+    quote_it = " (text that begins with a special character must be in quotes)" if _QUOTE_IT.search(reason) else ""
+    return reason + quote_it
+
+
+def _is_syntax(quoted: str) -> bool:
+    return len(quoted) <= 1 or quoted.startswith("<")
+
+
+def _referenced(reference: str, closed: bool, variables: Mapping[str, str], read: Callable[[str], str]) -> str:
+    if not closed:
+        raise ValueError(f"${{ without a closing }}: {_FORMS}")
+    if reference.startswith("file:"):
+        path = reference.removeprefix("file:")
+        if not path.startswith("/"):
+            raise ValueError("${file:…} needs an absolute path, such as ${file:/run/secrets/token}")
+        content = read(path)
+        return content.removesuffix("\n").removesuffix("\r") if content.endswith("\n") else content
+    match = _VARIABLE.fullmatch(reference)
+    if match is None:
+        raise ValueError(f"${{…}} is not understood: {_FORMS}")
+    name, default = match[1], match[2]
+    if default is not None and "${" in default:
+        raise ValueError(f"the default of ${{{name}:-…}} can't hold another ${{…}}")
+    if default is not None:
+        return variables.get(name) or default
+    if name not in variables:
+        raise ValueError(f"the environment variable {name} is not set")
+    return variables[name]
+
+
+def _typed_scalar(text: str) -> Any:
+    if text in _TRUTH:
+        return _TRUTH[text]
+    if len(text) <= 32 and (match := _NUMBER.fullmatch(text)):
+        number = json.loads(text)
+        exact = math.isfinite(number) if match[2] or match[3] else -_INTEGER_MAX <= number < _INTEGER_MAX
+        return number if exact else text
+    return text

@@ -38,13 +38,11 @@ class Security(Section):
         if self.protocol.startswith("SASL"):
             yield from self._login()
         else:
-            for key in ("username", "password", "oauth_token", "oauth_token_file", "mechanism"):
-                if getattr(self, key) != type(self).model_fields[key].default:
-                    yield (key,), f"has no effect with protocol {self.protocol}: expected SASL_SSL or SASL_PLAINTEXT"
+            keys = ("username", "password", "oauth_token", "oauth_token_file", "mechanism")
+            yield from self.unused(keys, f"with protocol {self.protocol}: expected SASL_SSL or SASL_PLAINTEXT")
         if not self.protocol.endswith("SSL"):
-            for key in ("ca_file", "certificate_file", "key_file", "key_password", "verify_hostname"):
-                if getattr(self, key) != type(self).model_fields[key].default:
-                    yield (key,), f"has no effect with protocol {self.protocol}: expected SSL or SASL_SSL"
+            keys = ("ca_file", "certificate_file", "key_file", "key_password", "verify_hostname")
+            yield from self.unused(keys, f"with protocol {self.protocol}: expected SSL or SASL_SSL")
         if self.certificate_file and not self.key_file:
             yield ("certificate_file",), "expected key_file beside it: a certificate is used with its private key"
         if self.key_file and not self.certificate_file:
@@ -56,15 +54,12 @@ class Security(Section):
         if self.mechanism == "OAUTHBEARER":
             if (self.oauth_token is None) == (self.oauth_token_file is None):
                 yield ("mechanism",), "OAUTHBEARER needs either oauth_token_file or oauth_token"
-            unused = ("username", "password")
+            yield from self.unused(("username", "password"), "with mechanism OAUTHBEARER")
         else:
             for key in ("username", "password"):
                 if getattr(self, key) is None:
                     yield (key,), f"missing: protocol {self.protocol} with mechanism {self.mechanism} needs it"
-            unused = ("oauth_token", "oauth_token_file")
-        for key in unused:
-            if getattr(self, key) is not None:
-                yield (key,), f"has no effect with mechanism {self.mechanism}"
+            yield from self.unused(("oauth_token", "oauth_token_file"), f"with mechanism {self.mechanism}")
 
 
 class Kafka(Section):
@@ -101,10 +96,8 @@ class Kafka(Section):
     def contradictions(self) -> Contradictions:
         """Time limits inside one another: what is inside must end first."""
         if self.call_timeout >= self.transaction_timeout:
-            yield (
-                ("call_timeout",),
-                "expected less than transaction_timeout: a step must give up before the broker ends its transaction",
-            )
+            why = "a step must give up before the broker ends its transaction"
+            yield ("call_timeout",), f"expected less than transaction_timeout: {why}"
         if self.request_timeout > self.call_timeout:
             yield ("request_timeout",), "expected call_timeout at the most: a step holds at least one request"
         if self.linger >= self.call_timeout:

@@ -10,22 +10,21 @@ The event types' names come from the caller: the catalogue knows them, and lies 
 import datetime as dt
 import os
 import stat
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import ValidationError
 
 from bridge.errors import ConfigError
 from bridge.settings.document import Document, expand, parse
-from bridge.settings.error_messages import explain, without_strangers
-from bridge.settings.lint import doubts
+from bridge.settings.lint import lint
 from bridge.settings.models import Settings, misrouted
-from bridge.settings.problems import Finding, InvalidSettingsError, path_text
+from bridge.settings.problems import ConfigProblem, InvalidSettingsError, explain, shown_path
 from bridge.settings.reference import section_at
-from bridge.settings.section import Loc
+from bridge.settings.section import Loc, below, path_text
 from bridge.settings.tracing import without_its_library
 
 FILE_BYTES_MAX = 1 << 20
@@ -41,7 +40,7 @@ class Loaded:
 
     settings: Settings
     path: Path
-    warnings: tuple[Finding, ...] = ()
+    warnings: tuple[ConfigProblem, ...] = ()
     files: tuple[str, ...] = ()
 
 
@@ -69,22 +68,22 @@ def load(
         raise ConfigError(f"configuration {error}") from None
     environment = os.environ if variables is None else variables
     document = parse(text, lambda scalar: expand(scalar, environment, read))
-    errors = [_finding(document, path, at, message, line) for at, line, message in document.problems]
+    errors = [_problem(document, path, at, message, line) for at, line, message in document.problems]
     if not document.readable:
         raise InvalidSettingsError(str(path), errors, files)
-    settings, problems = _validated(document)
-    problems += _event_type_problems(document.value, event_types)
+    settings, found = _validated(document)
+    found += _unknown_event_types(document.value, event_types)
     if settings is not None:
-        problems += misrouted(settings, event_types)
+        found += misrouted(settings, event_types)
         files += [name for _, name in files_of(settings)]
-        problems += _unreadable_files(settings)
-        problems += [(("tracing", *at), message) for at, message in without_its_library(settings.tracing)]
-    errors += [_finding(document, path, at, message) for at, message in problems]
+        found += _unreadable_files(settings)
+        found += below(("tracing",), without_its_library(settings.tracing))
+    errors += [_problem(document, path, at, message) for at, message in found]
     if errors or settings is None:
-        errors.sort(key=lambda finding: finding.line)
+        errors.sort(key=lambda problem: problem.line)
         raise InvalidSettingsError(str(path), dict.fromkeys(errors), files)
     moment = now or dt.datetime.now(dt.UTC)
-    warnings = [_finding(document, path, at, message, warning=True) for at, message in doubts(settings, moment)]
+    warnings = [_problem(document, path, at, message, warning=True) for at, message in lint(settings, moment)]
     return Loaded(settings, path, tuple(warnings), tuple(dict.fromkeys(files)))
 
 
@@ -131,40 +130,27 @@ def _must_not_be_null(at: Loc) -> bool:
     return section is not None and at[-1] in section.model_fields
 
 
-def _event_type_problems(value: Any, known: Collection[str]) -> list[tuple[Loc, str]]:
+def _unknown_event_types(value: Any, known: Collection[str]) -> Iterator[tuple[Loc, str]]:
     """Event types that don't exist, wherever the file names event types. `value` is the file's tree."""
-    own = _at(value, "events")
-    routed = {*known, *(own if isinstance(own, dict) else ())}
-    routes = _at(value, "topics", "map")
-    found: list[tuple[Loc, str]] = [
-        (("topics", "map", name), _unknown_event_type(name, routed))
-        for name in (routes if isinstance(routes, dict) else ())
-        if name not in routed
-    ]
-    places: list[tuple[Loc, Any]] = []
-    sources = _at(value, "sources")
-    if isinstance(sources, dict):
-        places += [(("sources", name, "responses"), _at(sources, name, "responses")) for name in sources]
-    return found + [
-        ((*at, name), _unknown_event_type(name, known))
-        for at, table in places
-        if isinstance(table, dict)
-        for name in table
-        if name not in known
-    ]
+    routed = {*known, *_mapping_at(value, "events")}
+    tables: list[tuple[tuple[str, ...], set[str]]] = [(("topics", "map"), routed)]
+    tables += [(("sources", name, "responses"), set(known)) for name in _mapping_at(value, "sources")]
+    for at, names in tables:
+        for name in _mapping_at(value, *at):
+            if name not in names:
+                yield (*at, name), _unknown_event_type(name, sorted(names))
 
 
-def _at(value: Any, *steps: str) -> Any:
+def _mapping_at(value: Any, *steps: str) -> dict[str, Any]:
     for step in steps:
         value = value.get(step) if isinstance(value, dict) else None
-    return value
+    return value if isinstance(value, dict) else {}
 
 
-def _unknown_event_type(name: str, known: Iterable[str]) -> str:
-    names = sorted(known)
-    near = get_close_matches(name, names, 1, 0.6)
+def _unknown_event_type(name: str, known: list[str]) -> str:
+    near = get_close_matches(name, known, 1, 0.6)
     hint = f"; did you mean {near[0]}?" if near else ";"
-    return f"unknown event type{hint} known are {', '.join(names)}"
+    return f"unknown event type{hint} known are {', '.join(known)}"
 
 
 def _unreadable_files(settings: Settings) -> Iterator[tuple[Loc, str]]:
@@ -176,11 +162,8 @@ def _unreadable_files(settings: Settings) -> Iterator[tuple[Loc, str]]:
             yield at, f"{name} cannot be read: {error.strerror}"
 
 
-def _finding(document: Document, file: Path, at: Loc, message: str, line: int = 0, *, warning: bool = False) -> Finding:
-    return Finding(
-        "warning" if warning else "error",
-        path_text(without_strangers(at)),
-        message,
-        str(file),
-        line or document.line(at),
-    )
+def _problem(
+    document: Document, file: Path, at: Loc, message: str, line: int = 0, *, warning: bool = False
+) -> ConfigProblem:
+    severity: Literal["error", "warning"] = "warning" if warning else "error"
+    return ConfigProblem(severity, path_text(shown_path(at)), message, str(file), line or document.line(at))

@@ -6,19 +6,13 @@ docs/configuration.md derive from these models. Durations are seconds, sizes are
 A section that exists holds no contradiction in itself (`Section.contradictions`); what spans sections is here.
 """
 
-import re
 from collections.abc import Collection, Mapping
-from typing import Annotated, Any
+from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import Field
 
-from bridge.settings.carried import guessable_keys
-from bridge.settings.events import MappedEvent, event_type_name, known_already
 from bridge.settings.kafka import Kafka, Security
-from bridge.settings.privacy import Privacy, TopicPrivacy, privacy_strangers
-from bridge.settings.secrets import SecretValue, SecretValues, each_value
-from bridge.settings.section import Contradictions, Network, Section
-from bridge.settings.server import Admin, Journal, Log, Server, Tls
+from bridge.settings.section import Contradictions, Networks, Section, Text, below, matching
 from bridge.settings.sources import (
     Alternative,
     BasicUser,
@@ -26,51 +20,132 @@ from bridge.settings.sources import (
     Hmac,
     QueryCredential,
     RateLimit,
+    SecretValue,
+    SecretValues,
     Source,
+    each_value,
     overlapping,
 )
-from bridge.settings.topics import Duplicates, Route, Topics, topic_clashes
+from bridge.settings.topics import (
+    Duplicates,
+    EventTypeName,
+    MappedEvent,
+    Privacy,
+    Route,
+    Topics,
+    known_already,
+    rules_on_own_types,
+    topic_clashes,
+    unknown_privacy_topics,
+)
 from bridge.settings.tracing import Tracing
+from bridge.settings.units import Address, Duration, ListenAddress, Size
 
 __all__ = [
-    "Admin",
     "Alternative",
     "BasicUser",
     "Duplicates",
     "HeaderCredential",
     "Hmac",
-    "Journal",
     "Kafka",
-    "Log",
-    "MappedEvent",
-    "Network",
-    "Privacy",
     "QueryCredential",
     "RateLimit",
     "Route",
     "SecretValue",
     "SecretValues",
-    "Section",
     "Security",
-    "Server",
-    "Settings",
     "Source",
-    "Tls",
-    "TopicPrivacy",
     "Topics",
     "Tracing",
     "each_value",
 ]
 
+ACK_DEADLINE_MAX_S = 4.5
 
-def _source_name(value: Any) -> Any:
-    if isinstance(value, str) and not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", value):
-        raise ValueError("expected a source's name: up to 64 of A-Z a-z 0-9 . _ -, the first a letter or digit")
-    return value
+
+class Tls(Section):
+    """TLS on a listening port. The files are read again when they change."""
+
+    certificate: Text = Field(description="PEM file with the certificate chain")
+    key: Text = Field(description="PEM file with the private key")
+    client_ca: Text | None = Field(None, description="PEM file of CAs; when set, clients must show a certificate")
+
+
+class Server(Section):
+    """The public port, which Treble calls."""
+
+    listen: ListenAddress = Field(Address("0.0.0.0", 8080), description="host:port of the ingress")  # noqa: S104 - a container listens on all
+    tls: Tls | None = Field(None, description="TLS on the ingress port; without it, plain HTTP (behind a proxy)")
+    max_body: Size = Field(1 << 20, gt=0, description="largest body; above it 413")
+    max_header: Size = Field(
+        16 << 10, ge=1024, description="largest header line, and largest request line; above it 400"
+    )
+    body_timeout: Duration = Field(10.0, gt=0, description="time for a body to arrive; after it 408")
+    header_timeout: Duration = Field(
+        10.0, gt=0, description="time for a request's headers to arrive; after it the connection closes"
+    )
+    keepalive_timeout: Duration = Field(75.0, ge=0, description="time an idle connection is kept")
+    max_connections: int = Field(
+        2000,
+        ge=1,
+        description="open connections; above it a new one is answered 503 and closed (with TLS, closed only)",
+    )
+    ack_deadline: Duration = Field(
+        3.0, gt=0, description="longest wait for stable storage; after it 503 (Treble waits 5 s); 4500ms at the most"
+    )
+    trusted_proxies: Networks = Field((), description="networks whose X-Forwarded-For is believed (for client_ip)")
+    drain_delay: Duration = Field(0.0, ge=0, description="on SIGTERM: time between unready and closing the port")
+    drain_deadline: Duration = Field(20.0, ge=0, description="on SIGTERM: longest time to go on forwarding")
+
+    def contradictions(self) -> Contradictions:
+        """An answer that comes when Treble has hung up is worse than a 503 in time: half a second is for the way."""
+        if self.ack_deadline > ACK_DEADLINE_MAX_S:
+            why = "Treble hangs up after 5 s, and the answer needs time for the way back"
+            yield ("ack_deadline",), f"expected 4500ms at the most: {why}"
+
+
+class Admin(Section):
+    """The private port: /livez, /readyz, /metrics, /status. Never publish it."""
+
+    listen: ListenAddress = Field(Address("0.0.0.0", 8081), description="host:port of the admin server")  # noqa: S104 - a container listens on all
+
+
+class Journal(Section):
+    """The durable queue on disk."""
+
+    path: Text = Field("/var/lib/treble-bridge", description="folder of the journal; made with mode 0700")
+    max_bytes: Size = Field(
+        2 << 30, ge=1 << 20, description="bound of the database; 80 % warns, 100 % answers 503, below 95 % takes again"
+    )
+    retain: Duration = Field(72 * 3600.0, ge=0, description="how long forwarded entries stay, for replay and receipts")
+    retain_bytes: Size = Field(1 << 30, ge=0, description="how many bytes of forwarded entries stay at the most")
+
+    def contradictions(self) -> Contradictions:
+        """Only a `retain_bytes` of the file's own is held against the bound: its default yields to a small bound."""
+        if self.says("retain_bytes") and self.retain_bytes > self.max_bytes:
+            yield ("retain_bytes",), "expected max_bytes at the most: what is retained counts against that bound"
+
+
+class Log(Section):
+    """Logs, on standard output."""
+
+    level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="lowest level; debug adds an access log"
+    )
+    format: Literal["auto", "json", "console"] = Field("auto", description="auto: console on a terminal, else JSON")
 
 
 QUARANTINE_BYTES_MIN = 4 << 20
 _QUARANTINE_ENVELOPE_BYTES = 128 << 10  # headers of the request, list of problems, the batch's own frame
+
+
+_SourceName = Annotated[
+    str,
+    matching(
+        r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}",
+        "a source's name: up to 64 of A-Z a-z 0-9 . _ -, the first a letter or digit",
+    ),
+]
 
 
 class Settings(Section):
@@ -80,11 +155,9 @@ class Settings(Section):
     admin: Admin = Field(default_factory=Admin, description="the private port")
     journal: Journal = Field(default_factory=Journal, description="the durable queue")
     kafka: Kafka = Field(description="the broker")
-    sources: Mapping[Annotated[str, BeforeValidator(_source_name)], Source] = Field(
-        min_length=1, description="name → Treble account"
-    )
+    sources: Mapping[_SourceName, Source] = Field(min_length=1, description="name → Treble account")
     topics: Topics = Field(default_factory=Topics, description="event types to topics")
-    events: Mapping[Annotated[str, BeforeValidator(event_type_name)], MappedEvent] = Field(
+    events: Mapping[EventTypeName, MappedEvent] = Field(
         {}, description="event type → how bodies that this version doesn't know are recognised"
     )
     duplicates: Duplicates = Field(default_factory=Duplicates, description="the window of duplicates")
@@ -100,15 +173,12 @@ class Settings(Section):
     @property
     def routing(self) -> Topics:
         """`topics`, with what `events` says about topics in its map."""
-        named = {name: event for name, event in self.events.items() if event.topic is not None}
-        if not named:
-            return self.topics
         routes: dict[str, str | Route] = dict(self.topics.map)
-        for name, event in named.items():
-            route = routes.get(name)
-            routes[name] = (
-                route.model_copy(update={"topic": event.topic}) if isinstance(route, Route) else str(event.topic)
-            )
+        for name, event in self.events.items():
+            if event.topic is not None:
+                route = routes.get(name)
+                update = {"topic": event.topic}
+                routes[name] = route.model_copy(update=update) if isinstance(route, Route) else event.topic
         return self.topics.model_copy(update={"map": routes})
 
     def contradictions(self) -> Contradictions:
@@ -117,8 +187,7 @@ class Settings(Section):
             yield ("admin", "listen"), "expected another port than server.listen: the admin port is never public"
         if self.server.max_body > self.journal.max_bytes:
             yield ("server", "max_body"), "expected journal.max_bytes at the most: such a body could never be stored"
-        for at, message in overlapping(self.sources):
-            yield ("sources", *at), message
+        yield from below(("sources",), overlapping(self.sources))
         for name, event in self.events.items():
             route = self.topics.map.get(name)
             routed = {"topic": route} if isinstance(route, str) else route.model_dump() if route else {}
@@ -133,14 +202,12 @@ class Settings(Section):
 
 def misrouted(settings: Settings, event_types: Collection[str]) -> Contradictions:
     """What is wrong with topics, once the catalogue's `event_types` are known."""
-    everything = [*event_types, *(name for name in settings.events if name not in event_types)]
+    own_types = [name for name in settings.events if name not in event_types]
+    everything = [*event_types, *own_types]
     routing = settings.routing
     for at, message in topic_clashes(routing, settings.kafka.positions_topic, everything):
         event = settings.events.get(str(at[1])) if at[0] == "map" else None
         yield (("events", str(at[1]), "topic") if event and event.topic else ("topics", *at)), message
-    for at, message in privacy_strangers(settings.privacy, routing, everything):
-        yield ("privacy", *at), message
-    for at, message in guessable_keys(settings.privacy, routing, settings.events, event_types):
-        yield ("events", *at), message
-    for at, message in known_already(settings.events, event_types):
-        yield ("events", *at), message
+    yield from below(("privacy",), unknown_privacy_topics(settings.privacy, routing, everything))
+    yield from below(("privacy",), rules_on_own_types(settings.privacy, routing, own_types))
+    yield from below(("events",), known_already(settings.events, event_types))

@@ -1,10 +1,7 @@
-"""Every option of the configuration as data, read from the models: what documentation, schema and errors speak of.
+"""Every option of the configuration as data, read from the models.
 
-The JSON Schema of the configuration file, for editors: written by `main`.
-
-It is for writing, the loader is for truth: the schema knows keys, types and choices, not what contradicts what.
-
-The tables of docs/configuration.md: `python -m bridge.settings.reference` writes them from the models.
+`python -m bridge.settings.reference` writes the JSON Schema of the configuration file. The schema is for writing, the
+loader is for truth: the schema knows keys, types and choices, not what contradicts what.
 """
 
 import json
@@ -12,19 +9,21 @@ import types
 import typing
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from itertools import groupby
 from pathlib import Path
 from typing import Annotated, Any, Literal, Union
 
 from pydantic import SecretStr, TypeAdapter
 from pydantic.fields import FieldInfo
 
-from bridge.settings.changes import is_reloadable
 from bridge.settings.models import Settings
 from bridge.settings.section import Loc, Section
 from bridge.settings.units import Kind
 
+SCHEMA_FILE = Path("config") / "treble-bridge.schema.json"
+
 NAME, ITEM = "{name}", "[]"
+_EXPANSION = {"$ref": "#/$defs/Expansion"}
+_SCALARS = {"string", "integer", "number", "boolean"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +42,9 @@ class Option:
     section: type[Section]
 
 
-def options(section: type[Section] = Settings, prefix: str = "") -> Iterator[Option]:
+def options(section: type[Section] = Settings) -> Iterator[Option]:
     """Every option, in the order of the models; a section that may stand in several places, where it first does."""
-    yield from _options(section, prefix, set())
+    yield from _options(section, "", set())
 
 
 def section_at(loc: Loc) -> type[Section] | None:
@@ -53,7 +52,7 @@ def section_at(loc: Loc) -> type[Section] | None:
     level: list[Any] = [Settings]
     for step in loc:
         level = [below for annotation in level for below in _below(annotation, step)]
-    return next((member for member in level if _is_section(member)), None)
+    return next((inner for annotation in level for holder, inner in _holds(annotation) if not holder), None)
 
 
 def default_text(field: FieldInfo) -> str | None:
@@ -69,7 +68,7 @@ def default_text(field: FieldInfo) -> str | None:
         return "true" if written else "false"
     if isinstance(written, str):
         return written or '""'
-    return {"[]": "[]", "{}": "{}"}.get(str(written), str(written))
+    return str(written)
 
 
 def _options(section: type[Section], prefix: str, seen: set[type[Section]]) -> Iterator[Option]:
@@ -77,33 +76,39 @@ def _options(section: type[Section], prefix: str, seen: set[type[Section]]) -> I
     for name, field in section.model_fields.items():
         path = f"{prefix}{name}"
         yield Option(path, _kind(field), default_text(field), field.is_required(), field.description or "", section)
-        for inner, suffix in _inner(field.annotation, ""):
+        for inner, suffix in _sections_in(field.annotation, ""):
             if inner not in seen:
                 yield from _options(inner, f"{path}{suffix}.", seen)
 
 
-def _inner(annotation: Any, suffix: str) -> Iterator[tuple[type[Section], str]]:
+def _sections_in(annotation: Any, suffix: str) -> Iterator[tuple[type[Section], str]]:
     """The sections that may stand in a value of this type, each with what the path needs to get there."""
+    for holder, inner in _holds(annotation):
+        if not holder:
+            yield inner, suffix
+        else:
+            yield from _sections_in(inner, suffix + (ITEM if holder == ITEM else f".{NAME}"))
+
+
+def _below(annotation: Any, step: str | int) -> Iterator[Any]:
+    """The types of what may stand one step below a value of this type."""
+    for holder, inner in _holds(annotation):
+        if not holder and step in inner.model_fields:
+            yield inner.model_fields[step].annotation
+        elif holder and (holder == ITEM) == isinstance(step, int):
+            yield inner
+
+
+def _holds(annotation: Any) -> Iterator[tuple[str, Any]]:
+    """A section as it is, with ""; of a list or a mapping, ITEM or NAME and the type of what it holds."""
     for member in _members(annotation):
-        origin = typing.get_origin(member)
+        origin, args = typing.get_origin(member), typing.get_args(member)
         if _is_section(member):
-            yield member, suffix
+            yield "", member
         elif origin is tuple:
-            yield from _inner(typing.get_args(member)[0], f"{suffix}{ITEM}")
-        elif origin is not None and origin is not Literal and issubclass(origin, Mapping):
-            yield from _inner(typing.get_args(member)[1], f"{suffix}.{NAME}")
-
-
-def _below(annotation: Any, step: str | int) -> list[Any]:
-    if _is_section(annotation):
-        field = annotation.model_fields.get(step) if isinstance(step, str) else None
-        return list(_members(field.annotation)) if field else []
-    origin, args = typing.get_origin(annotation), typing.get_args(annotation)
-    if origin is tuple and isinstance(step, int):
-        return list(_members(args[0]))
-    if origin not in {None, tuple, Literal} and issubclass(origin, Mapping) and isinstance(step, str):
-        return list(_members(args[1]))
-    return []
+            yield ITEM, args[0]
+        elif origin not in {None, Literal} and issubclass(origin, Mapping):
+            yield NAME, args[1]
 
 
 def _members(annotation: Any) -> Iterator[Any]:
@@ -151,15 +156,10 @@ def _word(member: Any) -> str:
     return {str: "text", int: "number", bool: "true / false", SecretStr: "secret"}.get(member, "text")
 
 
-SCHEMA_FILE = Path("config") / "treble-bridge.schema.json"
-_EXPANSION = {"$ref": "#/$defs/Expansion"}
-_SCALARS = {"string", "integer", "number", "boolean"}
-
-
 def schema() -> dict[str, Any]:
     """The schema as a JSON value: each scalar may also be a text with `${…}`, each default is as the file writes it."""
     generated = Settings.model_json_schema()
-    sections = {section.__name__: section for section in _sections(Settings)}
+    sections = {option.section.__name__: option.section for option in options()}
     for name, definition in [*generated["$defs"].items(), ("Settings", generated)]:
         _describe(definition, sections[name])
     result = {
@@ -179,11 +179,6 @@ def schema() -> dict[str, Any]:
 def schema_text() -> str:
     """The schema as the text of its file."""
     return json.dumps(schema(), indent=2, ensure_ascii=False) + "\n"
-
-
-def _sections(section: type[Section]) -> set[type[Section]]:
-    """`section` and all sections below it."""
-    return {section, *(option.section for option in options(section))}
 
 
 def _describe(definition: dict[str, Any], section: type[Section]) -> None:
@@ -224,56 +219,5 @@ def _is_scalar(node: dict[str, Any]) -> bool:
     return bool(kinds) and {*([kinds] if isinstance(kinds, str) else kinds)} <= _SCALARS
 
 
-PAGE = Path("docs") / "configuration.md"
-_BEGIN = "<!-- tables: written by `python -m bridge.settings.reference` -->"
-_END = "<!-- end of tables -->"
-
-
-def tables() -> str:
-    """A table for each section: its keys, what they take, their defaults, what they are for."""
-    parts = []
-    for (prefix, section), rows in groupby(_by_section(), key=lambda option: (_prefix(option), option.section)):
-        parts.append(f"### `{prefix}`\n\n{(section.__doc__ or '').splitlines()[0]}\n")
-        parts.append("| key | takes | default | reload | meaning |\n|---|---|---|---|---|")
-        parts.extend(_row(option) for option in rows)
-        parts.append("")
-    return "\n".join(parts)
-
-
-def with_tables(page: str) -> str:
-    """`page` with the tables of today between its markers."""
-    before, _, rest = page.partition(_BEGIN)
-    _, found, after = rest.partition(_END)
-    if not found:
-        raise ValueError(f"the page lacks {_BEGIN} … {_END}")
-    return f"{before}{_BEGIN}\n\n{tables()}\n{_END}{after}"
-
-
-def _by_section() -> list[Option]:
-    """Every option below the top level, those of a section together, in the order in which sections are met."""
-    found = [option for option in options() if _prefix(option)]
-    order = list(dict.fromkeys(_prefix(option) for option in found))
-    return sorted(found, key=lambda option: order.index(_prefix(option)))
-
-
-def _prefix(option: Option) -> str:
-    return option.path.rpartition(".")[0]
-
-
-def _row(option: Option) -> str:
-    loc = tuple(option.path.replace("[]", "").split("."))
-    default = "required" if option.required else f"`{option.default}`" if option.default is not None else "–"
-    reload = "yes" if is_reloadable(loc) else "restart"
-    key = option.path.rpartition(".")[2]
-    meaning = option.description.replace("|", "\\|")
-    return f"| `{key}` | {option.kind} | {default} | {reload} | {meaning} |"
-
-
-def main() -> None:
-    """Write the schema and the tables into the checkout."""
-    SCHEMA_FILE.write_text(schema_text(), encoding="utf-8")
-    PAGE.write_text(with_tables(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
-
-
 if __name__ == "__main__":
-    main()
+    SCHEMA_FILE.write_text(schema_text(), encoding="utf-8")

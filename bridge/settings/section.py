@@ -1,11 +1,20 @@
-"""What every section of the configuration shares: strictness, and contradictions that name their key."""
+"""What all sections of the configuration share: strictness, contradictions that name their key, types of values."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, WithJsonSchema, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    ValidationError,
+    WithJsonSchema,
+    model_validator,
+)
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from bridge.settings.units import Kind
@@ -15,6 +24,9 @@ Contradictions = Iterator[tuple[Loc, str]]
 
 # Tags of union members stand in pydantic's error locations. YAML can't hold NUL: that tells them from keys.
 TEXT, TABLE, LIST = "\0text", "\0table", "\0list"
+
+TOPIC = r"(?!\.{1,2}\Z)[A-Za-z0-9._-]{1,249}"
+TOPIC_EXPECTED = "a legal topic name: 1 to 249 of the characters A-Z a-z 0-9 . _ -"
 
 
 class Section(BaseModel):
@@ -48,11 +60,39 @@ class Section(BaseModel):
         """Whether the file itself says `key`, rather than the default."""
         return key in self.model_fields_set
 
+    def unused(self, keys: Iterable[str], reason: str) -> Contradictions:
+        """Those of `keys` that differ from their default, though they have no effect."""
+        for key in keys:
+            if getattr(self, key) != type(self).model_fields[key].default:
+                yield (key,), f"has no effect {reason}"
+
 
 def _contradiction(loc: Loc, message: str) -> InitErrorDetails:
     return InitErrorDetails(
         type=PydanticCustomError("contradiction", "{message}", {"message": message}), loc=loc, input=None
     )
+
+
+def walk(value: Any, at: Loc = ()) -> Iterator[tuple[Loc, Any]]:
+    """Everything in a configuration, the value itself first, each with its key path."""
+    yield at, value
+    inner: Iterable[tuple[str | int, Any]] = ()
+    if isinstance(value, Section):
+        inner = ((name, getattr(value, name)) for name in type(value).model_fields)
+    elif isinstance(value, Mapping):
+        inner = value.items()
+    elif isinstance(value, list | tuple):
+        inner = enumerate(value)
+    for step, item in inner:
+        yield from walk(item, (*at, step))
+
+
+def path_text(loc: Loc) -> str:
+    """`("sources", "treble", "auth", 0)` → `sources.treble.auth[0]`."""
+    text = ""
+    for step in loc:
+        text += f"[{step}]" if isinstance(step, int) else f".{step}" if text else step
+    return text
 
 
 def kind_of(value: Any) -> str:
@@ -62,12 +102,35 @@ def kind_of(value: Any) -> str:
     return TABLE if isinstance(value, Mapping | Section) else TEXT
 
 
+def by_kind(instead: Mapping[str, str]) -> Discriminator:
+    """Tells the members of a union apart by `kind_of`; a kind that no member has is taken for another."""
+    return Discriminator(lambda value: instead.get(kind_of(value), kind_of(value)))
+
+
+def matching(pattern: str, expected: str) -> BeforeValidator:
+    """Text that the pattern matches as a whole. What is no text is left to the type."""
+
+    def validated(value: Any) -> Any:
+        if isinstance(value, str) and not re.fullmatch(pattern, value):
+            raise ValueError(f"expected {expected}")
+        return value
+
+    return BeforeValidator(validated)
+
+
+def below(at: Loc, found: Contradictions) -> Contradictions:
+    """The same, with paths that begin further up."""
+    for loc, message in found:
+        yield (*at, *loc), message
+
+
 def _list_or_text(value: Any) -> Any:
     """`a, b` → [a, b]: so that one environment variable can hold a list."""
     return [part.strip() for part in value.split(",")] if isinstance(value, str) else value
 
 
 def _network(value: Any) -> IPv4Network | IPv6Network:
+    """A network of IPv4 inside IPv6 (`::ffff:192.0.2.0/120`) as the IPv4 network: callers' addresses are so, too."""
     if isinstance(value, IPv4Network | IPv6Network):
         return value
     try:
@@ -75,22 +138,14 @@ def _network(value: Any) -> IPv4Network | IPv6Network:
     except ValueError as error:
         hint = " (host bits are set)" if "host bits" in str(error) else ""
         raise ValueError(f"expected a network such as 10.0.0.0/8, or an address{hint}") from None
-    return _plain_network(network)
-
-
-def _plain_network(network: IPv4Network | IPv6Network) -> IPv4Network | IPv6Network:
-    """A network of IPv4 inside IPv6 (`::ffff:192.0.2.0/120`) as the IPv4 network: callers' addresses are so, too."""
-    if isinstance(network, IPv6Network) and network.prefixlen >= _MAPPED_BITS:
-        inside = network.network_address.ipv4_mapped
-        if inside is not None:
-            return IPv4Network((inside, network.prefixlen - _MAPPED_BITS))
+    inside = network.network_address.ipv4_mapped if isinstance(network, IPv6Network) else None
+    if inside is not None and network.prefixlen >= _MAPPED_BITS:
+        return IPv4Network((inside, network.prefixlen - _MAPPED_BITS))
     return network
 
 
 def _server(value: Any) -> str:
-    found = (
-        re.fullmatch(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):([0-9]{1,5})", value) if isinstance(value, str) else None
-    )
+    found = re.fullmatch(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):([0-9]{1,5})", str(value))
     if found and 1 <= int(found[2]) <= 65535:
         return found[0]
     raise ValueError("expected host:port, such as kafka-0.example.com:9092")
@@ -98,21 +153,13 @@ def _server(value: Any) -> str:
 
 def topic_problem(name: str) -> str | None:
     """Why Kafka would not take `name` as a topic, or None."""
-    if name in {".", ".."} or not re.fullmatch(r"[A-Za-z0-9._-]{1,249}", name):
-        return "expected a legal topic name: 1 to 249 of the characters A-Z a-z 0-9 . _ -"
-    return None
-
-
-def _topic(value: str) -> str:
-    if problem := topic_problem(value):
-        raise ValueError(problem)
-    return value
+    return None if re.fullmatch(TOPIC, name) else f"expected {TOPIC_EXPECTED}"
 
 
 _MAPPED_BITS = 96  # of an IPv6 address, before the IPv4 address in it
 Network = IPv4Network | IPv6Network
 Text = Annotated[str, Field(min_length=1)]
-Topic = Annotated[str, Kind("topic"), BeforeValidator(lambda value: _topic(value) if isinstance(value, str) else value)]
+Topic = Annotated[str, Kind("topic"), matching(TOPIC, TOPIC_EXPECTED)]
 OneNetwork = Annotated[
     Network, BeforeValidator(_network), WithJsonSchema({"type": "string", "examples": ["10.0.0.0/8"]})
 ]

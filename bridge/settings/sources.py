@@ -1,31 +1,93 @@
-"""The section about Treble accounts: their URL paths, their credentials, what they are answered."""
+"""The section about Treble accounts: their URL paths, their credentials and secrets, what they are answered.
 
+No message of this module holds a secret, or a part of one.
+"""
+
+import datetime as dt
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, available_timezones
 
-from pydantic import BeforeValidator, Discriminator, Field, Tag
+from pydantic import BeforeValidator, Field, SecretStr, Tag, WithJsonSchema
 
 from bridge.settings.document import typed
-from bridge.settings.secrets import SecretValues, secrets_of
-from bridge.settings.section import LIST, TABLE, TEXT, Contradictions, Networks, Section, Text, kind_of
+from bridge.settings.section import (
+    LIST,
+    TABLE,
+    TEXT,
+    Contradictions,
+    Loc,
+    Networks,
+    Section,
+    Text,
+    by_kind,
+    matching,
+    walk,
+)
 from bridge.settings.units import Duration, Kind, Rate
 
-_PATH = r"(/[A-Za-z0-9._~!$&'()*+,;=:@-]+)+"
+
+def parse_moment(value: Any) -> dt.datetime | dt.date:
+    """`2026-12-31` → that date; `2026-12-31T18:00:00Z` → that moment, UTC where it names no zone."""
+    if isinstance(value, str) and re.match(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(\Z|[T ])", value):
+        try:
+            value = dt.date.fromisoformat(value) if len(value) == 10 else dt.datetime.fromisoformat(value)
+        except ValueError:
+            value = None
+    if isinstance(value, dt.date) and value.year == dt.MAXYEAR:
+        value = value.replace(year=dt.MAXYEAR - 1)  # "for ever": a day later must still be a date
+    if isinstance(value, dt.datetime):
+        return value if value.tzinfo else value.replace(tzinfo=dt.UTC)
+    if isinstance(value, dt.date):
+        return value
+    raise ValueError("expected a date such as 2026-12-31, or a moment such as 2026-12-31T18:00:00Z")
 
 
-def _header_name(value: Any) -> Any:
-    if isinstance(value, str) and not re.fullmatch(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", value):
-        raise ValueError("expected a header's name, such as X-API-Key")
-    return value
+_MOMENT = WithJsonSchema({"type": "string", "examples": ["2026-12-31", "2026-12-31T18:00:00Z"]})
+_One = Annotated[SecretStr, Field(min_length=1)]
 
 
-def _path(value: Any) -> Any:
-    if isinstance(value, str) and (not re.fullmatch(_PATH, value) or {".", ".."} & set(value.split("/"))):
-        raise ValueError("expected a URL path such as /hooks/treble: starts with /, no / at its end, no query")
-    return value
+class SecretValue(Section):
+    """One accepted value of a secret, for rotation."""
+
+    value: _One = Field(description="the secret")
+    not_after: Annotated[
+        dt.datetime | dt.date | None, Kind("date or moment"), BeforeValidator(parse_moment), _MOMENT
+    ] = Field(None, validate_default=False, description="valid until this moment, or to the end of this day (UTC)")
+
+    def expires(self) -> dt.datetime | None:
+        """The first moment at which the value is no longer accepted."""
+        if self.not_after is None or isinstance(self.not_after, dt.datetime):
+            return self.not_after
+        return dt.datetime.combine(self.not_after + dt.timedelta(days=1), dt.time(), dt.UTC)
+
+
+_Listed = Annotated[
+    Annotated[_One, Tag(TEXT)] | Annotated[SecretValue, Tag(TABLE)],
+    by_kind({}),
+]
+SecretValues = Annotated[
+    Annotated[_One, Tag(TEXT)]
+    | Annotated[SecretValue, Tag(TABLE)]
+    | Annotated[Annotated[tuple[_Listed, ...], Field(min_length=1)], Tag(LIST)],
+    Kind("secret, or list of secrets"),
+    by_kind({}),
+]
+
+
+def each_value(values: SecretStr | SecretValue | tuple[SecretStr | SecretValue, ...]) -> tuple[SecretValue, ...]:
+    """One value, or several, in the order of the file: generation 0 first."""
+    listed = values if isinstance(values, tuple) else (values,)
+    return tuple(item if isinstance(item, SecretValue) else SecretValue(value=item) for item in listed)
+
+
+def secrets_of(value: Any, at: Loc = ()) -> Iterator[tuple[Loc, str]]:
+    """Every secret in a configuration, with its path. What comes out must not be shown."""
+    for loc, item in walk(value, at):
+        if isinstance(item, SecretStr):
+            yield loc, item.get_secret_value()
 
 
 def _timezone(value: Any) -> Any:
@@ -44,21 +106,18 @@ def _answers(value: Any) -> Any:
     return {key: typed(body) for key, body in value.items()} if isinstance(value, Mapping) else value
 
 
-def _one_or_more(value: Any) -> str:
-    return TABLE if kind_of(value) == TEXT else kind_of(value)
-
-
 def _none(value: Any) -> Any:
     if value != "none":
         raise ValueError("expected a list of credentials, or none where everyone may post")
     return str(value)
 
 
-def _none_or_list(value: Any) -> str:
-    return LIST if kind_of(value) == TABLE else kind_of(value)
-
-
-HeaderName = Annotated[str, Kind("header's name"), Field(min_length=1), BeforeValidator(_header_name)]
+_HEADER = matching(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", "a header's name, such as X-API-Key")
+_PATH = matching(
+    r"(/(?!\.{1,2}(/|\Z))[A-Za-z0-9._~!$&'()*+,;=:@-]+)+",
+    "a URL path such as /hooks/treble: starts with /, no / at its end, no query",
+)
+HeaderName = Annotated[str, Kind("header's name"), Field(min_length=1), _HEADER]
 
 
 class HeaderCredential(Section):
@@ -110,6 +169,10 @@ class Hmac(Section):
             yield ("prefix",), "expected printable ASCII that begins with no space: no header brings anything else"
 
 
+_SECRETS = (("bearer", ""), ("basic", "password"), ("query", "value"), ("path_secret", ""), ("hmac", "secret"))
+"""Keys of an alternative below which a secret stands, and the key below those. `header` may be a list."""
+
+
 class Alternative(Section):
     """One way to prove who calls: every condition in it must hold."""
 
@@ -118,7 +181,7 @@ class Alternative(Section):
         Annotated[
             Annotated[HeaderCredential, Tag(TABLE)]
             | Annotated[Annotated[tuple[HeaderCredential, ...], Field(min_length=1)], Tag(LIST)],
-            Discriminator(_one_or_more),
+            by_kind({TEXT: TABLE}),
         ]
         | None
     ) = Field(None, description="a header with a fixed value, or several")
@@ -134,8 +197,7 @@ class Alternative(Section):
         """An alternative that everyone fulfils, or that nobody can."""
         if all(getattr(self, key) is None for key in type(self).model_fields):
             yield (), f"no condition: expected at least one of {', '.join(type(self).model_fields)}"
-        headers = () if self.header is None else self.header if isinstance(self.header, tuple) else (self.header,)
-        names = [header.name.lower() for header in headers]
+        names = [header.name.lower() for _, header in self._headers()]
         if len(set(names)) < len(names):
             yield ("header",), "the same header twice: both can't hold; for rotation, list its values under `value`"
         claims = [key for key in ("bearer", "basic") if getattr(self, key) is not None]
@@ -147,6 +209,20 @@ class Alternative(Section):
             if carried is not None and carried.lower() in taken:
                 yield ("hmac", key), f"{carried} carries another credential already: both can't hold"
         yield from self._unsendable()
+
+    def secrets(self) -> Iterator[tuple[Loc, SecretValues]]:
+        """Each secret, with its path."""
+        for key, inner in _SECRETS:
+            if (part := getattr(self, key)) is not None:
+                yield ((key, inner), getattr(part, inner)) if inner else ((key,), part)
+        for at, header in self._headers():
+            yield (*at, "value"), header.value
+
+    def _headers(self) -> Iterator[tuple[Loc, HeaderCredential]]:
+        if isinstance(self.header, tuple):
+            yield from ((("header", index), header) for index, header in enumerate(self.header))
+        elif self.header is not None:
+            yield ("header",), self.header
 
     def _unsendable(self) -> Contradictions:
         for at, secret in secrets_of(self):
@@ -168,16 +244,14 @@ class RateLimit(Section):
 class Source(Section):
     """One Treble account."""
 
-    path: Annotated[str, Kind("URL path"), BeforeValidator(_path)] | None = Field(
-        None, description="URL path; default /webhooks/{name}"
-    )
+    path: Annotated[str, Kind("URL path"), _PATH] | None = Field(None, description="URL path; default /webhooks/{name}")
     timezone: Annotated[str, Kind("time zone"), BeforeValidator(_timezone)] = Field(
         "UTC", description="zone of times without one (IANA name)"
     )
     auth: Annotated[
         Annotated[Literal["none"], BeforeValidator(_none), Tag(TEXT)]
         | Annotated[Annotated[tuple[Alternative, ...], Field(min_length=1)], Tag(LIST)],
-        Discriminator(_none_or_list),
+        by_kind({TABLE: LIST}),
     ] = Field(description="alternatives; or `none`, for everyone may post")
     rate_limit: RateLimit | None = Field(None, description="optional limit; above it 429")
     responses: Annotated[Mapping[str, dict[str, Any]], BeforeValidator(_answers)] = Field(
@@ -188,14 +262,15 @@ class Source(Section):
         """Treble reads `user_session_keys` of the answer as a list of pairs."""
         for event_type, body in self.responses.items():
             keys = body.get("user_session_keys", [])
-            pairs = isinstance(keys, list) and all(
-                isinstance(pair, dict) and {"key", "value"} <= set(pair) for pair in keys
-            )
-            if not pairs:
-                yield (
-                    ("responses", event_type, "user_session_keys"),
-                    "expected a list of {key: …, value: …}, which is what Treble merges into the conversation",
-                )
+            pairs = keys if isinstance(keys, list) else [None]
+            if not all(isinstance(pair, dict) and {"key", "value"} <= set(pair) for pair in pairs):
+                expected = "expected a list of {key: …, value: …}, which is what Treble merges into the conversation"
+                yield ("responses", event_type, "user_session_keys"), expected
+
+    @property
+    def alternatives(self) -> tuple[Alternative, ...]:
+        """The ways to prove who calls; none where everyone may post."""
+        return () if self.auth == "none" else self.auth
 
     def path_of(self, name: str) -> str:
         """The URL path of the source that the configuration calls `name`."""
@@ -219,4 +294,20 @@ def overlapping(sources: Mapping[str, Source]) -> Contradictions:
 
 
 def _has_path_secret(source: Source) -> bool:
-    return source.auth != "none" and any(way.path_secret is not None for way in source.auth)
+    return any(way.path_secret is not None for way in source.alternatives)
+
+
+def credential_ends(sources: Mapping[str, Source]) -> dict[tuple[str, int, int], float]:
+    """(Source, number of the alternative, number of the value) → when it is over (UNIX time, seconds).
+
+    Only of values with a `not_after`; of several secrets in one alternative, the first that is over.
+    """
+    ends: dict[tuple[str, int, int], float] = {}
+    for name, source in sources.items():
+        for number, alternative in enumerate(source.alternatives):
+            for _, values in alternative.secrets():
+                for generation, value in enumerate(each_value(values)):
+                    if (moment := value.expires()) is not None:
+                        key = (name, number, generation)
+                        ends[key] = min(moment.timestamp(), ends.get(key, float("inf")))
+    return ends

@@ -1,12 +1,27 @@
-"""The sections about where events go: topics, routes, duplicates."""
+"""The sections about where events go and what their records say: topics, routes, event types of one's own, duplicates,
+privacy.
+"""
 
-from collections.abc import Collection, Iterator, Mapping
-from typing import Annotated, Literal
+from collections.abc import Collection, Mapping
+from typing import Annotated, Any, Literal
 
-from pydantic import Discriminator, Field, Tag
+from pydantic import BeforeValidator, Field, SecretStr, Tag
 
-from bridge.settings.section import TABLE, TEXT, Contradictions, Loc, Section, Topic, kind_of, topic_problem
-from bridge.settings.units import Duration
+from bridge.settings.section import (
+    LIST,
+    TABLE,
+    TEXT,
+    TOPIC,
+    TOPIC_EXPECTED,
+    Contradictions,
+    Loc,
+    Section,
+    Topic,
+    by_kind,
+    matching,
+    topic_problem,
+)
+from bridge.settings.units import Duration, Kind
 
 PLACEHOLDER = "{event_type}"
 
@@ -36,9 +51,8 @@ class Route(Section):
     def contradictions(self) -> Contradictions:
         """What is dropped has no topic."""
         if self.drop:
-            for key in ("topic", "key", "partitions", "replication_factor", "retention"):
-                if getattr(self, key) is not None:
-                    yield (key,), "has no effect beside drop: true, which forwards nothing"
+            keys = ("topic", "key", "partitions", "replication_factor", "retention")
+            yield from self.unused(keys, "beside drop: true, which forwards nothing")
 
 
 class Topics(Section):
@@ -58,7 +72,7 @@ class Topics(Section):
         str,
         Annotated[
             Annotated[Topic, Tag(TEXT)] | Annotated[Route, Tag(TABLE)],
-            Discriminator(lambda value: TABLE if kind_of(value) != TEXT else TEXT),
+            by_kind({LIST: TABLE}),
         ],
     ] = Field({}, description="event type → topic, or its route")
 
@@ -66,25 +80,24 @@ class Topics(Section):
         """The default must be a topic's name once the event type stands in it."""
         if problem := topic_problem(self.default.replace(PLACEHOLDER, "x")):
             yield ("default",), f"{problem}, with {PLACEHOLDER} for the event type"
-        for event_type, topic in self.mapped():
+        for event_type, topic in self.mapped.items():
             if topic == self.quarantine:
                 yield ("map", event_type), "expected another topic than topics.quarantine"
         yield from self._differing()
 
-    def mapped(self) -> Iterator[tuple[str, str]]:
+    @property
+    def mapped(self) -> dict[str, str]:
         """Event types and topics, as far as `map` itself names topics."""
-        for event_type, route in self.map.items():
-            topic = route if isinstance(route, str) else route.topic
-            if topic is not None:
-                yield event_type, topic
+        topics = {name: route if isinstance(route, str) else route.topic for name, route in self.map.items()}
+        return {name: topic for name, topic in topics.items() if topic is not None}
 
     def _differing(self) -> Contradictions:
         for key in ("partitions", "replication_factor", "retention"):
             first: dict[str, tuple[str, object]] = {}
-            for event_type, route in self.map.items():
+            for event_type, topic in self.mapped.items():
+                route = self.map[event_type]
                 value = None if isinstance(route, str) else getattr(route, key)
-                topic = dict(self.mapped()).get(event_type)
-                if value is None or topic is None:
+                if value is None:
                     continue
                 other, said = first.setdefault(topic, (event_type, value))
                 if said != value:
@@ -95,7 +108,7 @@ class Topics(Section):
         route = self.map.get(event_type)
         if isinstance(route, Route) and route.drop:
             return None
-        return dict(self.mapped()).get(event_type) or self.default.replace(PLACEHOLDER, event_type)
+        return self.mapped.get(event_type) or self.default.replace(PLACEHOLDER, event_type)
 
 
 class Duplicates(Section):
@@ -127,7 +140,7 @@ def topic_clashes(topics: Topics, positions: str, event_types: Collection[str]) 
         topic = topics.topic_of(event_type)
         if topic is None:
             continue
-        place: Loc = ("map", event_type) if event_type in dict(topics.mapped()) else ("default",)
+        place: Loc = ("map", event_type) if event_type in topics.mapped else ("default",)
         if topic in taken and (place[0] == "default" or topic == positions):
             yield place, f"{topic} is reserved: expected another topic than {taken[topic]}"
         places.setdefault(topic, place)
@@ -137,3 +150,150 @@ def topic_clashes(topics: Topics, positions: str, event_types: Collection[str]) 
         other = by_metric.setdefault(topic.replace(".", "_"), topic)
         if other != topic:
             yield place, f"{topic} and {other} differ only by . and _, which Kafka refuses"
+
+
+ANY_VALUE = "*"
+KEY_KINDS = ("session", "phone", "event_id")
+
+_RESERVED = r"(?!(unclassified|quarantine)\Z)"
+EventTypeName = Annotated[
+    str,
+    matching(
+        rf"{_RESERVED}(?=.{{1,64}}\Z)[a-z][a-z0-9_]*(\.[a-z0-9_]+)*",
+        "a name such as agent.assigned: up to 64 of a-z 0-9 _ and dots, the first a letter",
+    ),
+]
+_PATH = matching(r"[^.\s][^.]*(\.[^.]+)*", "a dotted path into the body, such as event_type or user.agent_id")
+
+
+def _one_or_more(value: Any) -> Any:
+    return (value,) if isinstance(value, str) else value
+
+
+_Texts = Annotated[
+    tuple[Annotated[str, Field(min_length=1)], ...],
+    Kind("text, or list of texts"),
+    Field(min_length=1),
+    BeforeValidator(_one_or_more),
+]
+
+
+class MappedEvent(Section):
+    """An event type of the configuration's own: how its bodies are known, and where they go."""
+
+    when: Annotated[Mapping[Annotated[str, _PATH], _Texts], Field(min_length=1)] = Field(
+        description="dotted path in the body → its value, or several of which one; `*` is any. All must hold"
+    )
+    topic: Topic | None = Field(None, description="topic; default from topics.default, or as topics.map says")
+    key: Annotated[str, Kind("path / session / phone / event_id"), _PATH] | None = Field(
+        None, description="dotted path in the body to the record's key; or session (the default), phone, event_id"
+    )
+
+
+def known_already(events: Mapping[str, MappedEvent], event_types: Collection[str]) -> Contradictions:
+    """Names that the catalogue has: an update may bring one, and consumers should not find out first."""
+    for name in events:
+        if name in event_types:
+            yield (name,), "this version knows this event type itself: remove it here, and route it in topics.map"
+
+
+EVERY = "*"
+"""The rules of all topics that have none of their own."""
+
+HASH_KEY_CHARS_MIN = 16
+_PLACES = matching(
+    r"contact(\.(country_code|phone|national_number|phone_variants))?|session_id|flow_id|(session_keys|data)(\.[^.]+)*",
+    "a field of the event: data.…, session_keys.…, session_id, flow_id, contact, contact.country_code",
+)
+_TOPIC_OR_EVERY = matching(rf"{TOPIC}|\*", f"{TOPIC_EXPECTED}; or {EVERY} for all others")
+_NO_PHONE = matching(
+    r"(?!contact\.(phone|national_number|phone_variants)\Z)(?s:.*)",
+    "`phone: …` beside fields: it covers the number wherever the bridge writes it",
+)
+
+
+class TopicPrivacy(Section):
+    """What the records of one topic don't say."""
+
+    raw: Literal["keep", "drop"] | None = Field(
+        None, description="the body as Treble sent it; default: drop where another rule stands, else keep"
+    )
+    phone: Literal["keep", "hash", "mask", "drop"] = Field(
+        "keep", description="the person's number, in contact and as the record's key (there always a hash)"
+    )
+    fields: Mapping[Annotated[str, Kind("field"), _NO_PHONE, _PLACES], Literal["hash", "mask", "drop"]] = Field(
+        {}, description="dotted path in the event → what becomes of it; `*` is every member, lists are entered"
+    )
+
+    def contradictions(self) -> Contradictions:
+        """What identifies must go on telling events apart."""
+        if self.fields.get("session_id", "hash") != "hash":
+            yield ("fields", "session_id"), "expected hash: it is the key, and must still tell conversations apart"
+        if self.fields.get("contact", "drop") != "drop":
+            yield ("fields", "contact"), "expected drop, or `phone: …` beside fields"
+
+    @property
+    def keeps_raw(self) -> bool:
+        """Whether the raw body stays. It would give away what the other rules hide."""
+        return self.raw == "keep" or (self.raw is None and not self.hides)
+
+    @property
+    def hides(self) -> bool:
+        """Whether anything but `raw` is touched."""
+        return self.phone != "keep" or bool(self.fields)
+
+    @property
+    def hides_phone(self) -> bool:
+        """Whether the number may not be read, also where it is the key."""
+        return self.phone != "keep" or "contact" in self.fields
+
+
+class Privacy(Section):
+    """What may not be stored on Kafka. The journal keeps bodies whole, for `journal.retain`."""
+
+    hash_key: SecretStr | None = Field(
+        None, description="key of the hashes (HMAC-SHA-256), 16 characters or more; another key makes other hashes"
+    )
+    topics: Mapping[
+        Annotated[str, matching(rf"{TOPIC}|\*", f"{TOPIC_EXPECTED}; or {EVERY} for all others")], TopicPrivacy
+    ] = Field({}, description="topic → what its records don't say; `*` is every topic that isn't named")
+
+    def contradictions(self) -> Contradictions:
+        """A hash without a key would be a hash of few digits, which anybody finds out by trying."""
+        if self.hash_key is not None:
+            if len(self.hash_key.get_secret_value()) < HASH_KEY_CHARS_MIN:
+                yield ("hash_key",), f"expected {HASH_KEY_CHARS_MIN} characters or more: it must not be guessed"
+            return
+        for topic, rules in self.topics.items():
+            if rules.hides_phone:
+                at = ("topics", topic, "phone") if rules.phone != "keep" else ("topics", topic, "fields", "contact")
+                yield at, "needs privacy.hash_key: the number may be the record's key, which is then its hash"
+            for path, action in rules.fields.items():
+                if action == "hash":
+                    yield ("topics", topic, "fields", path), "needs privacy.hash_key"
+
+    def of(self, topic: str) -> TopicPrivacy | None:
+        """The rules of a topic, None where nothing is hidden."""
+        return self.topics.get(topic, self.topics.get(EVERY))
+
+
+def unknown_privacy_topics(privacy: Privacy, topics: Topics, event_types: Collection[str]) -> Contradictions:
+    """Rules for topics that nothing goes to: a typing error here would store what may not be stored."""
+    known = {topics.quarantine, *(topic for name in event_types if (topic := topics.topic_of(name)) is not None)}
+    for topic, rules in privacy.topics.items():
+        if topic not in known and topic != EVERY:
+            yield ("topics", topic), f"no event goes to this topic: expected one of {', '.join(sorted(known))}"
+        elif topic == topics.quarantine and rules.hides:
+            yield ("topics", topic), "expected raw alone: what was not understood has no fields"
+
+
+def rules_on_own_types(privacy: Privacy, topics: Topics, own_types: Collection[str]) -> Contradictions:
+    """Rules on fields of events whose data is the body as it was sent: they would hide a part, and seem to hide all."""
+    for name in own_types:
+        topic = topics.topic_of(name)
+        rules = None if topic is None else privacy.of(topic)
+        if topic is not None and rules is not None and rules.hides:
+            rule = topic if topic in privacy.topics else EVERY
+            whole = f"{name}, which goes to {topic}, has the whole body as its data: nothing in it can be hidden"
+            instead = f"give it a topic of its own (events.{name}.topic), and that topic raw: drop or raw: keep alone"
+            yield ("topics", rule, "fields" if rules.fields else "phone"), f"{whole}; {instead}"

@@ -54,7 +54,7 @@ EVENTS: dict[str, str] = {
     "config.unchanged": "The configuration was read again and says what is in force already",
     "config.needs_restart": "Changed keys that are in force only after a restart",
     "config.refused": "The configuration file is wrong; the one in force stays",
-    "config.warning": "The configuration is valid, but something in it is probably not meant",
+    "config.warning": "The configuration is valid, but says something that is probably not meant",
     "tls.certificate_changed": "A new certificate is in force",
     "tls.certificate_refused": "A changed certificate could not be read; the old one stays in force",
     "tracing.started": "Traces are sent to a collector",

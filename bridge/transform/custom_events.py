@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bridge.catalogue.shapes import number_text
-from bridge.settings.events import ANY_VALUE, KEY_KINDS, MappedEvent
+from bridge.settings.topics import ANY_VALUE, KEY_KINDS, MappedEvent
 
 
 @dataclass(frozen=True, slots=True)

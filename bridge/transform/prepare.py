@@ -273,8 +273,7 @@ def _destination(settings: Settings, event_type: str) -> Destination:
     topic = topics.topic_of(event_type)
     redaction = None
     if topic is not None:
-        path = tuple(key.split(".")) if kind == "path" else ()
-        redaction = Redaction.of(settings.privacy, topic, None if own else TABLE[event_type], path)
+        redaction = Redaction.of(settings.privacy, topic, None if own else TABLE[event_type])
     return Destination(topic or "", kinds, topic is None, redaction)
 
 

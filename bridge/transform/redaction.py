@@ -11,27 +11,18 @@ be found by trying, its own keyed hash stands in its place.
 import hashlib
 import hmac
 import json
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from bridge.catalogue.definition import EventType, time_paths
 from bridge.catalogue.phones import CONTACT_FIELDS
-from bridge.catalogue.shapes import number_text
 from bridge.model import Contact, Event, IdFrom
-from bridge.settings.carried import (
-    SESSION_KEYS,
-    body_rules,
-    hides_in_body,
-    hides_in_data,
-    hides_time,
-    session_key_rules,
-)
-from bridge.settings.privacy import Privacy, TopicPrivacy
+from bridge.settings.topics import Privacy, TopicPrivacy
 from bridge.telemetry.redact import HIDDEN, mask_phone
 
 HASH_PREFIX: Final = "hmac-sha256:"
 
 _GONE: Final = object()
-_TEMPLATE: Final = ("template",)
 
 
 def keyed_hash(hash_key: bytes, text: str) -> str:
@@ -42,80 +33,50 @@ def keyed_hash(hash_key: bytes, text: str) -> str:
 class Redaction:
     """The rules of one topic, ready for the events of one type. `hash_key` is empty where no rule needs it.
 
-    `event_type` is None for one of the configuration's own: its data is the body as Treble sent it, so the rules on
-    other fields reach into it. `key_path` leads to the record's key in it.
+    `event_type` is None for one of the configuration's own. Its data is the body as Treble sent it, so the loader
+    refuses every rule but `raw` for it.
     """
 
-    __slots__ = (
-        "_body",
-        "_contact_gone",
-        "_country_code",
-        "_fields",
-        "_flow",
-        "_hash_key",
-        "_hidden_ids",
-        "_hidden_keys",
-        "_phone",
-        "_raw",
-        "_session",
-        "_session_keys",
-    )
-
-    def __init__(
-        self, rules: TopicPrivacy, hash_key: str, event_type: EventType | None, key_path: tuple[str, ...] = ()
-    ) -> None:
+    def __init__(self, rules: TopicPrivacy, hash_key: str, event_type: EventType | None) -> None:
         fields = rules.fields
         self._hash_key = hash_key.encode()
         self._raw = rules.keeps_raw
         self._phone = rules.phone
         self._contact_gone = "contact" in fields
         self._country_code = fields.get("contact.country_code")
-        self._session = "session_id" in fields
-        self._flow = fields.get("flow_id")
-        inner = [(tuple(path.split(".")), action) for path, action in fields.items()]
         times = time_paths(event_type) if event_type else ()
-        gone = [(("data", *path), "drop") for path in times if hides_time(rules, path)]
-        self._fields = (*gone, *(rule for rule in inner if rule[0][0] in {"data", "session_keys"}))
-        self._body = () if event_type else body_rules(rules)
-        self._session_keys = () if event_type else session_key_rules(rules)
+        gone = [(("data", *path), "drop") for path in times if _hides_time(rules, path)]
+        inner = [(tuple(path.split(".")), action) for path, action in fields.items()]
+        self._fields = (*gone, *((steps, action) for steps, action in inner if steps[0] != "contact"))
         hidden = {
             "phone": rules.hides_phone,
-            "session": self._session,
-            "path": rules.hides_phone or self._session or hides_in_body(rules, key_path),
-            "template": hides_in_data(rules, _TEMPLATE),
+            "session": "session_id" in fields,
+            "template": _hides_in_data(rules, ("template",)),
         }
         self._hidden_keys = frozenset(kind for kind, hides in hidden.items() if hides)
         self._hidden_ids = _hidden_ids(rules, event_type) if hash_key else frozenset()
 
     @classmethod
-    def of(
-        cls, privacy: Privacy, topic: str, event_type: EventType | None, key_path: tuple[str, ...] = ()
-    ) -> "Redaction | None":
+    def of(cls, privacy: Privacy, topic: str, event_type: EventType | None) -> "Redaction | None":
         """The redaction of a topic, None where its records say everything."""
         rules = privacy.of(topic)
         if rules is None or (rules.keeps_raw and not rules.hides):
             return None
         hash_key = privacy.hash_key.get_secret_value() if privacy.hash_key else ""
-        return cls(rules, hash_key, event_type, key_path)
+        return cls(rules, hash_key, event_type)
 
     def event(self, event: Event) -> Event:
         """The event without what may not be stored."""
-        parts: Any = {"data": event.data, "session_keys": event.session_keys}
+        parts: Any = {name: getattr(event, name) for name in ("session_id", "flow_id", "session_keys", "data")}
         for steps, action in self._fields:
             parts = self._without(parts, steps, action)
-        data = parts.get("data", {})
-        for place, how in self._body:
-            data = self._without(data, place, how)
-        if self._session_keys and SESSION_KEYS in data:
-            data = self._with_few_session_keys(data)
-        flow_id = event.flow_id if self._flow is None else self._text(event.flow_id, self._flow)
         return event._replace(
             id=self.id(event),
             contact=self._contact(event.contact),
-            session_id=self.hashed(event.session_id) if self._session and event.session_id else event.session_id,
-            flow_id=flow_id,
+            session_id=parts.get("session_id"),
+            flow_id=parts.get("flow_id"),
             session_keys=parts.get("session_keys"),
-            data=data,
+            data=parts.get("data", {}),
             raw=event.raw if self._raw else b"",
         )
 
@@ -147,18 +108,13 @@ class Redaction:
             national = self._number(national)
             variants = tuple(number for one in variants if (number := self._number(one)) is not None)
         if self._country_code is not None:
-            code = self._text(code, self._country_code)
+            code = None if self._country_code == "drop" else self._leaves(code, self._country_code)
         return Contact(phone, code, national, variants) if phone or code or national else None
 
     def _number(self, number: str | None) -> str | None:
         if number is None or self._phone == "drop":
             return None
         return self.hashed(number) if self._phone == "hash" else mask_phone(number)
-
-    def _text(self, text: str | None, action: str) -> str | None:
-        if text is None or action == "drop":
-            return None
-        return self.hashed(text) if action == "hash" else HIDDEN
 
     def _without(self, value: Any, steps: tuple[str, ...], action: str) -> Any:
         """A copy of `value`, changed at the end of `steps`; `value` itself where that leads nowhere."""
@@ -172,37 +128,6 @@ class Redaction:
         changed = {name: self._without(value[name], steps[1:], action) for name in names}
         return {name: item for name, item in {**value, **changed}.items() if item is not _GONE}
 
-    def _with_few_session_keys(self, body: dict[str, Any]) -> dict[str, Any]:
-        """A body whose session keys are hidden by name. What can't be read as session keys is left out."""
-        held = body[SESSION_KEYS]
-        if isinstance(held, dict):
-            kept: Any = {
-                name: value for name, item in held.items() if (value := self._session_key(name, item)) is not _GONE
-            }
-        elif isinstance(held, list | tuple):
-            kept = [pair for item in held if (pair := self._session_pair(item)) is not _GONE]
-        else:
-            return {name: item for name, item in body.items() if name != SESSION_KEYS}
-        return {**body, SESSION_KEYS: kept}
-
-    def _session_pair(self, item: Any) -> Any:
-        name = item.get("key") if isinstance(item, dict) else None
-        if isinstance(name, int | float) and not isinstance(name, bool):
-            name = number_text(name)
-        if not isinstance(name, str):
-            return _GONE
-        if not any(which in ("*", name) for which, _ in self._session_keys):
-            return item
-        value = self._session_key(name, item.get("value"))
-        known = {"key": item["key"], "value": value} | {part: item[part] for part in ("type",) if part in item}
-        return _GONE if value is _GONE else known
-
-    def _session_key(self, name: str, value: Any) -> Any:
-        for which, action in self._session_keys:
-            if which in ("*", name) and value is not _GONE:
-                value = _GONE if action == "drop" else self._leaves(value, action)
-        return value
-
     def _leaves(self, value: Any, action: str) -> Any:
         if isinstance(value, dict):
             return {name: self._leaves(item, action) for name, item in value.items()}
@@ -215,10 +140,8 @@ class Redaction:
 
 def _hidden_ids(rules: TopicPrivacy, event_type: EventType | None) -> frozenset[IdFrom]:
     """Which ids are made of something that a record of these rules doesn't say. Treble's own never are."""
-    if rules.keeps_raw:
+    if rules.keeps_raw or event_type is None:  # an event type of the configuration's own carries its body as data
         return frozenset()
-    if event_type is None:  # made of the whole body, which is there but for what a rule hides
-        return frozenset({"body"}) if rules.hides else frozenset()
     hides = any(_hides_part(rules, event_type, path) for path in event_type.event_id.fields)
     return frozenset({"body", "fields"}) if hides else frozenset({"body"})
 
@@ -236,5 +159,29 @@ def _hides_part(rules: TopicPrivacy, event_type: EventType, path: str) -> bool:
     for field in event_type.fields:
         if path == field.path or path.startswith(f"{field.path}."):
             inner = path[len(field.path) + 1 :]
-            return hides_in_data(rules, (field.name, *(inner.split(".") if inner else ())))
+            return _hides_in_data(rules, (field.name, *(inner.split(".") if inner else ())))
     return True
+
+
+def _hides_in_data(rules: TopicPrivacy, path: tuple[str, ...]) -> bool:
+    """Whether a rule on `data` hides what stands at this path in it, something above it or below it."""
+    return any(_meets(steps, path) for steps, _ in _data_rules(rules))
+
+
+def _hides_time(rules: TopicPrivacy, path: tuple[str, ...]) -> bool:
+    """Whether a rule would put a hash or a mask in the place of the time at this path in `data`."""
+    return any(
+        len(steps) <= len(path) and _meets(steps, path) for steps, action in _data_rules(rules) if action != "drop"
+    )
+
+
+def _data_rules(rules: TopicPrivacy) -> Iterator[tuple[list[str], str]]:
+    for path, action in rules.fields.items():
+        place, *steps = path.split(".")
+        if place == "data":
+            yield steps, action
+
+
+def _meets(steps: Sequence[str], path: Sequence[str]) -> bool:
+    """Whether a rule's path is the other one, or leads to or out of it."""
+    return all(step in ("*", name) for step, name in zip(steps, path, strict=False))

@@ -9,7 +9,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from bridge.schemas import shipped
+from bridge.schemas import names
+from bridge.schemas import text as shipped
 
 Schema = dict[str, Any]
 
@@ -24,7 +25,7 @@ _TYPE_WORDS = _SHAPE_WORDS | {"description", "required"}
 
 def text() -> str:
     """The file's text, as today's schemas make it."""
-    schemas = {name: json.loads(shipped.text(name)) for name in shipped.names() if name not in _NO_EVENTS}
+    schemas = {name: json.loads(shipped(name)) for name in names() if name not in _NO_EVENTS}
     return json.dumps(bundle(schemas), indent=2) + "\n"
 
 

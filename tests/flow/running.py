@@ -19,7 +19,7 @@ from bridge.catalogue import TABLE
 from bridge.errors import ExitCode
 from bridge.service import Service
 from bridge.settings.load import load
-from bridge.settings.secrets import secrets_of
+from bridge.settings.sources import secrets_of
 from bridge.telemetry.logs import Logs
 from tests.fakes.sink import ScriptedSink
 

@@ -60,7 +60,7 @@ def test_the_wheel_holds_the_program_with_its_data_and_its_licence_and_no_test(
     assert {name for name in names if name.startswith("bridge/")} == {
         str(file) for file in files if file.parts[0] == "bridge"
     }
-    for wanted in ("bridge/py.typed", "bridge/schemas/v1/asyncapi.json", "bridge/ingress/openapi.json"):
+    for wanted in ("bridge/py.typed", "bridge/schemas/v1/asyncapi.json", "bridge/schemas/openapi.json"):
         assert wanted in names
     assert wheel.read(f"{info}/licenses/LICENSE") == (ROOT / "LICENSE").read_bytes()
     assert (

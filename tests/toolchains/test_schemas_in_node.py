@@ -10,7 +10,7 @@ import orjson
 import pytest
 
 from bridge.catalogue import TABLE
-from bridge.schemas import shipped
+from bridge.schemas import ASYNCAPI, names, text
 from bridge.schemas.asyncapi import asyncapi
 from bridge.schemas.examples import examples, quarantine_example
 from bridge.transform.cloudevents import Format
@@ -36,7 +36,7 @@ def run(**given: Any) -> dict[str, Any]:
 
 @cache
 def schemas() -> dict[str, Any]:
-    return {name: orjson.loads(shipped.text(name)) for name in shipped.names()}
+    return {name: orjson.loads(text(name)) for name in names()}
 
 
 def test_ajv_takes_every_schema_in_strict_mode_and_every_sample_fits() -> None:
@@ -71,6 +71,6 @@ def test_asyncapi_s_parser_finds_no_error_and_no_warning(record_format: Format) 
 
 
 def test_asyncapi_s_parser_takes_the_shipped_document() -> None:
-    found = run(asyncapi=orjson.loads(shipped.text(shipped.ASYNCAPI)))
+    found = run(asyncapi=orjson.loads(text(ASYNCAPI)))
     assert found["asyncapi"] == []
     assert len(found["channels"]) == len(TABLE) + 1

@@ -70,14 +70,15 @@ print(orjson.loads(prepared.record.value)["data"]["emoji"])
 
 SHOW = """
 import orjson, sys
-from bridge.schemas import generate, shipped
+from bridge import schemas
+from bridge.schemas import generate
 assert generate.stale() == ["v1/asyncapi.json", "v1/message.reacted.json"]
 sys.argv = ["generate"]
 assert generate.main() == 0 and generate.stale() == []
-schema = orjson.loads(shipped.text("message.reacted"))
+schema = orjson.loads(schemas.text("message.reacted"))
 assert schema["$id"] == "urn:treble-bridge:schema:message.reacted:v1"
 assert schema["properties"]["data"]["properties"]["emoji"]["description"] == "With what."
-document = orjson.loads(shipped.text("asyncapi"))
+document = orjson.loads(schemas.text("asyncapi"))
 assert "message.reacted" in document["channels"]["treble.message.reacted"]["messages"]
 assert document["components"]["messages"]["message.reacted"]["examples"][0]["payload"]["data"]["emoji"] == "x"
 from tests.doc_pages import PARTS

@@ -63,13 +63,13 @@ def test_the_file_may_be_named_as_for_the_other_commands(tmp_path: Path) -> None
 
 def test_json_says_the_same_to_programs(tmp_path: Path) -> None:
     good = json.loads(check(tmp_path, SMALL + SOURCE, "--json").output)
-    assert (good["ok"], good["findings"]) == (True, [])
+    assert (good["ok"], good["problems"]) == (True, [])
     assert {row["event_type"] for row in good["configuration"]["event_types"]} == set(TABLE)
     assert "treble.bridge.positions" in [row["topic"] for row in good["configuration"]["topics"]]
     bad = json.loads(check(tmp_path, f"{SMALL}sources: {{t: {{auth: x}}}}\n", "--json").output)
-    (finding,) = bad["findings"]
+    (problem,) = bad["problems"]
     assert (bad["ok"], bad["configuration"]) == (False, None)
-    assert (finding["severity"], finding["path"], finding["line"]) == ("error", "sources.t.auth", 2)
+    assert (problem["severity"], problem["path"], problem["line"]) == ("error", "sources.t.auth", 2)
 
 
 def test_credentials_are_shown_by_their_kind_with_their_generations(tmp_path: Path) -> None:

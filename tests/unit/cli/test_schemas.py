@@ -8,7 +8,7 @@ from click.testing import CliRunner
 
 from bridge.catalogue import TABLE
 from bridge.cli import cli
-from bridge.schemas import shipped
+from bridge.schemas import text
 
 CONFIG = """\
 kafka: {bootstrap_servers: ["kafka.example:9092"]}
@@ -38,18 +38,17 @@ def test_the_list_names_each_schema_and_what_records_call_it() -> None:
 
 
 def test_a_schema_is_printed_as_it_is_shipped() -> None:
-    assert run("show", "message.read") == shipped.text("message.read")
+    assert run("show", "message.read") == text("message.read")
     assert "expected one of condition.evaluated, " in run("show", "message.red", code=2)
 
 
-def test_asyncapi_and_openapi_are_printed_as_shipped_or_for_a_configuration(config: str) -> None:
-    assert run("asyncapi") == shipped.text("asyncapi")
-    assert json.loads(run("openapi"))["openapi"].startswith("3.1")
+def test_asyncapi_is_printed_as_shipped_or_for_a_configuration_and_openapi_as_shipped(config: str) -> None:
+    assert run("asyncapi") == text("asyncapi")
+    assert run("openapi") == text("openapi")
     mine = json.loads(run("asyncapi", "--config", config))
     assert mine["channels"]["crm.reads"]["messages"].keys() == {"message.read"}
     assert mine["servers"]["kafka-0"]["host"] == "kafka.example:9092"
-    assert "/webhooks/treble" in json.dumps(json.loads(run("openapi", "--config", config))["paths"])
-    assert "a-secret" not in run("asyncapi", "--config", config) + run("openapi", "--config", config)
+    assert "a-secret" not in run("asyncapi", "--config", config)
 
 
 def test_all_of_them_are_written_into_a_folder(tmp_path: Path, config: str) -> None:

@@ -5,8 +5,7 @@ from typing import Any
 from jsonschema import Draft202012Validator
 
 from bridge.catalogue import TABLE
-from bridge.schemas.event import event_schema
-from bridge.schemas.quarantined import quarantine_schema
+from bridge.schemas.event import event_schema, quarantine_schema
 
 
 def closed(schema: Any) -> Any:

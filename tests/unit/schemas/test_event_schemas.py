@@ -7,10 +7,11 @@ import orjson
 import pytest
 from jsonschema import Draft202012Validator
 
+from bridge import schemas
 from bridge.catalogue import TABLE
 from bridge.catalogue.samples import hint_for, sample
 from bridge.model import Entry
-from bridge.schemas import generate, shipped
+from bridge.schemas import generate
 from bridge.schemas.event import event_schema
 from bridge.schemas.examples import examples, quarantine_example
 from bridge.schemas.headers import headers_schema, payload_schema, quarantine_headers_schema
@@ -30,7 +31,7 @@ def test_the_shipped_files_are_those_that_would_be_made_now() -> None:
 
 
 def test_every_event_type_and_the_quarantine_have_a_schema_of_their_own() -> None:
-    assert shipped.names() == sorted([*TABLE, "quarantine"])
+    assert schemas.names() == sorted([*TABLE, "quarantine"])
 
 
 @every_type
@@ -42,7 +43,7 @@ def test_no_example_arrives_before_it_happened(name: str) -> None:
 
 @pytest.mark.parametrize("name", [*TABLE, "quarantine"])
 def test_a_schema_is_json_schema_2020_12_and_has_the_name_that_records_give(name: str) -> None:
-    schema = orjson.loads(shipped.text(name))
+    schema = orjson.loads(schemas.text(name))
     assert schema["$schema"] == Draft202012Validator.META_SCHEMA["$id"]
     Draft202012Validator.check_schema(schema)
     assert schema["$id"] == schema_uri(name)

@@ -10,8 +10,7 @@ import pytest
 
 from bridge.catalogue import TABLE
 from bridge.schemas.asyncapi import asyncapi
-from bridge.schemas.event import event_schema
-from bridge.schemas.quarantined import quarantine_schema
+from bridge.schemas.event import event_schema, quarantine_schema
 from tests.unit.schemas.additions import Schema, breaks
 
 RELEASED = Path(__file__).parents[3] / "schemas" / "v1"

@@ -29,7 +29,7 @@ def errors(text: str, variables: Mapping[str, str] | None = None) -> list[str]:
     """The errors of `text`, each as `line: path: message`."""
     with pytest.raises(InvalidSettingsError) as caught:
         loaded(text, variables)
-    return [f"{finding.line}: {finding.path}: {finding.message}" for finding in caught.value.findings]
+    return [f"{problem.line}: {problem.path}: {problem.message}" for problem in caught.value.problems]
 
 
 def error(text: str, variables: Mapping[str, str] | None = None) -> str:

@@ -3,8 +3,7 @@
 import datetime as dt
 from typing import Any
 
-from bridge.settings.expiries import credential_ends
-from bridge.settings.sources import Source
+from bridge.settings.sources import Source, credential_ends
 
 NOON = dt.datetime(2026, 12, 31, 12, tzinfo=dt.UTC).timestamp()
 MIDNIGHT = dt.datetime(2027, 1, 1, tzinfo=dt.UTC).timestamp()

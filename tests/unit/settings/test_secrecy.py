@@ -12,7 +12,7 @@ from bridge.errors import ConfigError
 from bridge.settings.changes import config_hash
 from bridge.settings.load import load
 from bridge.settings.reference import options
-from bridge.settings.secrets import secrets_of
+from bridge.settings.sources import secrets_of
 from tests.unit.settings.given import EVENT_TYPES, KAFKA, loaded
 
 CANARY = "c4n4ry"

@@ -1,4 +1,4 @@
-"""The files in config/, the schema and the tables of the documentation are those of today's models."""
+"""The files in config/ and the schema are those of today's models."""
 
 import json
 import re
@@ -14,7 +14,7 @@ from bridge.catalogue import TABLE
 from bridge.settings.document import Expanded, parse, typed
 from bridge.settings.load import load
 from bridge.settings.models import Settings
-from bridge.settings.reference import options, schema, schema_text, with_tables
+from bridge.settings.reference import options, schema, schema_text
 from tests.unit.settings.given import KAFKA
 
 ROOT = Path(__file__).parents[3]
@@ -36,11 +36,6 @@ def as_editors_see_it(value: Any) -> Any:
 def test_the_schema_is_not_stale() -> None:
     stale = "stale: run `python -m bridge.settings.reference`"
     assert (CONFIG / "treble-bridge.schema.json").read_text(encoding="utf-8") == schema_text(), stale
-
-
-def test_the_tables_of_the_documentation_are_not_stale() -> None:
-    page = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
-    assert page == with_tables(page), "stale: run `python -m bridge.settings.reference`"
 
 
 def test_the_schema_is_a_schema() -> None:

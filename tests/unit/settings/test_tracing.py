@@ -2,9 +2,9 @@
 
 import pytest
 
-from bridge.settings.changes import NEEDS_RESTART
+from bridge.settings.changes import is_reloadable
 from bridge.settings.models import Settings
-from bridge.settings.secrets import secrets_of
+from bridge.settings.sources import secrets_of
 from tests.unit.settings.given import KAFKA, SOURCES, error
 
 TRACING = f"{KAFKA}{SOURCES}tracing: "
@@ -39,4 +39,4 @@ def test_headers_are_secrets_and_all_of_it_needs_a_restart() -> None:
     assert settings.tracing.sample == 0.25
     assert "secret-0123" not in repr(settings)
     assert list(secrets_of(settings)) == [(("tracing", "headers", "Authorization"), "Bearer secret-0123")]
-    assert "tracing" in NEEDS_RESTART
+    assert not is_reloadable(("tracing", "enabled"))

@@ -112,120 +112,42 @@ def test_its_topic_is_one_of_those_that_are_made_and_its_route_may_say_more() ->
     )
 
 
-def test_a_hidden_phone_is_hidden_in_the_body_that_it_carries() -> None:
-    rules = {"hash_key": "a-key-of-some-length", "topics": {"*": {"phone": "drop"}}}
-    events = {"mine": {"when": {"agent": "*"}, "key": "cellphone"}}
-    found = prepared(ASSIGNED, events, privacy=rules)
-    assert "3005550134" not in repr(tuple(found.record or ()))
+def test_its_raw_body_may_be_left_out_and_its_data_is_the_body_all_the_same() -> None:
+    value = value_of(prepared(ASSIGNED, privacy={"topics": {"crm.agents": {"raw": "drop"}}}))
+    assert "raw" not in value
+    assert value["data"] == ASSIGNED
 
 
-HASHED = {"hash_key": "a-key-of-some-length"}
-SURVEY = {
-    "event_type": "survey.answered",
-    "event_id": "e1",
-    "customer": {"document": "CC-1020304050"},
-    "user": {"country_code": "+57", "cellphone": "3005550134"},
-    "conversation_id": 48213,
-    "user_session_keys": [
-        {"key": "mail", "value": "ana@example.com", "type": None},
-        {"key": "order", "value": "1042"},
-        {"key": 77, "value": "seven"},
-        {"name": "mail", "text": "ana@example.com"},
-        "ana@example.com",
-    ],
-}
-BY_DOCUMENT = {"survey": {"when": {"event_type": "survey.answered"}, "key": "customer.document"}}
+RULED = "privacy: {hash_key: a-key-of-some-length, topics: {TOPIC: {RULE}}}\n"
 
 
-def surveyed(fields: dict[str, str], body: Any = None, events: Any = None) -> Prepared:
-    rules = {**HASHED, "topics": {"*": {"fields": fields}}}
-    return prepared(SURVEY if body is None else body, events or BY_DOCUMENT, privacy=rules)
-
-
+@pytest.mark.parametrize("topic", ["crm.agents", '"*"'])
 @pytest.mark.parametrize(
-    "path", ["data.customer.document", "data.customer", "data", "data.*.document", "data.customer.document.digits"]
-)
-@pytest.mark.parametrize("action", ["hash", "mask", "drop"])
-def test_a_key_by_a_path_that_a_rule_hides_is_its_hash(path: str, action: str) -> None:
-    found = surveyed({path: action}).record
-    other = surveyed({path: action}, {**SURVEY, "customer": {"document": "CC-2"}}).record
-    assert found is not None
-    assert other is not None
-    assert found.key.startswith(b"hmac-sha256:")
-    assert found.key != other.key
-    assert surveyed({path: "mask"}).record == surveyed({path: "mask"}).record
-
-
-def test_a_key_by_a_path_that_no_rule_hides_stays() -> None:
-    for path in ("data.customer.name", "data.agent", "session_keys.*", "flow_id"):
-        found = surveyed({path: "hash"}).record
-        assert found is not None
-        assert found.key == b"CC-1020304050"
-
-
-@pytest.mark.parametrize(
-    ("path", "rule"),
+    ("rule", "key"),
     [
-        ("conversation_id", "flow_id"),
-        ("user.country_code", "contact.country_code"),
-        ("user_session_keys.mail", "session_keys.mail"),
-        ("user_session_keys.mail", "session_keys"),
+        ("phone: mask", "phone"),
+        ("fields: {data.agent: drop}", "fields"),
+        ("phone: hash, raw: keep, fields: {session_keys.mail: hash}", "fields"),
     ],
 )
-def test_a_key_by_the_path_of_a_hidden_field_of_the_event_is_its_hash(path: str, rule: str) -> None:
-    body = {**SURVEY, "user_session_keys": {"mail": "ana@example.com"}}
-    events = {"survey": {"when": {"event_type": "survey.answered"}, "key": path}}
-    found = surveyed({rule: "hash"}, body, events).record
-    assert found is not None
-    assert found.key.startswith(b"hmac-sha256:")
+def test_a_rule_that_would_hide_only_a_part_of_its_body_is_refused(topic: str, rule: str, key: str) -> None:
+    text = f"{KAFKA}{SOURCES}{MAPPED}{RULED.replace('TOPIC', topic).replace('RULE', rule)}"
+    found = error(text)
+    assert found.startswith(f"{len(text.splitlines())}: privacy.topics.{topic.strip(chr(34))}.{key}: agent.assigned,")
+    assert "nothing in it can be hidden; give it a topic of its own (events.agent.assigned.topic)" in found
+    assert "raw: drop or raw: keep alone" in found
 
 
-@pytest.mark.parametrize("action", ["hash", "mask", "drop"])
-@pytest.mark.parametrize("rule", ["session_keys.mail", "session_keys.*", "session_keys", "session_keys.mail.part"])
-@pytest.mark.parametrize("form", ["list", "object", "text"])
-def test_a_hidden_session_key_is_hidden_in_the_body_that_is_carried(rule: str, action: str, form: str) -> None:
-    forms = {"list": SURVEY["user_session_keys"], "object": {"mail": "ana@example.com"}, "text": "mail=ana@example.com"}
-    found = surveyed({rule: action}, {**SURVEY, "user_session_keys": forms[form]})
-    if not rule.endswith("part"):  # of text, the event's own session keys have no part
-        assert "ana@example.com" not in repr(found.record and tuple(found.record))
-    assert "ana@example.com" not in repr(value_of(found)["data"])
+@pytest.mark.parametrize("raw", ["keep", "drop"])
+def test_a_topic_of_its_own_that_says_raw_alone_is_no_part_of_a_rule_for_all_others(raw: str) -> None:
+    rules = RULED.replace("TOPIC: {RULE}", f'crm.agents: {{raw: {raw}}}, "*": {{phone: mask}}')
+    assert "agent.assigned" in loaded(f"{KAFKA}{SOURCES}{MAPPED}{rules}").settings.events
 
 
-@pytest.mark.parametrize("held", [{}, {"value": None}, {"value": "***"}, {"value": ""}])
-@pytest.mark.parametrize("action", ["hash", "mask", "drop"])
-def test_of_a_hidden_session_key_nothing_but_name_and_type_stays(held: dict[str, Any], action: str) -> None:
-    pair = {"key": "mail", "type": None, "text": "ana@example.com", **held}
-    found = value_of(surveyed({"session_keys.mail": action}, {**SURVEY, "user_session_keys": [pair]}))
-    assert "ana@example.com" not in repr(found["data"])
-
-
-def test_other_session_keys_stay_in_the_body_that_is_carried() -> None:
-    found = value_of(surveyed({"session_keys.mail": "hash", "session_keys.77": "mask"}))
-    mail, order, seven = found["data"]["user_session_keys"]
-    assert mail == {"key": "mail", "value": found["session_keys"]["mail"], "type": None}
-    assert order == {"key": "order", "value": "1042"}
-    assert seven == {"key": 77, "value": "***"}
-    (kept,) = value_of(surveyed({"session_keys.mail": "drop", "session_keys.77": "drop"}))["data"]["user_session_keys"]
-    assert kept == order
-
-
-@pytest.mark.parametrize("rule", ["contact", "contact.country_code", "flow_id"])
-def test_a_hidden_field_of_the_event_is_hidden_in_the_body_that_is_carried(rule: str) -> None:
-    sent = {**SURVEY, "country_code": "+57"}
-    found = value_of(surveyed({rule: "drop"}, sent))
-    assert ("48213" not in repr(found)) == (rule == "flow_id")
-    assert ("country_code" not in repr(found)) == (rule != "flow_id")
-    assert ("3005550134" not in repr(found)) == (rule == "contact")
-
-
-def test_a_key_that_a_rule_hides_needs_something_to_hash_it_with() -> None:
-    text = (
-        f"{KAFKA}{SOURCES}events: {{mine: {{when: {{a: b}}, key: customer.document}}}}\n"
-        'privacy: {topics: {"*": {fields: {data.customer: drop}}}}\n'
-    )
-    assert "events.mine.key: needs privacy.hash_key: a rule of treble.mine hides it" in error(text)
-    for other in (text.replace("data.customer", "data.agent"), text.replace("key: customer.document", "key: session")):
-        assert "mine" in loaded(other).settings.events
+def test_a_rule_on_a_topic_that_it_is_not_sent_to_is_no_matter() -> None:
+    rules = RULED.replace("TOPIC: {RULE}", '"*": {phone: mask}')
+    dropped = "events: {mine: {when: {a: b}}}\ntopics: {map: {mine: {drop: true}}}\n"
+    assert "mine" in loaded(f"{KAFKA}{SOURCES}{dropped}{rules}").settings.events
 
 
 def test_the_same_bytes_give_the_same_result() -> None:

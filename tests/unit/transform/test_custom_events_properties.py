@@ -33,18 +33,18 @@ EVENTS = {
 HIDING = {
     "hash_key": "a-key-of-some-length",
     "topics": {
+        **{f"treble.{name}": {"raw": "drop"} for name in EVENTS},
         "*": {
             "phone": "hash",
             "raw": "drop",
             "fields": {
                 "session_id": "hash",
                 "data.*.id": "mask",
-                "data.survey": "hash",
                 "session_keys.*": "hash",
                 "data.messages.text": "drop",
                 "flow_id": "mask",
             },
-        }
+        },
     },
 }
 KNOWING = settings(events=EVENTS)

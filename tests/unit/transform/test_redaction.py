@@ -225,17 +225,11 @@ def test_an_id_made_of_nothing_that_is_hidden_stays(body: Any, rules: dict[str, 
     assert value_of(preparer(rules).prepare(entry(body)))["id"] == plain
 
 
-def test_the_body_of_an_own_event_type_hides_its_id_with_what_is_hidden_in_it() -> None:
+def test_the_id_of_an_own_event_type_stays_since_its_data_is_what_it_is_made_of() -> None:
     events = {"mine": {"when": {"agent": "*"}}}
     body = {**FLOW, "agent": {"id": 7}}
     plain = value_of(Preparer(settings(events=events), "j1").prepare(entry(body)))["id"]
-    for rules, keyed in (
-        ({"raw": "drop"}, False),
-        ({"phone": "drop"}, True),
-        ({"fields": {"data.agent": "mask"}}, True),
-    ):
-        found = value_of(preparer(rules, events=events).prepare(entry(body)))["id"]
-        assert found == (hashed(plain) if keyed else plain)
+    assert value_of(preparer({"raw": "drop"}, events=events).prepare(entry(body)))["id"] == plain
 
 
 def test_without_a_key_the_id_stays_and_a_warning_says_what_can_be_found_by_trying() -> None:
