@@ -96,7 +96,7 @@ def _say(error: Exception, *, debug: bool) -> int:
     if debug:
         traceback.print_exception(error)
     if isinstance(error, BridgeError):
-        click.echo(f"treble-bridge: {error}", err=True)
+        click.echo("\n".join([f"treble-bridge: {error}", *getattr(error, "__notes__", ())]), err=True)
         return int(error.exit_code)
     advice = "" if debug else " (--debug shows where)"
     click.echo(f"treble-bridge: unforeseen {type(error).__name__}: {_masked(str(error))}{advice}", err=True)

@@ -13,6 +13,8 @@ from bridge.telemetry.redact import mask_phone, mask_phones
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from bridge.kafka.consumer import Incoming
+
 T = TypeVar("T")
 
 PIPE_COLUMNS: Final = 1000
@@ -21,6 +23,7 @@ PIPE_COLUMNS: Final = 1000
 _PHONES: Final = frozenset({"phone", "phones", "cellphone", "national_number", "phone_variants", "wa_id"})
 # Ids look like phone numbers to a pattern, and without them an event can't be found again.
 _IDS: Final = frozenset({"id", "event_id", "session_id", "flow_id", "external_id", "entry_id", "journal_id", "poll_id"})
+_ID_HEADERS: Final = frozenset({"ce_id", "ce_subject", "traceparent"})
 _PHONE_DIGITS_MIN: Final = 8
 
 
@@ -64,3 +67,21 @@ def masked(value: Any, name: str = "") -> Any:
     if isinstance(value, int) and abs(value) >= 10 ** (_PHONE_DIGITS_MIN - 1):
         return mask_phone(str(value))
     return mask_phones(value) if isinstance(value, str) else value
+
+
+def shown_record(record: "Incoming", *, unmasked: bool = False, raw: bool = False) -> dict[str, Any]:
+    """A record of Kafka as it is shown: decoded, without the body that Treble sent unless `raw`, and masked."""
+    value, key = record.decoded, record.key
+    if not raw and isinstance(value, Mapping):
+        value = {name: item for name, item in value.items() if name != "raw"}
+    ids = {value.get("session_id"), value.get("id")} if isinstance(value, Mapping) else set()
+    headers = {name: text if name in _ID_HEADERS else masked(text) for name, text in record.headers.items()}
+    return {
+        "topic": record.topic,
+        "partition": record.partition,
+        "offset": record.offset,
+        "timestamp": record.timestamp,
+        "key": key if unmasked or key in ids else masked(key),
+        "headers": dict(record.headers) if unmasked else headers,
+        "value": value if unmasked else masked(value),
+    }

@@ -8,6 +8,7 @@ import click
 
 if TYPE_CHECKING:
     from bridge.settings.load import Loaded
+    from bridge.settings.models import Kafka
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -82,6 +83,18 @@ class SizeType(click.ParamType):  # type: ignore[type-arg]  # generic in newer v
             return parse_size(value)
         except ValueError as error:
             self.fail(str(error), param, ctx)
+
+
+def kafka_at(address: str) -> "Kafka":
+    """The settings of a broker without security, given by --kafka."""
+    from pydantic import ValidationError  # noqa: PLC0415 - not for --help
+
+    from bridge.settings.models import Kafka  # noqa: PLC0415
+
+    try:
+        return Kafka.model_validate({"bootstrap_servers": address})
+    except ValidationError:
+        raise click.UsageError(f"--kafka {address}: expected host:port") from None
 
 
 def load_configuration(path: Path) -> "Loaded":

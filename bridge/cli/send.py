@@ -14,13 +14,14 @@ from bridge.cli.options import COUNT, DurationType, RateType, config_option, jso
 from bridge.errors import ExitCode
 
 if TYPE_CHECKING:
-    from bridge.cli.posting import Outcome, Posting, Summary
-    from bridge.cli.proof import Recipient
+    from bridge.auth.proof import Recipient
+    from bridge.catalogue.scenarios import Posting
+    from bridge.demo.posting import Outcome, Summary
     from bridge.settings.units import Address
 
 DEFAULT_TYPE: Final = "message.read"
 SCENARIO_NAMES: Final = ("conversation", "campaign", "duplicates", "malformed", "unauthorized", "burst")
-"""Those of `bridge.cli.scenarios`, which --help does not wait for."""
+"""Those of `bridge.catalogue.scenarios`, which --help does not wait for."""
 LINES_MAX: Final = 50
 """A longer stream is summed up only."""
 
@@ -66,7 +67,7 @@ def send(config: Path | None, url: str | None, source: str | None, address: str 
       treble-bridge send --url http://localhost:8080/webhooks/treble --header 'X-API-Key: secret' \\
           --type all --count 1000 --rate 100/s
     """
-    from bridge.cli.proof import Recipient, recipient  # noqa: PLC0415 - not for --help
+    from bridge.auth.proof import Recipient, recipient  # noqa: PLC0415 - not for --help
 
     if url is not None:
         to = Recipient(_checked(url))
@@ -88,7 +89,7 @@ async def _send(
     scenario: str | None,
     **wish: Any,
 ) -> ExitCode:
-    from bridge.cli.posting import UNREACHABLE, Poster, Summary  # noqa: PLC0415 - not for --help
+    from bridge.demo.posting import UNREACHABLE, Poster, Summary  # noqa: PLC0415 - not for --help
 
     given = dict(map(_header, headers))
     if scenario == "unauthorized" and not given and not to.asks_for_proof:
@@ -123,7 +124,7 @@ def _postings(
     seed: int | None,
     count: int | None,
 ) -> "Iterator[Posting]":
-    from bridge.cli.scenarios import SCENARIOS, Wish, singles  # noqa: PLC0415 - not for --help
+    from bridge.catalogue.scenarios import SCENARIOS, Wish, singles  # noqa: PLC0415 - not for --help
 
     first = random.SystemRandom().getrandbits(48) if seed is None else seed
     story = None if scenario is None else SCENARIOS[scenario]

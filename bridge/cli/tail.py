@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from bridge.cli.console import console, masked, note, print_json, run
-from bridge.cli.options import COUNT, DurationType, config_option, json_option, load_configuration
+from bridge.cli.console import console, note, print_json, run, shown_record
+from bridge.cli.options import COUNT, DurationType, config_option, json_option, kafka_at, load_configuration
 from bridge.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -41,26 +41,16 @@ def tail(topic: tuple[str, ...], config: Path | None, kafka: str | None, **optio
       treble-bridge tail --kafka localhost:9092 treble.message.read --count 1 --json
     """
     settings = load_configuration(config).settings if config is not None and kafka is None else None
-    where = _kafka(settings, kafka)
+    if settings is not None:
+        where = settings.kafka
+    elif kafka is not None:
+        where = kafka_at(kafka)
+    else:
+        raise click.UsageError("give a configuration with --config, or a broker with --kafka")
     names = list(topic) or (_topics(settings) if settings is not None else [])
     if not names:
         raise click.UsageError("name topics, or a configuration with --config")
     return run(_tail(where, names, **options))
-
-
-def _kafka(settings: "Settings | None", address: str | None) -> "Kafka":
-    from pydantic import ValidationError  # noqa: PLC0415 - not for --help
-
-    from bridge.settings.models import Kafka  # noqa: PLC0415
-
-    if settings is not None:
-        return settings.kafka
-    if address is None:
-        raise click.UsageError("give a configuration with --config, or a broker with --kafka")
-    try:
-        return Kafka.model_validate({"bootstrap_servers": address})
-    except ValidationError:
-        raise click.UsageError(f"--kafka {address}: expected host:port") from None
 
 
 def _topics(settings: "Settings") -> list[str]:
@@ -90,7 +80,7 @@ async def _tail(
         async for record in _until(reader.records(QUIET_S), deadline_s):
             if record is None:
                 continue
-            show = _shown(record, unmasked=unmasked, raw=raw)
+            show = shown_record(record, unmasked=unmasked, raw=raw)
             print_json(show) if as_json else _print(show)
             seen += 1
             if seen == count:
@@ -107,26 +97,6 @@ async def _until(
         yield record
         if deadline_s is not None and time.monotonic() >= deadline_s:
             return
-
-
-def _shown(record: "Incoming", *, unmasked: bool, raw: bool) -> dict[str, Any]:
-    """A record as it is shown: decoded, masked unless asked for."""
-    value = record.decoded
-    if not raw and isinstance(value, dict):
-        value = {key: item for key, item in value.items() if key != "raw"}
-    key = record.key
-    ids = {value.get("session_id"), value.get("id")} if isinstance(value, dict) else set()
-    return {
-        "topic": record.topic,
-        "partition": record.partition,
-        "offset": record.offset,
-        "timestamp": record.timestamp,
-        "key": key if unmasked or key in ids else masked(key),
-        "headers": record.headers
-        if unmasked
-        else {k: v if k == "ce_id" else masked(v) for k, v in record.headers.items()},
-        "value": value if unmasked else masked(value),
-    }
 
 
 def _print(show: dict[str, Any]) -> None:

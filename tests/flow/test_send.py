@@ -11,8 +11,8 @@ import yaml
 from click.testing import CliRunner, Result
 
 from bridge.catalogue import TABLE
+from bridge.catalogue.scenarios import SCENARIOS
 from bridge.cli import cli
-from bridge.cli.scenarios import SCENARIOS
 from bridge.cli.send import SCENARIO_NAMES
 from bridge.errors import ExitCode
 from tests.fakes.sink import ScriptedSink
