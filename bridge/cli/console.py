@@ -1,6 +1,7 @@
 """What commands print: text for people on a terminal, JSON for programs; phone numbers masked unless asked for."""
 
 import asyncio
+import datetime as dt
 import logging
 import sys
 from collections.abc import Coroutine, Mapping
@@ -85,3 +86,11 @@ def shown_record(record: "Incoming", *, unmasked: bool = False, raw: bool = Fals
         "headers": dict(record.headers) if unmasked else headers,
         "value": value if unmasked else masked(value),
     }
+
+
+def time_text(at_ms: int) -> str:
+    """RFC 3339 in UTC; the bare number when it is out of every calendar."""
+    try:
+        return dt.datetime.fromtimestamp(at_ms / 1000, dt.UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
+    except (ValueError, OverflowError, OSError):
+        return f"{at_ms} ms"

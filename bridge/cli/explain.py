@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bridge.cli.console import console, print_json
-from bridge.cli.options import COUNT, config_option, json_option, load_configuration
+from bridge.cli.options import COUNT, config_option, json_option, load_configuration, parse_header
 from bridge.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def explain(
     else:
         assert body is not None
         request = Request(
-            _without_host(target or ""), _read(body), CIMultiDict(_header(text) for text in headers), remote, source
+            _without_host(target or ""), _read(body), CIMultiDict(map(parse_header, headers)), remote, source
         )
         found = follow(settings, request, time.time_ns() // 1_000_000, partitions=partitions)
     if as_json:
@@ -116,13 +116,6 @@ def _read(body: Path) -> bytes:
         return body.read_bytes()
     except OSError as error:
         raise click.UsageError(f"can't read {body}: {error.strerror}") from error
-
-
-def _header(text: str) -> tuple[str, str]:
-    name, colon, value = text.partition(":")
-    if not colon or not name.strip():
-        raise click.BadParameter("expected 'NAME: VALUE'", param_hint="--header")
-    return name.strip(), value.strip()
 
 
 def _decoded(value: bytes) -> Any:

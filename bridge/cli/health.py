@@ -2,32 +2,19 @@
 
 import json
 import re
-from collections.abc import Callable
 from http.client import HTTPConnection, HTTPException
 from typing import Any, Final
 from urllib.parse import SplitResult, urlsplit
 
 import click
 
+from bridge.cli.options import Parsed
 from bridge.errors import ExitCode
 
 ADMIN_URL_VARIABLE: Final = "TREBLE_BRIDGE_ADMIN_URL"
 ANSWER_BYTES_MAX: Final = 64 << 10
 
 _UNITS_S: Final = {"ms": 0.001, "s": 1.0}
-
-
-class _Parsed(click.ParamType):  # type: ignore[type-arg]  # generic in newer versions of click only
-    """What a parser makes of the text; its ValueError says what was expected."""
-
-    def __init__(self, name: str, parse: Callable[[str], Any]) -> None:
-        self.name, self._parse = name, parse
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        try:
-            return self._parse(value) if isinstance(value, str) else value
-        except ValueError as error:
-            self.fail(str(error), param, ctx)
 
 
 def _seconds(text: str) -> float:
@@ -47,24 +34,10 @@ def _admin_url(text: str) -> SplitResult:
 
 @click.command()
 @click.option("--live", is_flag=True, help="Ask whether it lives, not whether it can take webhooks.")
-@click.option(
-    "--url",
-    type=_Parsed("url", _admin_url),
-    metavar="URL",
-    envvar=ADMIN_URL_VARIABLE,
-    show_envvar=True,
-    default="http://127.0.0.1:8081",
-    show_default=True,
-    help="The admin port.",
-)
-@click.option(
-    "--timeout",
-    type=_Parsed("duration", _seconds),
-    metavar="DURATION",
-    default="2s",
-    show_default=True,
-    help="For the connection, and for the answer.",
-)
+@click.option("--url", type=Parsed("url", _admin_url), metavar="URL", envvar=ADMIN_URL_VARIABLE, show_envvar=True,
+              default="http://127.0.0.1:8081", show_default=True, help="The admin port.")  # fmt: skip
+@click.option("--timeout", type=Parsed("duration", _seconds), metavar="DURATION", default="2s", show_default=True,
+              help="For the connection, and for the answer.")  # fmt: skip
 def health(live: bool, url: SplitResult, timeout: float) -> ExitCode:
     """Ask a running bridge how it is, and tell by the exit code.
 

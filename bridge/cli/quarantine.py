@@ -1,17 +1,24 @@
 """`treble-bridge quarantine`: look at what was not understood, and send it on its way when it would be by now."""
 
+import re
 import sys
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from bridge.cli.console import console, note, print_json, run
-from bridge.cli.journal import Moment
-from bridge.cli.options import LIMIT, config_option, json_option, load_configuration
-from bridge.cli.quarantine_names import RecordName, choose, place_text
+from bridge.cli.console import console, note, print_json, run, time_text
+from bridge.cli.options import (
+    LIMIT,
+    Parsed,
+    config_option,
+    json_option,
+    load_configuration,
+    since_option,
+    source_option,
+)
 from bridge.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -21,12 +28,45 @@ if TYPE_CHECKING:
 ID_CHARS_SHOWN: Final = 12
 _OK: Final = frozenset({"redriven", "already", "twin", "dropped"})
 
-records_argument = click.argument("records", metavar="[ID|PARTITION@OFFSET]...", nargs=-1, type=RecordName())
+PREFIX_CHARS_MIN: Final = 8
+"""Fewer characters of an id could mean a record that nobody thought of."""
+
+_NAME: Final = re.compile(rf"[0-9]{{1,10}}@[0-9]{{1,19}}|[0-9a-f]{{{PREFIX_CHARS_MIN},}}")
+_WORDS: Final = {
+    "redriven": "forwarded",
+    "already": "forwarded before",
+    "twin": "a copy of one that was forwarded",
+    "still": "still not understood",
+    "dropped": "dropped by its route",
+    "incomplete": "without its whole body",
+    "blocked": "its topic can't take records",
+    "refused": "refused by Kafka",
+}
+_COLUMNS: Final = {
+    "place": "place",
+    "id": "id",
+    "received": "received_at",
+    "source": "source",
+    "hint": "hint",
+    "reason": "reason",
+    "type": "event_type",
+    "bytes": "raw_bytes",
+    "redriven": "redriven",
+}
+
+
+def _record_name(text: str) -> str:
+    """The place, without leading zeros; or what the id begins with, in small letters."""
+    name = text.strip().lower()
+    if not _NAME.fullmatch(name):
+        raise ValueError(
+            f"{text!r} names no record: it takes PARTITION@OFFSET, or at least the first {PREFIX_CHARS_MIN} "
+            "characters of an id (0-9, a-f)"
+        )
+    return "@".join(str(int(part)) for part in name.split("@")) if "@" in name else name
+
+
 reason_option = click.option("--reason", metavar="REASON", help="Only records with this reason.")
-source_option = click.option("--source", metavar="NAME", help="Only records of this source.")
-since_option = click.option(
-    "--since", type=Moment(), help="Only what was received since then (2026-06-22T15:00:00Z, or 2h ago: 2h)."
-)
 
 
 @click.group()
@@ -60,7 +100,7 @@ def list_records(  # noqa: PLR0917 - click hands over an argument an option
       treble-bridge quarantine ls --config bridge.yaml --since 2h
     """
     settings = load_configuration(config).settings
-    rows = run(_list(settings, _wanted((), reason, source, since), limit or None))
+    rows = [_row(held) for held in run(_last(settings, _filter(reason, source, since), limit or None))]
     if as_json:
         for row in rows:
             print_json(row)
@@ -68,16 +108,13 @@ def list_records(  # noqa: PLR0917 - click hands over an argument an option
     from rich.table import Table  # noqa: PLC0415 - not for --help
 
     table = Table(box=None, pad_edge=False)
-    for title in ("place", "id", "received", "source", "hint", "reason", "type", "bytes", "redriven"):
+    for title in _COLUMNS:
         table.add_column(title, no_wrap=True, justify="right" if title == "bytes" else "left")
     for row in rows:
         cells = {**row, "id": row["id"][:ID_CHARS_SHOWN], "redriven": "yes" if row["redriven"] else ""}
-        table.add_row(*(str(cells[name] or "") for name in _COLUMNS))
+        table.add_row(*(str(cells[name] or "") for name in _COLUMNS.values()))
     console().print(table)
     note(f"{len(rows)} records of {settings.topics.quarantine}")
-
-
-_COLUMNS: Final = ("place", "id", "received_at", "source", "hint", "reason", "event_type", "raw_bytes", "redriven")
 
 
 @quarantine.command("show")
@@ -98,23 +135,23 @@ def show(record: str, config: Path, raw: bool, as_json: bool) -> ExitCode:
     import orjson  # noqa: PLC0415 - not for --help
 
     settings = load_configuration(config).settings
-    found = run(_last(settings, _wanted((record,), None, None, None)))
-    if found is None:
+    found = run(_last(settings, lambda held: record == _place(held) or held.returned.id.startswith(record), 1))
+    if not found:
         note(f"there is no record {record} in {settings.topics.quarantine}")
         return ExitCode.MISMATCH
     if raw:
-        sys.stdout.buffer.write(found.returned.entry.body)
+        sys.stdout.buffer.write(found[0].returned.entry.body)
         sys.stdout.buffer.flush()
     elif as_json:
-        click.echo(found.value)
+        click.echo(found[0].value)
     else:
-        click.echo(orjson.dumps(orjson.loads(found.value), option=orjson.OPT_INDENT_2))
-        note(f"at {place_text(found)}; {'redriven' if found.marked else 'not redriven'}")
+        click.echo(orjson.dumps(orjson.loads(found[0].value), option=orjson.OPT_INDENT_2))
+        note(f"at {_place(found[0])}; {'redriven' if found[0].marked else 'not redriven'}")
     return ExitCode.OK
 
 
 @quarantine.command("redrive")
-@records_argument
+@click.argument("records", metavar="[ID|PARTITION@OFFSET]...", nargs=-1, type=Parsed("record", _record_name))
 @config_option()
 @click.option("--all", "everything", is_flag=True, help="All records, instead of named ones.")
 @reason_option
@@ -147,7 +184,7 @@ def redrive(  # noqa: PLR0917 - as above
     if bool(records) == (everything or chosen):
         raise click.UsageError("name records, or choose them by --all, --reason, --source, --since")
     settings = load_configuration(config).settings
-    wanted = _wanted((), reason, source, since)
+    wanted = _filter(reason, source, since)
     return run(_redrive(settings, wanted, records, dry_run=dry_run, as_json=as_json))
 
 
@@ -157,10 +194,9 @@ async def _redrive(
     from bridge.forward.redrive import Redrive  # noqa: PLC0415
     from bridge.transform.prepare import Preparer  # noqa: PLC0415 - not for --help
 
-    absent: tuple[str, ...] = ()
+    absent: list[str] = []
     if named:
-        chosen = await choose(named, _held(settings))
-        wanted, absent = chosen.means, chosen.absent
+        wanted, absent = await _named(named, _held(settings))
     for name in absent:
         note(f"there is no record {name} in {settings.topics.quarantine}")
     work = Redrive(settings, Preparer(settings, ""), wanted)
@@ -170,42 +206,14 @@ async def _redrive(
         if as_json:
             print_json(_as_json(done, dry_run=dry_run))
         elif done.outcome != "already" or named:
-            click.echo(f"{done.place[0]}@{done.place[1]}: {_WORDS[done.outcome]}: {done.detail}")
+            click.echo(f"{_place(done)}: {_WORDS[done.outcome]}: {done.detail}")
     if not as_json:
         total = ", ".join(f"{count} {_WORDS[outcome]}" for outcome, count in counts.most_common())
         note(f"{'would be: ' if dry_run else ''}{total or 'no record is meant'}")
     return ExitCode.MISMATCH if absent or set(counts) - _OK else ExitCode.OK
 
 
-_WORDS: Final = {
-    "redriven": "forwarded",
-    "already": "forwarded before",
-    "twin": "a copy of one that was forwarded",
-    "still": "still not understood",
-    "dropped": "dropped by its route",
-    "incomplete": "without its whole body",
-    "blocked": "its topic can't take records",
-    "refused": "refused by Kafka",
-}
-
-
-async def _list(settings: "Settings", wanted: "Callable[[Held], bool]", limit: int | None) -> list[dict[str, Any]]:
-    rows: deque[dict[str, Any]] = deque(maxlen=limit)
-    async for held in _held(settings):
-        if wanted(held):
-            rows.append(_row(held))
-    return list(rows)
-
-
-async def _last(settings: "Settings", wanted: "Callable[[Held], bool]") -> "Held | None":
-    found = None
-    async for held in _held(settings):
-        if wanted(held):
-            found = held
-    return found
-
-
-async def _held(settings: "Settings") -> Any:
+async def _held(settings: "Settings") -> "AsyncIterator[Held]":
     from bridge.forward.redrive import held_records, read_marks  # noqa: PLC0415
     from bridge.kafka.consumer import ends_of  # noqa: PLC0415 - not for --help
 
@@ -214,14 +222,11 @@ async def _held(settings: "Settings") -> Any:
         yield held
 
 
-def _wanted(
-    records: tuple[str, ...], reason: str | None, source: str | None, since_ms: int | None
-) -> "Callable[[Held], bool]":
+def _filter(reason: str | None, source: str | None, since_ms: int | None) -> "Callable[[Held], bool]":
     def wanted(held: "Held") -> bool:
         entry = held.returned.entry
         return (
-            (not records or any(one == place_text(held) or held.returned.id.startswith(one) for one in records))
-            and (reason is None or held.returned.reason == reason)
+            (reason is None or held.returned.reason == reason)
             and (source is None or entry.source == source)
             and (since_ms is None or entry.received_at_ms >= since_ms)
         )
@@ -229,12 +234,19 @@ def _wanted(
     return wanted
 
 
-def _row(held: "Held") -> dict[str, Any]:
-    from bridge.cli.journal_text import time_text  # noqa: PLC0415 - not for --help
+async def _last(settings: "Settings", wanted: "Callable[[Held], bool]", limit: int | None) -> "list[Held]":
+    """The last `limit` records that are wanted; all of them with None."""
+    found: deque[Held] = deque(maxlen=limit)
+    async for held in _held(settings):
+        if wanted(held):
+            found.append(held)
+    return list(found)
 
+
+def _row(held: "Held") -> dict[str, Any]:
     returned = held.returned
     return {
-        "place": place_text(held),
+        "place": _place(held),
         "id": returned.id,
         "received_at": time_text(returned.entry.received_at_ms),
         "source": returned.entry.source,
@@ -251,12 +263,37 @@ def _row(held: "Held") -> dict[str, Any]:
 
 
 def _as_json(done: "Redriven", *, dry_run: bool) -> dict[str, Any]:
-    partition, offset = done.place
     return {
-        "place": f"{partition}@{offset}",
+        "place": _place(done),
         "id": done.id,
         "outcome": done.outcome,
         "detail": done.detail,
         "event_type": done.event_type,
         "dry_run": dry_run,
     }
+
+
+def _place(held: "Held | Redriven") -> str:
+    """`PARTITION@OFFSET`."""
+    return f"{held.place[0]}@{held.place[1]}"
+
+
+async def _named(names: Sequence[str], records: "AsyncIterator[Held]") -> "tuple[Callable[[Held], bool], list[str]]":
+    """Which records are meant by names, and the names that mean none. Raises click.UsageError when one means several.
+
+    Looked up before anything is done: the beginning of an id must not come to mean a second one meanwhile.
+    """
+    found: dict[str, set[str]] = {name: set() for name in names}
+    async for held in records:
+        place, whole_id = _place(held), held.returned.id
+        for name, meant in found.items():
+            if name == place:
+                meant.add(place)
+            elif "@" not in name and whole_id.lower().startswith(name):
+                meant.add(whole_id)
+    for name, meant in found.items():
+        if len(meant) > 1:
+            raise click.UsageError(f"{name} is the beginning of {len(meant)} ids: name more of it, or a place")
+    every = set().union(*found.values())
+    absent = [name for name, meant in found.items() if not meant]
+    return lambda held: _place(held) in every or held.returned.id in every, absent

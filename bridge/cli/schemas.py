@@ -4,9 +4,11 @@ from pathlib import Path
 from typing import Any
 
 import click
+import orjson
 
 from bridge.cli.console import print_json
 from bridge.cli.options import config_option, json_option, load_configuration
+from bridge.schemas import shipped
 
 _OPENAPI = "openapi"
 
@@ -30,7 +32,7 @@ def list_schemas(as_json: bool) -> None:
     Example:
       treble-bridge schemas list
     """
-    rows = [_row(name) for name in _names()]
+    rows = [_row(name) for name in shipped.names()]
     if as_json:
         print_json(rows)
         return
@@ -49,8 +51,6 @@ def show_schema(name: str) -> None:
       treble-bridge schemas show message.read
       treble-bridge schemas show quarantine
     """
-    from bridge.schemas import shipped  # noqa: PLC0415 - not for --help
-
     if name not in (known := shipped.names()):
         raise click.BadParameter(f"no schema {name}; expected one of {', '.join(known)}", param_hint="TYPE")
     click.echo(shipped.text(name), nl=False)
@@ -102,8 +102,6 @@ def export_schemas(out: Path, config: Path | None, as_json: bool) -> None:
     Example:
       treble-bridge schemas export --out schemas
     """
-    from bridge.schemas import shipped  # noqa: PLC0415 - not for --help
-
     texts = {name: shipped.text(name) for name in shipped.names()}
     texts |= {shipped.ASYNCAPI: _asyncapi(config), _OPENAPI: _openapi(config)}
     written = {name: out / f"{name}.json" for name in texts}
@@ -120,24 +118,12 @@ def export_schemas(out: Path, config: Path | None, as_json: bool) -> None:
             click.echo(path)
 
 
-def _names() -> list[str]:
-    from bridge.schemas import shipped  # noqa: PLC0415 - not for --help
-
-    return shipped.names()
-
-
 def _row(name: str) -> dict[str, Any]:
-    import orjson  # noqa: PLC0415 - not for --help
-
-    from bridge.schemas import shipped  # noqa: PLC0415
-
     schema = orjson.loads(shipped.text(name))
     return {"name": name, "schema": schema["$id"], "about": schema["description"]}
 
 
 def _asyncapi(config: Path | None) -> str:
-    from bridge.schemas import shipped  # noqa: PLC0415 - not for --help
-
     if config is None:
         return shipped.text(shipped.ASYNCAPI)
     from bridge.schemas.asyncapi import asyncapi  # noqa: PLC0415

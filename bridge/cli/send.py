@@ -10,7 +10,16 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from bridge.cli.console import masked, note, print_json, run
-from bridge.cli.options import COUNT, DurationType, RateType, config_option, json_option, load_configuration
+from bridge.cli.options import (
+    ADDRESS,
+    COUNT,
+    DURATION,
+    RATE,
+    config_option,
+    json_option,
+    load_configuration,
+    parse_header,
+)
 from bridge.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -30,7 +39,7 @@ LINES_MAX: Final = 50
 @config_option(required=False)
 @click.option("--url", help="The source's URL without a hint, instead of a configuration.")
 @click.option("--source", metavar="NAME", help="Which source of the configuration; default: the only one.")
-@click.option("--address", metavar="HOST:PORT",
+@click.option("--address", type=ADDRESS, metavar="HOST:PORT",
               help="Where the bridge of the configuration is; default: where it listens, on this machine.")  # fmt: skip
 @click.option("--type", "types", multiple=True, metavar="TYPE",
               help="Event type, or all; repeatable: they take turns.  [default: message.read]")  # fmt: skip
@@ -41,12 +50,14 @@ LINES_MAX: Final = 50
               help="Set a field of the body (dots lead inside; JSON or text); repeatable.")  # fmt: skip
 @click.option("--seed", type=int, help="For the same invented data every time; default: by chance.")
 @click.option("--count", type=COUNT, help="How many; default 1, or endless with --rate.")
-@click.option("--rate", type=RateType(), metavar="RATE", help="How many a time, such as 50/s; default: one by one.")
-@click.option("--timeout", type=DurationType(), default="10s", show_default=True, metavar="DURATION",
+@click.option("--rate", type=RATE, metavar="RATE", help="How many a time, such as 50/s; default: one by one.")
+@click.option("--timeout", type=DURATION, default="10s", show_default=True, metavar="DURATION",
               help="Longest wait for an answer.")  # fmt: skip
 @click.option("--insecure", is_flag=True, help="Take any certificate.")
 @json_option
-def send(config: Path | None, url: str | None, source: str | None, address: str | None, **options: Any) -> ExitCode:
+def send(
+    config: Path | None, url: str | None, source: str | None, address: "Address | None", **options: Any
+) -> ExitCode:
     """Send sample webhooks to a bridge, with the credentials of its configuration.
 
     Exit code 7 when there is no answer, 8 when one is not what it must be: 200, unless the scenario says otherwise.
@@ -72,7 +83,7 @@ def send(config: Path | None, url: str | None, source: str | None, address: str 
     if url is not None:
         to = Recipient(_checked(url))
     elif config is not None:
-        to = recipient(load_configuration(config).settings, source, None if address is None else _address(address))
+        to = recipient(load_configuration(config).settings, source, address)
     else:
         raise click.UsageError("give a configuration with --config, or a URL with --url")
     return run(_send(to, **options))
@@ -91,7 +102,7 @@ async def _send(
 ) -> ExitCode:
     from bridge.demo.posting import UNREACHABLE, Poster, Summary  # noqa: PLC0415 - not for --help
 
-    given = dict(map(_header, headers))
+    given = dict(map(parse_header, headers))
     if scenario == "unauthorized" and not given and not to.asks_for_proof:
         raise click.UsageError("--scenario unauthorized: this source asks for no credentials that could be wrong")
     postings = _postings(scenario, endless=rate is not None, **wish)
@@ -148,13 +159,6 @@ def _known(types: Sequence[str]) -> list[str]:
     return list(types)
 
 
-def _header(text: str) -> tuple[str, str]:
-    name, colon, value = text.partition(":")
-    if not colon or not name.strip() or any(ord(character) < 32 for character in text):
-        raise click.UsageError("--header: expected 'Name: value'")
-    return name.strip(), value.strip()
-
-
 def _fields(texts: Sequence[str]) -> dict[str, Any]:
     import orjson  # noqa: PLC0415 - not for --help
 
@@ -168,15 +172,6 @@ def _fields(texts: Sequence[str]) -> dict[str, Any]:
         except orjson.JSONDecodeError:
             found[name] = value
     return found
-
-
-def _address(text: str) -> "Address":
-    from bridge.settings.units import parse_address  # noqa: PLC0415 - not for --help
-
-    try:
-        return parse_address(text)
-    except ValueError as error:
-        raise click.UsageError(f"--address: {error}") from None
 
 
 def _checked(url: str) -> str:

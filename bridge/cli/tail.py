@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from bridge.cli.console import console, note, print_json, run, shown_record
-from bridge.cli.options import COUNT, DurationType, config_option, json_option, kafka_at, load_configuration
+from bridge.cli.options import COUNT, DURATION, config_option, json_option, kafka_at, load_configuration
 from bridge.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ QUIET_S: Final = 0.5
 @click.option("--kafka", metavar="HOST:PORT", help="A broker without security, instead of a configuration.")
 @click.option("--from-beginning", is_flag=True, help="From the oldest record on; default: from now on.")
 @click.option("--count", type=COUNT, help="End after so many; exit code 8 when --timeout ends it first.")
-@click.option("--timeout", type=DurationType(), metavar="DURATION", help="End after this time, such as 10s.")
+@click.option("--timeout", type=DURATION, metavar="DURATION", help="End after this time, such as 10s.")
 @click.option("--uncommitted", is_flag=True, help="Show records of open and aborted transactions too.")
 @click.option("--unmasked", is_flag=True, help="Show phone numbers.")
 @click.option("--raw", is_flag=True, help="Show the body that Treble sent, too.")
