@@ -31,8 +31,8 @@ _COLOURS: Final = {"error": "red", "warning": "yellow", "note": None}
 def check(file: Path | None, config: Path | None, live: bool, url: str, as_json: bool) -> ExitCode:
     """Check a configuration and show what it amounts to. Secrets are not shown.
 
-    Exit code 2 when it can't be used; with --live also 7 when Kafka can't be reached, 8 when topics differ. A
-    missing topic that the bridge makes at its start (topics.create: missing) is a note.
+    Exit code 2: it can't be used. With --live also 7: Kafka can't be reached, and 8: a topic differs. A missing topic
+    that the bridge creates at its start (topics.create: missing) is only a note.
 
     \b
     Example:

@@ -8,6 +8,7 @@ from collections.abc import Coroutine, Mapping
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
+import orjson
 
 from bridge.telemetry.redact import mask_phone, mask_phones
 
@@ -39,8 +40,6 @@ def console(*, stderr: bool = False) -> "Console":
 
 def print_json(value: Any) -> None:
     """One line of JSON on stdout."""
-    import orjson  # noqa: PLC0415 - not for --help
-
     click.echo(orjson.dumps(value, default=str))
 
 
@@ -70,7 +69,7 @@ def masked(value: Any, name: str = "") -> Any:
     return mask_phones(value) if isinstance(value, str) else value
 
 
-def shown_record(record: "Incoming", *, unmasked: bool = False, raw: bool = False) -> dict[str, Any]:
+def record_as_json(record: "Incoming", *, unmasked: bool = False, raw: bool = False) -> dict[str, Any]:
     """A record of Kafka as it is shown: decoded, without the body that Treble sent unless `raw`, and masked."""
     value, key = record.decoded, record.key
     if not raw and isinstance(value, Mapping):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from bridge.cli.console import console, print_json, run, shown_record
+from bridge.cli.console import console, print_json, record_as_json, run
 from bridge.cli.options import json_option, kafka_at
 from bridge.errors import ExitCode
 
@@ -30,7 +30,7 @@ _INDENT: Final = 6
               show_default=True, help="How long the embedded Kafka is away; 0 leaves that out.")  # fmt: skip
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="The bridge's port; default: any free one.")
 @click.option("--keep", type=click.Path(path_type=Path, file_okay=False), metavar="DIR",
-              help="Use this folder, new or empty, and leave it, and topics on --kafka, at the end.")  # fmt: skip
+              help="Use this folder (new or empty) and keep it; topics on --kafka stay, too.")  # fmt: skip
 @json_option
 def demo(*, kafka: str | None, serve: bool, outage_s: float, port: int, keep: Path | None, as_json: bool) -> ExitCode:
     """Run the main job on an embedded Kafka and show it, or on a Kafka of your own.
@@ -77,7 +77,7 @@ async def _serve(options: "Options", *, as_json: bool) -> None:
 
     screen = _text_screen()
     if as_json:
-        screen = replace(_silent_screen(), record=lambda record, _: print_json(shown_record(record, raw=True)))
+        screen = replace(_silent_screen(), record=lambda record, _: print_json(record_as_json(record, raw=True)))
     async with staged(options, screen) as stage:
         plan, url, curl = stage.plan, stage.url + PATH, curl_line(stage)
         if as_json:
@@ -104,7 +104,7 @@ def _text_screen() -> "Screen":
         out.print(Text(text, style), soft_wrap=True)  # a line that is pasted must not be broken
 
     def record(record: "Incoming", seconds: float | None) -> None:
-        show = shown_record(record, raw=True)
+        show = record_as_json(record, raw=True)
         place = f"{record.topic}[{record.partition}]@{record.offset}"
         after = "" if seconds is None else f"  {seconds * 1000:.0f} ms after its webhook"
         say(f"    ← {place}  key {_short(show['key'] or 'none', _KEY_CHARACTERS_MAX)}{after}", "cyan")

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+import orjson
 
 from bridge.cli.console import console, print_json
 from bridge.cli.options import COUNT, config_option, json_option, load_configuration, parse_header
@@ -27,9 +28,9 @@ if TYPE_CHECKING:
     help="Instead of a body: the value of a record of the quarantine topic.",
 )
 @click.option("--check", "folder", type=click.Path(path_type=Path), metavar="DIR", help="Compare pairs of files.")
-@click.option("--update", is_flag=True, help="With --check: write what comes out as what is expected.")
+@click.option("--update", is_flag=True, help="With --check: write the results as what is expected.")
 @click.option("-H", "--header", "headers", multiple=True, metavar="'NAME: VALUE'", help="A request header.")
-@click.option("--source", metavar="NAME", help="The source, when a hint is given and there are several.")
+@click.option("--source", metavar="NAME", help="The source, if a hint is given and there are several.")
 @click.option("--remote", default="", metavar="ADDRESS", help="The caller's address, for client_ip.")
 @click.option("--partitions", type=COUNT, help="Partitions of the topic; default: as configured.")
 @json_option
@@ -49,12 +50,12 @@ def explain(
 ) -> ExitCode:
     """Show what would become of a webhook: credentials, type, id, topic, key, envelope, and why.
 
-    PATH_OR_HINT is the URL, or its path (with its query, if that has a secret), or its last segment alone. Exit code 8
-    when the body would go to the quarantine. Credentials are judged where some are given; refused ones are shown with
-    what would follow with the right ones, and change nothing in the exit code.
+    PATH_OR_HINT is the URL, its path (with the query, if a secret is in it), or only its last segment. Exit code 8 if
+    the body would go to the quarantine. Credentials are checked if some are given. If they are refused, the output also
+    shows what would happen with the right ones; the exit code stays the same.
 
-    --check goes over all NAME.body.json in DIR and compares what each becomes with NAME.event.json beside it. A folder
-    in DIR is named after the hint that its bodies are sent to. Exit code 8 when one differs.
+    --check reads every NAME.body.json in DIR, and compares what it becomes with NAME.event.json beside it. A folder in
+    DIR has the name of the hint that its bodies are sent to. Exit code 8 if one differs.
 
     \b
     Example:
@@ -119,14 +120,10 @@ def _read(body: Path) -> bytes:
 
 
 def _decoded(value: bytes) -> Any:
-    import orjson  # noqa: PLC0415 - not for --help
-
     return orjson.loads(value) if value else None
 
 
 def _print(found: "Explanation") -> None:
-    import orjson  # noqa: PLC0415 - not for --help
-
     screen = console()
     for title, text in _lines(found):
         screen.print(f"{title:<12} {text}", markup=False)

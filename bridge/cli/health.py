@@ -41,7 +41,8 @@ def _admin_url(text: str) -> SplitResult:
 def health(live: bool, url: SplitResult, timeout: float) -> ExitCode:
     """Ask a running bridge how it is, and tell by the exit code.
 
-    0: ready (with --live: alive); what is degraded is named. 8: it says that it is not, and why. 7: no answer.
+    Exit code 0: it is ready (with --live: alive); checks that are degraded are named. 8: it answers that it is not, and
+    why. 7: there is no answer.
 
     \b
     Example:
@@ -49,7 +50,7 @@ def health(live: bool, url: SplitResult, timeout: float) -> ExitCode:
       treble-bridge health --live --url http://127.0.0.1:8081
     """
     try:
-        status, body = _ask(url, "/livez" if live else "/readyz", timeout)
+        status, body = _get(url, "/livez" if live else "/readyz", timeout)
     except (OSError, HTTPException) as error:
         reason = "no answer in time" if isinstance(error, TimeoutError) else getattr(error, "strerror", None)
         click.echo(f"treble-bridge: {url.netloc} does not answer ({reason or type(error).__name__})", err=True)
@@ -57,11 +58,11 @@ def health(live: bool, url: SplitResult, timeout: float) -> ExitCode:
     if status not in {200, 503}:
         click.echo(f"treble-bridge: {url.netloc} answers {status}: not the admin port of a bridge", err=True)
         return ExitCode.UNREACHABLE
-    click.echo(_told(body) or str(status))
+    click.echo(_summary(body) or str(status))
     return ExitCode.OK if status == 200 else ExitCode.MISMATCH
 
 
-def _ask(url: SplitResult, path: str, timeout_s: float) -> tuple[int, bytes]:
+def _get(url: SplitResult, path: str, timeout_s: float) -> tuple[int, bytes]:
     """Status and body. Raises OSError or HTTPException. No proxy of the environment has a say."""
     connection = HTTPConnection(url.hostname or "", url.port or 80, timeout=timeout_s)
     try:
@@ -72,7 +73,7 @@ def _ask(url: SplitResult, path: str, timeout_s: float) -> tuple[int, bytes]:
         connection.close()
 
 
-def _told(body: bytes) -> str:
+def _summary(body: bytes) -> str:
     """`unready: journal (state=full, fill=1.0)`: the state, and those of its checks that are not ok. "" for no JSON.
 
     A check that only reports leaves the whole at ok: `ok, but degraded: config (error=…)`.

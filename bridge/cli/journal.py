@@ -28,7 +28,7 @@ def journal() -> None:
     """Look into the journal, verify it, forward entries again, drain it.
 
     PATH is the journal's folder (`journal.path` of the configuration). `ls`, `show` and `verify` work while a bridge
-    runs on it; the others need it stopped.
+    runs on it; the others need it to be stopped.
 
     \b
     Example:
@@ -47,7 +47,7 @@ def journal() -> None:
 def list_entries(  # noqa: PLR0917 - click hands over an argument an option
     path: Path, state: Any, source: str | None, hint: str | None, since: int | None, limit: int, as_json: bool
 ) -> None:
-    """List entries, oldest first: id, time, source, hint, state, sizes. No content.
+    """List entries, oldest first: id, time, source, hint, state, sizes. Shows no content.
 
     States: pending (waits to be forwarded), parked (waits because its topic can't take records), forwarded (kept for
     replay, until `journal.retain`).
@@ -74,8 +74,8 @@ def list_entries(  # noqa: PLR0917 - click hands over an argument an option
 def show(path: Path, entry_id: int, raw: bool, as_json: bool) -> ExitCode:
     """Show one entry with its headers and its body.
 
-    The body is shown as it came, with the names and phone numbers in it: nothing is masked. Exit code 8 when there is
-    no such entry (any more).
+    The body is shown as it came, with the names and phone numbers in it: nothing is masked. Exit code 8 if there is no
+    such entry (any more).
 
     \b
     Example:
@@ -100,10 +100,10 @@ def show(path: Path, entry_id: int, raw: bool, as_json: bool) -> ExitCode:
 @journal_argument
 @json_option
 def verify_journal(path: Path, as_json: bool) -> ExitCode:
-    """Check a journal: the database's structure, and that what is in it agrees.
+    """Check a journal: the database's structure, and that its contents agree with each other.
 
-    Reads all of it, about a second for 200 MiB; a bridge may run meanwhile. Exit codes: 0 all is well, 4 the database
-    is damaged, 8 it is whole but contradicts itself.
+    Reads all of it, about a second for 200 MiB; a bridge may run meanwhile. Exit code 0: all is well. 4: the database
+    is damaged. 8: it is whole, but contradicts itself.
 
     \b
     Example:

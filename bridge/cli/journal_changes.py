@@ -48,7 +48,7 @@ _OUTCOMES: Final = {
 @journal_argument
 @click.argument("ids", metavar="[ID]...", nargs=-1, type=ENTRY_ID)
 @click.option("--from", "from_bound", type=BOUND, help="Instead of ids: from this id, or this time, on.")
-@click.option("--to", "to_bound", type=BOUND, help="Instead of ids: up to this id, or this time (it included).")
+@click.option("--to", "to_bound", type=BOUND, help="Instead of ids: up to and including this id, or this time.")
 @source_option
 @hint_option
 @click.option("--max-bytes", type=SIZE, default="2GiB", show_default=True,
@@ -70,11 +70,11 @@ def replay(  # noqa: PLR0917 - click hands over an argument an option
 ) -> ExitCode:
     """Forward entries again: copies of them are put at the end of the journal, and take the normal way.
 
-    The copies go out when the bridge runs again, by the configuration and the program of that time. An event that was
+    The copies go out when the bridge runs again, with the configuration and the version of that time. An event that was
     forwarded within the window of duplicates (`duplicates.window`) is dropped as a duplicate, unless --again: then
     consumers get it a second time, with the same event id and the same times. Entries that still wait are left alone.
-    Copies take room: it stops before the journal is 95 % full (of --max-bytes), and says where to go on. Exit code 8
-    when an entry that was named is not there. Needs the bridge to be stopped.
+    Copies take room: replay stops before the journal is 95 % full (of --max-bytes), and says where to go on. Exit code
+    8 if an entry that was named is not there. The bridge must be stopped.
 
     \b
     Examples:
@@ -147,7 +147,7 @@ def release(path: Path, ids: tuple[int, ...]) -> None:
     """Let go of entries that are held: from now on they are deleted by age and size, as all others are.
 
     An entry is held when its body is so large that its quarantine record carries only the beginning; `ls --json`
-    says which are. Needs the bridge to be stopped.
+    says which are. The bridge must be stopped.
 
     \b
     Example:
@@ -164,8 +164,8 @@ def salvage(path: Path, new: Path, as_json: bool) -> ExitCode:
     """Rescue what can be read of a damaged journal into the new folder NEW. The damaged one is kept as it is.
 
     Ids stay the same, and the journal's own id if it can be read, so that Kafka's positions stay true: set
-    `journal.path` to NEW and start the bridge. Exit code 8 when something could not be read. Needs the bridge to be
-    stopped, and free space for what is rescued.
+    `journal.path` to NEW and start the bridge. Exit code 8 if something could not be read. The bridge must be
+    stopped, and there must be free space for what is rescued.
 
     \b
     Example:
@@ -191,13 +191,13 @@ def salvage(path: Path, new: Path, as_json: bool) -> ExitCode:
 def drain(path: Path, config: Path, wait: float, deadline: float, as_json: bool) -> ExitCode:
     """Forward what an abandoned journal still holds, once, and end. Takes no webhooks and opens no port.
 
-    Under the journal's own identity, and as the bridge would: in order, without what Kafka has already, through the
-    same topics, duplicates window and quarantine. The configuration says how and to which Kafka; its `journal.path`
-    is not used. A journal that has an owner is refused (exit code 3). Where there is no journal there is nothing to
-    do, and none is made.
+    It forwards under the journal's own id, as the bridge would: in order, without what Kafka has already, through the
+    same topics, duplicates window and quarantine. The configuration says how, and to which Kafka; its `journal.path`
+    is not used. A journal that has an owner is refused (exit code 3). If there is no journal, there is nothing to do,
+    and none is made.
 
-    Exit code 0: nothing is left, parked entries included. 7: it ended before that, by --deadline or a signal, and says
-    how many entries are left and why; nothing is lost, and the next drain or bridge goes on.
+    Exit code 0: nothing is left, not even parked entries. 7: --deadline or a signal ended it before that. It says how
+    many entries are left and why. Nothing is lost: the next drain, or the next bridge, goes on.
 
     \b
     Example:

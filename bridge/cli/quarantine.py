@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
+import orjson
 
 from bridge.cli.console import console, note, print_json, run, time_text
 from bridge.cli.options import (
@@ -71,11 +72,11 @@ reason_option = click.option("--reason", metavar="REASON", help="Only records wi
 
 @click.group()
 def quarantine() -> None:
-    """Look at what was not understood, and forward what would be by now.
+    """Look at what was not understood, and forward what is understood now.
 
-    Reads the quarantine topic from its beginning, committed records only. A record is named by its place
-    (PARTITION@OFFSET) or by its id, the record's key, of which the first characters are enough (for `redrive` 8 or
-    more, that no other id begins with).
+    Reads the quarantine topic (a dead-letter topic) from its beginning, only committed records. A record is named by
+    its place (PARTITION@OFFSET) or by its id, which is the record's key. The first characters of an id are enough; for
+    `redrive` at least 8, and no other id may begin with them.
 
     \b
     Example:
@@ -93,7 +94,7 @@ def quarantine() -> None:
 def list_records(  # noqa: PLR0917 - click hands over an argument an option
     config: Path, reason: str | None, source: str | None, since: int | None, limit: int, as_json: bool
 ) -> None:
-    """List records: place, id, time, source, hint, reason, type, bytes, whether it was redriven. No content.
+    """List records: place, id, time, source, hint, reason, type, bytes, whether it was redriven. Shows no content.
 
     \b
     Example:
@@ -125,15 +126,13 @@ def list_records(  # noqa: PLR0917 - click hands over an argument an option
 def show(record: str, config: Path, raw: bool, as_json: bool) -> ExitCode:
     """Show one record (of several with the same id, the last) with its problems and the body.
 
-    The body is shown as it came, with the names and phone numbers in it: nothing is masked. Exit code 8 when there is
-    no such record. --json prints the record's value, which `explain --record -` takes.
+    The body is shown as it came, with the names and phone numbers in it: nothing is masked. Exit code 8 if there is no
+    such record. --json prints the record's value, which `explain --record -` takes.
 
     \b
     Example:
       treble-bridge quarantine show 2@17 --config bridge.yaml
     """
-    import orjson  # noqa: PLC0415 - not for --help
-
     settings = load_configuration(config).settings
     found = run(_last(settings, lambda held: record == _place(held) or held.returned.id.startswith(record), 1))
     if not found:
@@ -169,11 +168,12 @@ def redrive(  # noqa: PLR0917 - as above
     dry_run: bool,
     as_json: bool,
 ) -> ExitCode:
-    """Make events of records by today's version and configuration, and forward those that pass, once.
+    """Make events of records with today's version and configuration, and forward those that pass, once.
 
-    A bridge may run meanwhile. What goes out and a mark in the quarantine topic are one transaction, so a second run
-    adds nothing. Events have the id and the time of arrival that they would have had, come after later ones, and carry
-    the header treble_redriven. Exit code 8 when one that was meant is still not forwarded, or is not there.
+    A bridge may run meanwhile. The events and a mark in the quarantine topic are written in one transaction, so a
+    second run adds nothing. An event has the id and the time of arrival that it would have had, comes after later ones,
+    and carries the header treble_redriven. Exit code 8 if a record that was named or chosen is still not forwarded, or
+    is not there.
 
     \b
     Examples:

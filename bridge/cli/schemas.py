@@ -61,7 +61,7 @@ def show_schema(name: str) -> None:
 def print_asyncapi(config: Path | None) -> None:
     """Print the AsyncAPI 3 document: topics, messages, headers, keys, examples.
 
-    With --config it is about the topics, keys, format and servers of that configuration; no secret is in it.
+    With --config it describes the topics, keys, format and servers of that configuration. No secret is in it.
 
     \b
     Example:
@@ -91,7 +91,7 @@ def print_openapi(config: Path | None) -> None:
     type=click.Path(path_type=Path, file_okay=False),
     required=True,
     metavar="DIR",
-    help="Where the files go; it is made if it is missing.",
+    help="Where the files go; it is created if it is missing.",
 )
 @config_option(required=False)
 @json_option

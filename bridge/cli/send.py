@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
+import orjson
 
 from bridge.cli.console import masked, note, print_json, run
 from bridge.cli.options import (
@@ -42,25 +43,30 @@ LINES_MAX: Final = 50
 @click.option("--address", type=ADDRESS, metavar="HOST:PORT",
               help="Where the bridge of the configuration is; default: where it listens, on this machine.")  # fmt: skip
 @click.option("--type", "types", multiple=True, metavar="TYPE",
-              help="Event type, or all; repeatable: they take turns.  [default: message.read]")  # fmt: skip
+              help="Event type, or all; repeatable, then they take turns.  [default: message.read]")  # fmt: skip
 @click.option("--scenario", type=click.Choice(SCENARIO_NAMES), help="A story instead of single webhooks; see below.")
 @click.option("--header", "headers", multiple=True, metavar="'NAME: VALUE'", help="A further header; repeatable.")
 @click.option("--session", metavar="ID", help="The conversation; default: an invented one for each webhook.")
 @click.option("--set", "fields", multiple=True, metavar="FIELD=VALUE",
-              help="Set a field of the body (dots lead inside; JSON or text); repeatable.")  # fmt: skip
-@click.option("--seed", type=int, help="For the same invented data every time; default: by chance.")
-@click.option("--count", type=COUNT, help="How many; default 1, or endless with --rate.")
-@click.option("--rate", type=RATE, metavar="RATE", help="How many a time, such as 50/s; default: one by one.")
+              help="Set a field of the body (a dotted path; JSON or text); repeatable.")  # fmt: skip
+@click.option("--seed", type=int, help="Makes the same invented data every time; default: random.")
+@click.option("--count", type=COUNT, help="How many; default: 1, or without end with --rate.")
+@click.option(
+    "--rate",
+    type=RATE,
+    metavar="RATE",
+    help="At which rate, such as 50/s; default: each after the answer to the last.",
+)
 @click.option("--timeout", type=DURATION, default="10s", show_default=True, metavar="DURATION",
               help="Longest wait for an answer.")  # fmt: skip
-@click.option("--insecure", is_flag=True, help="Take any certificate.")
+@click.option("--insecure", is_flag=True, help="Accept any certificate.")
 @json_option
 def send(
     config: Path | None, url: str | None, source: str | None, address: "Address | None", **options: Any
 ) -> ExitCode:
     """Send sample webhooks to a bridge, with the credentials of its configuration.
 
-    Exit code 7 when there is no answer, 8 when one is not what it must be: 200, unless the scenario says otherwise.
+    Exit code 7: there is no answer. 8: an answer is not the expected one (200, unless the scenario says otherwise).
 
     \b
     Scenarios, and what --count counts in them:
@@ -81,7 +87,7 @@ def send(
     from bridge.auth.proof import Recipient, recipient  # noqa: PLC0415 - not for --help
 
     if url is not None:
-        to = Recipient(_checked(url))
+        to = Recipient(_checked_url(url))
     elif config is not None:
         to = recipient(load_configuration(config).settings, source, address)
     else:
@@ -119,7 +125,7 @@ async def _send(
     finally:
         await poster.close()
         if sum(summary.statuses.values()) != 1:
-            _sum_up(summary, as_json=as_json)
+            _print_summary(summary, as_json=as_json)
     if summary.statuses[UNREACHABLE]:
         return ExitCode.UNREACHABLE
     return ExitCode.MISMATCH if summary.unexpected else ExitCode.OK
@@ -141,14 +147,14 @@ def _postings(
     story = None if scenario is None else SCENARIOS[scenario]
     if story is not None and story.own_types and types:
         raise click.UsageError(f"--scenario {scenario} has types of its own: leave out --type")
-    known, changes = _known(types or (DEFAULT_TYPE,)), _fields(fields)
+    known, changes = _event_types(types or (DEFAULT_TYPE,)), _fields(fields)
     if story is not None:
         return story.make(Wish(known, count or story.count, first, session, changes))
     total = count if count is not None or endless else 1
     return itertools.islice(singles(Wish(known, 1, first, session, changes)), total)
 
 
-def _known(types: Sequence[str]) -> list[str]:
+def _event_types(types: Sequence[str]) -> list[str]:
     from bridge.catalogue import TABLE, UNKNOWN  # noqa: PLC0415 - not for --help
 
     if "all" in types:
@@ -160,8 +166,6 @@ def _known(types: Sequence[str]) -> list[str]:
 
 
 def _fields(texts: Sequence[str]) -> dict[str, Any]:
-    import orjson  # noqa: PLC0415 - not for --help
-
     found: dict[str, Any] = {}
     for text in texts:
         name, equals, value = text.partition("=")
@@ -174,7 +178,7 @@ def _fields(texts: Sequence[str]) -> dict[str, Any]:
     return found
 
 
-def _checked(url: str) -> str:
+def _checked_url(url: str) -> str:
     if not url.startswith(("http://", "https://")) or "?" in url:
         raise click.UsageError("--url: expected http(s)://host:port/path without a query")
     return url.rstrip("/")
@@ -203,7 +207,7 @@ def _answer(outcome: "Outcome") -> dict[str, Any]:
     return {"status": outcome.status, "ms": round(outcome.ms, 2), "answer": outcome.answer}
 
 
-def _sum_up(summary: "Summary", *, as_json: bool) -> None:
+def _print_summary(summary: "Summary", *, as_json: bool) -> None:
     times = {name: summary.quantile_ms(share) for name, share in (("p50", 0.5), ("p99", 0.99), ("max", 1.0))}
     by_status = {str(status) if status else "no answer": n for status, n in sorted(summary.statuses.items())}
     if as_json:

@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
+import orjson
 
-from bridge.cli.console import console, note, print_json, run, shown_record
+from bridge.cli.console import console, note, print_json, record_as_json, run
 from bridge.cli.options import COUNT, DURATION, config_option, json_option, kafka_at, load_configuration
 from bridge.errors import ExitCode
 
@@ -31,9 +32,9 @@ QUIET_S: Final = 0.5
 @click.option("--raw", is_flag=True, help="Show the body that Treble sent, too.")
 @json_option
 def tail(topic: tuple[str, ...], config: Path | None, kafka: str | None, **options: Any) -> ExitCode:
-    """Show events as they come out on Kafka: of the topics named, else of all that the configuration sends to.
+    """Show events as they come out on Kafka, from the topics named, or from all that the configuration sends to.
 
-    Reads as a consumer does that takes committed transactions only. Phone numbers are masked.
+    Reads as a consumer with read_committed does: only records of committed transactions. Phone numbers are masked.
 
     \b
     Examples:
@@ -80,7 +81,7 @@ async def _tail(
         async for record in _until(reader.records(QUIET_S), deadline_s):
             if record is None:
                 continue
-            show = shown_record(record, unmasked=unmasked, raw=raw)
+            show = record_as_json(record, unmasked=unmasked, raw=raw)
             print_json(show) if as_json else _print(show)
             seen += 1
             if seen == count:
@@ -100,7 +101,6 @@ async def _until(
 
 
 def _print(show: dict[str, Any]) -> None:
-    import orjson  # noqa: PLC0415 - not for --help
     from rich.markup import escape  # noqa: PLC0415
 
     place = f"{show['topic']}[{show['partition']}]@{show['offset']}"

@@ -28,7 +28,7 @@ from bridge.demo.stage import Options, Screen, Stage, staged
 
 LIMIT_S: Final = 45.0
 ARRIVAL_S: Final = 20.0
-SETTLE_S: Final = 5.0
+AGREE_S: Final = 5.0
 QUIET_S: Final = 0.2
 PACE_S: Final = 0.06
 OUTAGE_PACE_S: Final = 0.3
@@ -92,8 +92,8 @@ async def play(options: Options, screen: Screen) -> Result:
         try:
             async with asyncio.timeout(LIMIT_S), run.watching():
                 outage = await run.perform(options.outage_s)
-                await run.quiet()
-                counts = await run.settle()
+                await run.wait_until_quiet()
+                counts = await run.agreed_counts()
         except TimeoutError as error:
             raise StageError(f"the acts did not end within {LIMIT_S:.0f} s") from error
         if exit_code := await stage.bridge.end():
@@ -109,7 +109,7 @@ async def play(options: Options, screen: Screen) -> Result:
 async def follow(stage: Stage, screen: Screen) -> None:
     """Show each event as it comes, until cancelled. Raises a BridgeError when the bridge ends."""
     async with asyncio.TaskGroup() as group:
-        group.create_task(stage.bridge.dies())
+        group.create_task(stage.bridge.fail_at_exit())
         async for record in stage.reader.records(QUIET_S):
             if record is not None:
                 screen.record(record, None)
@@ -138,7 +138,7 @@ class Run:
     async def watching(self) -> AsyncIterator[None]:
         """Read from Kafka meanwhile; a failure there, or the bridge's death, ends what goes on here."""
         async with asyncio.TaskGroup() as group:
-            beside = [group.create_task(self._watch()), group.create_task(self._stage.bridge.dies())]
+            beside = [group.create_task(self._watch()), group.create_task(self._stage.bridge.fail_at_exit())]
             try:
                 yield
             finally:
@@ -162,7 +162,7 @@ class Run:
                 await self._post(posting)
                 await asyncio.sleep(PACE_S)  # slowly enough to be watched
             await self._arrivals()
-        await self.settle()
+        await self.agreed_counts()
         return await self._outage(outage_s)
 
     async def _outage(self, seconds: float) -> Outage:
@@ -211,15 +211,15 @@ class Run:
         except TimeoutError:
             self.ledger.problem(f"{self.ledger.missing()} webhooks did not come out within {ARRIVAL_S:.0f} s")
 
-    async def quiet(self) -> None:
+    async def wait_until_quiet(self) -> None:
         """Wait until nothing comes any more: a record would be one too many."""
         self._quiet.clear()
         await self._quiet.wait()
 
-    async def settle(self) -> Mapping[str, float]:
-        """Wait until nothing moves any more, for some time. Returns the counts of the bridge."""
+    async def agreed_counts(self) -> Mapping[str, float]:
+        """The bridge's counts, once they agree with the ledger's; after some time as they are."""
         counts = await self._bridge_counts()
-        deadline_s = time.monotonic() + SETTLE_S
+        deadline_s = time.monotonic() + AGREE_S
         # The bridge counts an event a moment after its consumers can see it.
         while self.ledger.verdict(counts).problems and time.monotonic() < deadline_s:
             await asyncio.sleep(QUIET_S)

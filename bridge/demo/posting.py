@@ -82,7 +82,7 @@ class Poster:
 
     async def post(self, posting: Posting) -> Outcome:
         """Post one webhook and wait for its answer. Raises nothing that the network does."""
-        proof = self._shown(posting)
+        proof = self._proof(posting)
         url = "/".join(part for part in (self._to.base, proof.segment, posting.hint) if part)
         url += f"?{proof.query}" if proof.query else ""
         headers = {"Content-Type": "application/json", **proof.headers}
@@ -95,7 +95,7 @@ class Poster:
             return Outcome(posting, UNREACHABLE, _ms_since(started_s), _reason(error))
         return Outcome(posting, status, _ms_since(started_s), text)
 
-    def _shown(self, posting: Posting) -> Proof:
+    def _proof(self, posting: Posting) -> Proof:
         """The credentials of a posting: the headers that were given may be some as well."""
         proof = self._to.prove(posting.body, self._clock())
         proof = replace(proof, headers={**proof.headers, **self._headers})

@@ -84,7 +84,7 @@ class BridgeProcess:
                 raise StageError(f"the bridge did not start within {START_S:.0f} s")
             await asyncio.sleep(LOOK_S)
 
-    async def dies(self) -> None:
+    async def fail_at_exit(self) -> None:
         """Wait for an end that nobody asked for. Raises StageError."""
         exit_code = await self.process.wait()
         raise StageError(f"the bridge ended by itself, with exit code {exit_code}")
