@@ -25,7 +25,7 @@ PIPE_COLUMNS: Final = 1000
 _PHONES: Final = frozenset({"phone", "phones", "cellphone", "national_number", "phone_variants", "wa_id"})
 # Ids look like phone numbers to a pattern, and without them an event can't be found again.
 _IDS: Final = frozenset({"id", "event_id", "session_id", "flow_id", "external_id", "entry_id", "journal_id", "poll_id"})
-_ID_HEADERS: Final = frozenset({"ce_id", "ce_subject", "traceparent"})
+_ID_HEADERS: Final = frozenset({"ce_id", "traceparent"})
 _PHONE_DIGITS_MIN: Final = 8
 
 
@@ -75,7 +75,9 @@ def record_as_json(record: "Incoming", *, unmasked: bool = False, raw: bool = Fa
     if not raw and isinstance(value, Mapping):
         value = {name: item for name, item in value.items() if name != "raw"}
     ids = {value.get("session_id"), value.get("id")} if isinstance(value, Mapping) else set()
-    headers = {name: text if name in _ID_HEADERS else masked(text) for name, text in record.headers.items()}
+    headers = {
+        name: text if name in _ID_HEADERS or text in ids else masked(text) for name, text in record.headers.items()
+    }
     return {
         "topic": record.topic,
         "partition": record.partition,

@@ -3,18 +3,21 @@
 import contextlib
 import json
 import signal
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import click
+from rich.padding import Padding
+from rich.text import Text
 
 from bridge.cli.console import console, print_json, record_as_json, run
 from bridge.cli.options import json_option, kafka_at
+from bridge.demo.plan import PATH
+from bridge.demo.play import curl_line, follow, play
+from bridge.demo.stage import Options, Screen, staged
 from bridge.errors import ExitCode
-
-if TYPE_CHECKING:
-    from bridge.demo.stage import Options, Screen
-    from bridge.kafka.consumer import Incoming
+from bridge.kafka.consumer import Incoming
 
 OUTAGE_S: Final = 5.0
 OUTAGE_S_MAX: Final = 15.0
@@ -45,8 +48,6 @@ def demo(*, kafka: str | None, serve: bool, outage_s: float, port: int, keep: Pa
       treble-bridge demo --kafka localhost:9092
       treble-bridge demo --serve        # then post with curl or Postman
     """
-    from bridge.demo.stage import Options  # noqa: PLC0415 - not for --help
-
     if keep is not None and keep.exists() and any(keep.iterdir()):
         raise click.UsageError(f"--keep {keep}: expected a new or empty folder")
     options = Options(kafka=None if kafka is None else kafka_at(kafka), outage_s=outage_s, keep=keep, port=port)
@@ -59,22 +60,14 @@ def demo(*, kafka: str | None, serve: bool, outage_s: float, port: int, keep: Pa
     return _play(options, as_json=as_json)
 
 
-def _play(options: "Options", *, as_json: bool) -> ExitCode:
-    from bridge.demo.play import play  # noqa: PLC0415 - not for --help
-
+def _play(options: Options, *, as_json: bool) -> ExitCode:
     result = run(play(options, _silent_screen() if as_json else _text_screen()))
     if as_json:
         print_json(result.as_dict())
     return ExitCode.MISMATCH if result.verdict.problems else ExitCode.OK
 
 
-async def _serve(options: "Options", *, as_json: bool) -> None:
-    from dataclasses import replace  # noqa: PLC0415 - not for --help
-
-    from bridge.demo.plan import PATH  # noqa: PLC0415
-    from bridge.demo.play import curl_line, follow  # noqa: PLC0415
-    from bridge.demo.stage import staged  # noqa: PLC0415
-
+async def _serve(options: Options, *, as_json: bool) -> None:
     screen = _text_screen()
     if as_json:
         screen = replace(_silent_screen(), record=lambda record, _: print_json(record_as_json(record, raw=True)))
@@ -90,20 +83,15 @@ async def _serve(options: "Options", *, as_json: bool) -> None:
         await follow(stage, screen)
 
 
-def _text_screen() -> "Screen":
+def _text_screen() -> Screen:
     """Text for people. The first record of a topic is shown whole, later ones in a line."""
-    from rich.padding import Padding  # noqa: PLC0415 - not for --help
-    from rich.text import Text  # noqa: PLC0415
-
-    from bridge.demo.stage import Screen  # noqa: PLC0415
-
     out = console()
     seen: set[str] = set()
 
     def say(text: str, style: str) -> None:
         out.print(Text(text, style), soft_wrap=True)  # a line that is pasted must not be broken
 
-    def record(record: "Incoming", seconds: float | None) -> None:
+    def record(record: Incoming, seconds: float | None) -> None:
         show = record_as_json(record, raw=True)
         place = f"{record.topic}[{record.partition}]@{record.offset}"
         after = "" if seconds is None else f"  {seconds * 1000:.0f} ms after its webhook"
@@ -120,10 +108,8 @@ def _text_screen() -> "Screen":
     return Screen(say, record)
 
 
-def _silent_screen() -> "Screen":
+def _silent_screen() -> Screen:
     """For programs, which want the JSON only."""
-    from bridge.demo.stage import Screen  # noqa: PLC0415 - not for --help
-
     return Screen(lambda *_: None, lambda *_: None)
 
 

@@ -5,7 +5,7 @@ import sys
 from collections import Counter, deque
 from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import click
 import orjson
@@ -21,10 +21,10 @@ from bridge.cli.options import (
     source_option,
 )
 from bridge.errors import ExitCode
-
-if TYPE_CHECKING:
-    from bridge.forward.redrive import Held, Redriven
-    from bridge.settings.models import Settings
+from bridge.forward.redrive import Held, Redrive, Redriven, held_records, read_marks
+from bridge.kafka.consumer import ends_of
+from bridge.settings.models import Settings
+from bridge.transform.prepare import Preparer
 
 ID_CHARS_SHOWN: Final = 12
 _OK: Final = frozenset({"redriven", "already", "twin", "dropped"})
@@ -189,11 +189,8 @@ def redrive(  # noqa: PLR0917 - as above
 
 
 async def _redrive(
-    settings: "Settings", wanted: "Callable[[Held], bool]", named: tuple[str, ...], *, dry_run: bool, as_json: bool
+    settings: Settings, wanted: Callable[[Held], bool], named: tuple[str, ...], *, dry_run: bool, as_json: bool
 ) -> ExitCode:
-    from bridge.forward.redrive import Redrive  # noqa: PLC0415
-    from bridge.transform.prepare import Preparer  # noqa: PLC0415 - not for --help
-
     absent: list[str] = []
     if named:
         wanted, absent = await _named(named, _held(settings))
@@ -213,17 +210,14 @@ async def _redrive(
     return ExitCode.MISMATCH if absent or set(counts) - _OK else ExitCode.OK
 
 
-async def _held(settings: "Settings") -> "AsyncIterator[Held]":
-    from bridge.forward.redrive import held_records, read_marks  # noqa: PLC0415
-    from bridge.kafka.consumer import ends_of  # noqa: PLC0415 - not for --help
-
+async def _held(settings: Settings) -> AsyncIterator[Held]:
     ends = await ends_of(settings.kafka, settings.topics.quarantine)
     async for held in held_records(settings, ends, await read_marks(settings, ends)):
         yield held
 
 
-def _filter(reason: str | None, source: str | None, since_ms: int | None) -> "Callable[[Held], bool]":
-    def wanted(held: "Held") -> bool:
+def _filter(reason: str | None, source: str | None, since_ms: int | None) -> Callable[[Held], bool]:
+    def wanted(held: Held) -> bool:
         entry = held.returned.entry
         return (
             (reason is None or held.returned.reason == reason)
@@ -234,7 +228,7 @@ def _filter(reason: str | None, source: str | None, since_ms: int | None) -> "Ca
     return wanted
 
 
-async def _last(settings: "Settings", wanted: "Callable[[Held], bool]", limit: int | None) -> "list[Held]":
+async def _last(settings: Settings, wanted: Callable[[Held], bool], limit: int | None) -> list[Held]:
     """The last `limit` records that are wanted; all of them with None."""
     found: deque[Held] = deque(maxlen=limit)
     async for held in _held(settings):
@@ -243,7 +237,7 @@ async def _last(settings: "Settings", wanted: "Callable[[Held], bool]", limit: i
     return list(found)
 
 
-def _row(held: "Held") -> dict[str, Any]:
+def _row(held: Held) -> dict[str, Any]:
     returned = held.returned
     return {
         "place": _place(held),
@@ -262,7 +256,7 @@ def _row(held: "Held") -> dict[str, Any]:
     }
 
 
-def _as_json(done: "Redriven", *, dry_run: bool) -> dict[str, Any]:
+def _as_json(done: Redriven, *, dry_run: bool) -> dict[str, Any]:
     return {
         "place": _place(done),
         "id": done.id,
@@ -273,12 +267,12 @@ def _as_json(done: "Redriven", *, dry_run: bool) -> dict[str, Any]:
     }
 
 
-def _place(held: "Held | Redriven") -> str:
+def _place(held: Held | Redriven) -> str:
     """`PARTITION@OFFSET`."""
     return f"{held.place[0]}@{held.place[1]}"
 
 
-async def _named(names: Sequence[str], records: "AsyncIterator[Held]") -> "tuple[Callable[[Held], bool], list[str]]":
+async def _named(names: Sequence[str], records: AsyncIterator[Held]) -> tuple[Callable[[Held], bool], list[str]]:
     """Which records are meant by names, and the names that mean none. Raises click.UsageError when one means several.
 
     Looked up before anything is done: the beginning of an id must not come to mean a second one meanwhile.

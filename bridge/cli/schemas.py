@@ -8,7 +8,9 @@ import orjson
 
 from bridge.cli.console import print_json
 from bridge.cli.options import config_option, json_option, load_configuration
-from bridge.schemas import shipped
+from bridge.schemas import openapi, shipped
+from bridge.schemas.asyncapi import asyncapi
+from bridge.schemas.generate import as_text
 
 _OPENAPI = "openapi"
 
@@ -126,15 +128,10 @@ def _row(name: str) -> dict[str, Any]:
 def _asyncapi(config: Path | None) -> str:
     if config is None:
         return shipped.text(shipped.ASYNCAPI)
-    from bridge.schemas.asyncapi import asyncapi  # noqa: PLC0415
-    from bridge.schemas.generate import as_text  # noqa: PLC0415
-
     return as_text(asyncapi(load_configuration(config).settings))
 
 
 def _openapi(config: Path | None) -> str:
-    from bridge.schemas import openapi  # noqa: PLC0415 - not for --help
-
     if config is None:
         return openapi.FILE.read_text(encoding="utf-8")
     return openapi.text(openapi.document(load_configuration(config).settings))

@@ -5,11 +5,14 @@ import math
 import random
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import click
 import orjson
 
+from bridge.auth.proof import Recipient, recipient
+from bridge.catalogue import TABLE, UNKNOWN
+from bridge.catalogue.scenarios import SCENARIOS, Posting, Wish, singles
 from bridge.cli.console import masked, note, print_json, run
 from bridge.cli.options import (
     ADDRESS,
@@ -21,17 +24,11 @@ from bridge.cli.options import (
     load_configuration,
     parse_header,
 )
+from bridge.demo.posting import UNREACHABLE, Outcome, Poster, Summary
 from bridge.errors import ExitCode
-
-if TYPE_CHECKING:
-    from bridge.auth.proof import Recipient
-    from bridge.catalogue.scenarios import Posting
-    from bridge.demo.posting import Outcome, Summary
-    from bridge.settings.units import Address
+from bridge.settings.units import Address
 
 DEFAULT_TYPE: Final = "message.read"
-SCENARIO_NAMES: Final = ("conversation", "campaign", "duplicates", "malformed", "unauthorized", "burst")
-"""Those of `bridge.catalogue.scenarios`, which --help does not wait for."""
 LINES_MAX: Final = 50
 """A longer stream is summed up only."""
 
@@ -44,7 +41,7 @@ LINES_MAX: Final = 50
               help="Where the bridge of the configuration is; default: where it listens, on this machine.")  # fmt: skip
 @click.option("--type", "types", multiple=True, metavar="TYPE",
               help="Event type, or all; repeatable, then they take turns.  [default: message.read]")  # fmt: skip
-@click.option("--scenario", type=click.Choice(SCENARIO_NAMES), help="A story instead of single webhooks; see below.")
+@click.option("--scenario", type=click.Choice(list(SCENARIOS)), help="A story instead of single webhooks; see below.")
 @click.option("--header", "headers", multiple=True, metavar="'NAME: VALUE'", help="A further header; repeatable.")
 @click.option("--session", metavar="ID", help="The conversation; default: an invented one for each webhook.")
 @click.option("--set", "fields", multiple=True, metavar="FIELD=VALUE",
@@ -61,9 +58,7 @@ LINES_MAX: Final = 50
               help="Longest wait for an answer.")  # fmt: skip
 @click.option("--insecure", is_flag=True, help="Accept any certificate.")
 @json_option
-def send(
-    config: Path | None, url: str | None, source: str | None, address: "Address | None", **options: Any
-) -> ExitCode:
+def send(config: Path | None, url: str | None, source: str | None, address: Address | None, **options: Any) -> ExitCode:
     """Send sample webhooks to a bridge, with the credentials of its configuration.
 
     Exit code 7: there is no answer. 8: an answer is not the expected one (200, unless the scenario says otherwise).
@@ -84,8 +79,6 @@ def send(
       treble-bridge send --url http://localhost:8080/webhooks/treble --header 'X-API-Key: secret' \\
           --type all --count 1000 --rate 100/s
     """
-    from bridge.auth.proof import Recipient, recipient  # noqa: PLC0415 - not for --help
-
     if url is not None:
         to = Recipient(_checked_url(url))
     elif config is not None:
@@ -96,7 +89,7 @@ def send(
 
 
 async def _send(
-    to: "Recipient",
+    to: Recipient,
     *,
     headers: Sequence[str],
     rate: float | None,
@@ -106,8 +99,6 @@ async def _send(
     scenario: str | None,
     **wish: Any,
 ) -> ExitCode:
-    from bridge.demo.posting import UNREACHABLE, Poster, Summary  # noqa: PLC0415 - not for --help
-
     given = dict(map(parse_header, headers))
     if scenario == "unauthorized" and not given and not to.asks_for_proof:
         raise click.UsageError("--scenario unauthorized: this source asks for no credentials that could be wrong")
@@ -140,9 +131,7 @@ def _postings(
     fields: Sequence[str],
     seed: int | None,
     count: int | None,
-) -> "Iterator[Posting]":
-    from bridge.catalogue.scenarios import SCENARIOS, Wish, singles  # noqa: PLC0415 - not for --help
-
+) -> Iterator[Posting]:
     first = random.SystemRandom().getrandbits(48) if seed is None else seed
     story = None if scenario is None else SCENARIOS[scenario]
     if story is not None and story.own_types and types:
@@ -155,8 +144,6 @@ def _postings(
 
 
 def _event_types(types: Sequence[str]) -> list[str]:
-    from bridge.catalogue import TABLE, UNKNOWN  # noqa: PLC0415 - not for --help
-
     if "all" in types:
         return [name for name in TABLE if name != UNKNOWN]
     for name in types:
@@ -184,7 +171,7 @@ def _checked_url(url: str) -> str:
     return url.rstrip("/")
 
 
-def _print(outcome: "Outcome", *, as_json: bool) -> None:
+def _print(outcome: Outcome, *, as_json: bool) -> None:
     posting = outcome.posting
     if as_json:
         more = {"about": posting.about} if posting.about else {}
@@ -201,13 +188,13 @@ def _print(outcome: "Outcome", *, as_json: bool) -> None:
     click.echo(f"{outcome.status} in {outcome.ms:.1f} ms  {what}{answer}{wrong}")
 
 
-def _answer(outcome: "Outcome") -> dict[str, Any]:
+def _answer(outcome: Outcome) -> dict[str, Any]:
     if not outcome.status:
         return {"status": None, "ms": round(outcome.ms, 2), "error": outcome.answer}
     return {"status": outcome.status, "ms": round(outcome.ms, 2), "answer": outcome.answer}
 
 
-def _print_summary(summary: "Summary", *, as_json: bool) -> None:
+def _print_summary(summary: Summary, *, as_json: bool) -> None:
     times = {name: summary.quantile_ms(share) for name, share in (("p50", 0.5), ("p99", 0.99), ("max", 1.0))}
     by_status = {str(status) if status else "no answer": n for status, n in sorted(summary.statuses.items())}
     if as_json:

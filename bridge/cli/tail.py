@@ -3,18 +3,18 @@
 import time
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import click
 import orjson
+from rich.markup import escape
 
 from bridge.cli.console import console, note, print_json, record_as_json, run
 from bridge.cli.options import COUNT, DURATION, config_option, json_option, kafka_at, load_configuration
 from bridge.errors import ExitCode
-
-if TYPE_CHECKING:
-    from bridge.kafka.consumer import Incoming
-    from bridge.settings.models import Kafka, Settings
+from bridge.kafka.consumer import Incoming, Reader
+from bridge.settings.models import Kafka, Settings
+from bridge.transform.prepare import Preparer
 
 QUIET_S: Final = 0.5
 """How often the clock is looked at while nothing comes."""
@@ -54,14 +54,12 @@ def tail(topic: tuple[str, ...], config: Path | None, kafka: str | None, **optio
     return run(_tail(where, names, **options))
 
 
-def _topics(settings: "Settings") -> list[str]:
-    from bridge.transform.prepare import Preparer  # noqa: PLC0415 - not for --help
-
+def _topics(settings: Settings) -> list[str]:
     return sorted(Preparer(settings, "").topics())
 
 
 async def _tail(
-    kafka: "Kafka",
+    kafka: Kafka,
     names: Sequence[str],
     *,
     from_beginning: bool,
@@ -72,8 +70,6 @@ async def _tail(
     raw: bool,
     as_json: bool,
 ) -> ExitCode:
-    from bridge.kafka.consumer import Reader  # noqa: PLC0415 - not for --help
-
     deadline_s = None if timeout is None else time.monotonic() + timeout
     seen = 0
     async with Reader(kafka, names, from_beginning=from_beginning, committed=not uncommitted) as reader:
@@ -91,9 +87,7 @@ async def _tail(
     return ExitCode.OK if count is None else ExitCode.MISMATCH
 
 
-async def _until(
-    records: "AsyncIterator[Incoming | None]", deadline_s: float | None
-) -> "AsyncIterator[Incoming | None]":
+async def _until(records: AsyncIterator[Incoming | None], deadline_s: float | None) -> AsyncIterator[Incoming | None]:
     async for record in records:
         yield record
         if deadline_s is not None and time.monotonic() >= deadline_s:
@@ -101,8 +95,6 @@ async def _until(
 
 
 def _print(show: dict[str, Any]) -> None:
-    from rich.markup import escape  # noqa: PLC0415
-
     place = f"{show['topic']}[{show['partition']}]@{show['offset']}"
     body = orjson.dumps(show["value"], default=str).decode()
     out = console()

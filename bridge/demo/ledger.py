@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import orjson
 
+from bridge.catalogue.scenarios import Posting
 from bridge.demo.plan import Plan
 from bridge.demo.posting import Outcome, Summary
 from bridge.kafka.consumer import Incoming
@@ -20,15 +21,15 @@ _NOT_KEYED_BY_SESSION: Final = frozenset({"hsm.status_changed", "deployment.fail
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """A webhook and its answer. `at_s` is when it was posted."""
+    """A webhook that must come out on Kafka. `at_s` is when it was posted."""
 
-    outcome: Outcome
+    posting: Posting
     at_s: float
 
     @property
     def is_event(self) -> bool:
         """Whether an event must come of it. If not, it must come out in the quarantine."""
-        return 200 in self.outcome.posting.expected
+        return 200 in self.posting.expected
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,20 +74,27 @@ class Ledger:
         self._repeated = 0
         self._problems: list[str] = []
 
-    def answered(self, outcome: Outcome, at_s: float) -> None:
-        """Note a webhook's answer. The same body once more is a duplicate, of which nothing may come out."""
+    def posted(self, posting: Posting, at_s: float) -> None:
+        """Note a webhook, before its answer is there: its record may be the faster one.
+
+        The same body once more is a duplicate, of which nothing may come out.
+        """
+        mark = _mark(posting.body)
+        if mark in self._awaited:
+            self._duplicates += 200 in posting.expected
+        elif posting.expected & _KEPT:
+            self._awaited[mark] = Sent(posting, at_s)
+
+    def answered(self, outcome: Outcome) -> None:
+        """Note a webhook's answer."""
         self._answers.add(outcome)
         if outcome.status == 200:
             self._acks.add(outcome)
-        posting = outcome.posting
         if not outcome.as_expected:
             was = f"answered {outcome.status}" if outcome.status else "not answered"
-            self.problem(f"a webhook ({posting.event_type}) was {was} instead of {min(posting.expected)}")
-        mark = _mark(posting.body)
-        if mark in self._awaited:
-            self._duplicates += outcome.status == 200
-        elif posting.expected & _KEPT:
-            self._awaited[mark] = Sent(outcome, at_s)
+            self.problem(
+                f"a webhook ({outcome.posting.event_type}) was {was} instead of {min(outcome.posting.expected)}"
+            )
 
     def arrived(self, record: Incoming) -> Sent | None:
         """Note a record. Returns the webhook that it comes from."""
@@ -114,7 +122,7 @@ class Ledger:
     def verdict(self, bridge: Mapping[str, float]) -> Verdict:
         """Close the books. `bridge` has the same counts as the bridge's own metrics give them, and `pending`."""
         statuses = self._answers.statuses
-        forwarded = Counter(sent.outcome.posting.event_type for sent in self._arrived.values() if sent.is_event)
+        forwarded = Counter(sent.posting.event_type for sent in self._arrived.values() if sent.is_event)
         counts = Counts(
             sent=statuses.total(),
             acknowledged=statuses[200],
@@ -143,7 +151,7 @@ class Ledger:
 
     def _check(self, record: Incoming, sent: Sent) -> None:
         """Topic, key, order, partition."""
-        posting = sent.outcome.posting
+        posting = sent.posting
         topic = self._plan.topic_of(posting.event_type) if sent.is_event else self._plan.quarantine
         if record.topic != topic:
             self.problem(f"a webhook ({posting.event_type}) came out on {record.topic} instead of {topic}")

@@ -92,8 +92,8 @@ async def play(options: Options, screen: Screen) -> Result:
         try:
             async with asyncio.timeout(LIMIT_S), run.watching():
                 outage = await run.perform(options.outage_s)
-                await run.wait_until_quiet()
                 counts = await run.agreed_counts()
+                await run.wait_until_quiet()
         except TimeoutError as error:
             raise StageError(f"the acts did not end within {LIMIT_S:.0f} s") from error
         if exit_code := await stage.bridge.end():
@@ -193,9 +193,9 @@ class Run:
         self._screen.say(f"\n{next(self._acts)}. {title}: {about}", "bold")
 
     async def _post(self, posting: Posting) -> Outcome:
-        at_s = time.monotonic()
+        self.ledger.posted(posting, time.monotonic())
         outcome = await self._stage.poster.post(posting)
-        self.ledger.answered(outcome, at_s)
+        self.ledger.answered(outcome)
         place = f"{PATH}/{posting.hint:<18} {posting.event_type:<20}"
         colour = "green" if outcome.as_expected else "red"
         self._screen.say(f"  → POST {place} {outcome.status or 'no answer'} in {outcome.ms:.1f} ms", colour)
