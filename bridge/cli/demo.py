@@ -75,11 +75,11 @@ async def _serve(options: Options, *, as_json: bool) -> None:
         plan, url, curl = stage.plan, stage.url + PATH, curl_line(stage)
         if as_json:
             print_json({"url": url, "headers": dict(plan.headers()), "config": str(plan.config_file), "curl": curl})
-        screen.say("\nPost a webhook from another terminal; in Treble's terms, this is a message read:\n", "bold")
-        screen.say(f"{curl}\n", "")
-        screen.say(f"With Postman: POST to {url}/read, with the two headers from above and a JSON body.", "")
-        screen.say("The same body once more is a duplicate: change read_at or session_id for another event.", "")
-        screen.say(f"The bridge's log is beside its configuration: {plan.log_file}. ^C ends the demo.\n", "")
+        screen.line("\nPost a webhook from another terminal; in Treble's terms, this is a message read:\n", "bold")
+        screen.line(f"{curl}\n", "")
+        screen.line(f"With Postman: POST to {url}/read, with the two headers from above and a JSON body.", "")
+        screen.line("The same body once more is a duplicate: change read_at or session_id for another event.", "")
+        screen.line(f"The bridge's log is beside its configuration: {plan.log_file}. ^C ends the demo.\n", "")
         await follow(stage, screen)
 
 
@@ -88,14 +88,14 @@ def _text_screen() -> Screen:
     out = console()
     seen: set[str] = set()
 
-    def say(text: str, style: str) -> None:
+    def line(text: str, style: str) -> None:
         out.print(Text(text, style), soft_wrap=True)  # a line that is pasted must not be broken
 
     def record(record: Incoming, seconds: float | None) -> None:
         show = record_as_json(record, raw=True)
         place = f"{record.topic}[{record.partition}]@{record.offset}"
         after = "" if seconds is None else f"  {seconds * 1000:.0f} ms after its webhook"
-        say(f"    ← {place}  key {_short(show['key'] or 'none', _KEY_CHARACTERS_MAX)}{after}", "cyan")
+        line(f"    ← {place}  key {_short(show['key'] or 'none', _KEY_CHARACTERS_MAX)}{after}", "cyan")
         if record.topic in seen and seconds is not None:
             return
         seen.add(record.topic)
@@ -105,7 +105,7 @@ def _text_screen() -> Screen:
             wrapped = Padding(Text(text, style), (0, 0, 0, _INDENT))
             out.print(wrapped if out.is_terminal else Text(" " * _INDENT + text))
 
-    return Screen(say, record)
+    return Screen(line, record)
 
 
 def _silent_screen() -> Screen:

@@ -105,7 +105,7 @@ async def embedded_broker(topics: Sequence[str]) -> AsyncIterator[Broker]:
 
 @asynccontextmanager
 async def given_broker(
-    kafka: Kafka, temporary: Sequence[str], say: Callable[[str, str], None]
+    kafka: Kafka, temporary: Sequence[str], line: Callable[[str, str], None]
 ) -> AsyncIterator[Broker]:
     """A real Kafka that somebody else runs. The `temporary` topics are removed at the end.
 
@@ -120,7 +120,7 @@ async def given_broker(
         finally:
             left = await cluster.delete(temporary) if temporary else {}
             for topic, reason in left.items():
-                say(f"The topic {topic} could not be removed ({reason}).", "yellow")
+                line(f"The topic {topic} could not be removed ({reason}).", "yellow")
     finally:
         await cluster.close()
 

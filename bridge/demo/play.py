@@ -102,7 +102,7 @@ async def play(options: Options, screen: Screen) -> Result:
         result = Result(stage.broker.name, stage.plan.delivery, round(time.monotonic() - began_s, 1), outage, verdict)
         _show_counts(result, screen)
         if verdict.problems:
-            screen.say(f"the bridge's log ends with:\n{stage.bridge.end_of_log()}", "")
+            screen.line(f"the bridge's log ends with:\n{stage.bridge.end_of_log()}", "")
         return result
 
 
@@ -169,7 +169,7 @@ class Run:
         broker = self._stage.broker
         if broker.process is None or not seconds:
             why = "not wanted" if broker.process else "this Kafka is not the demo's to stop"
-            self._screen.say(f"  A broker that goes away is not shown: {why}.", "yellow")
+            self._screen.line(f"  A broker that goes away is not shown: {why}.", "yellow")
             return Outage(shown=False)
         self._begin("Kafka goes away", f"for {seconds:g} s; webhooks go on, and are answered")
         slowest_ms, postings, number = 0.0, reads(_wish(secrets.randbits(40))), 0
@@ -183,14 +183,14 @@ class Run:
             kept = int((await self._stage.status())["journal"]["pending"])
         finally:
             broker.thaw()
-        self._screen.say(f"  Kafka is back. {kept} webhooks waited for it in the journal.", "yellow")
+        self._screen.line(f"  Kafka is back. {kept} webhooks waited for it in the journal.", "yellow")
         if self.ledger.missing() != number:
             self.ledger.problem("events came out of a Kafka that was away: the outage did not happen")
         await self._arrivals()
         return Outage(True, seconds, number, kept, round(slowest_ms, 2))
 
     def _begin(self, title: str, about: str) -> None:
-        self._screen.say(f"\n{next(self._acts)}. {title}: {about}", "bold")
+        self._screen.line(f"\n{next(self._acts)}. {title}: {about}", "bold")
 
     async def _post(self, posting: Posting) -> Outcome:
         self.ledger.posted(posting, time.monotonic())
@@ -198,7 +198,7 @@ class Run:
         self.ledger.answered(outcome)
         place = f"{PATH}/{posting.hint:<18} {posting.event_type:<20}"
         colour = "green" if outcome.as_expected else "red"
-        self._screen.say(f"  → POST {place} {outcome.status or 'no answer'} in {outcome.ms:.1f} ms", colour)
+        self._screen.line(f"  → POST {place} {outcome.status or 'no answer'} in {outcome.ms:.1f} ms", colour)
         return outcome
 
     async def _arrivals(self) -> None:
@@ -260,16 +260,16 @@ def acts(seed: int) -> list[Act]:
 
 def _show_counts(result: Result, screen: Screen) -> None:
     verdict = result.verdict
-    screen.say(f"\nCounts after {result.seconds} s, with {result.delivery}", "bold")
-    screen.say(f"{'':<12}  seen here  bridge's metrics", "dim")
+    screen.line(f"\nCounts after {result.seconds} s, with {result.delivery}", "bold")
+    screen.line(f"{'':<12}  seen here  bridge's metrics", "dim")
     for name, value in asdict(verdict.counts).items():
         bridge = f"{verdict.bridge[name]:g}" if name in verdict.bridge else ""
-        screen.say(f"{name:<12}  {value:>9}  {bridge:>16}  {_MEANINGS[name]}", "")
+        screen.line(f"{name:<12}  {value:>9}  {bridge:>16}  {_MEANINGS[name]}", "")
     if verdict.ack_ms:
-        screen.say(f"answers: median {verdict.ack_ms['p50']} ms, slowest {verdict.ack_ms['max']} ms", "")
+        screen.line(f"answers: median {verdict.ack_ms['p50']} ms, slowest {verdict.ack_ms['max']} ms", "")
     if verdict.repeated:
-        screen.say(f"{verdict.repeated} events came twice, as at_least_once allows", "")
+        screen.line(f"{verdict.repeated} events came twice, as at_least_once allows", "")
     if not verdict.problems:
-        screen.say("It adds up. Nothing was lost.", "bold green")
+        screen.line("It adds up. Nothing was lost.", "bold green")
     for problem in verdict.problems:
-        screen.say(f"It does not add up: {problem}", "bold red")
+        screen.line(f"It does not add up: {problem}", "bold red")

@@ -51,7 +51,7 @@ class Screen:
     `record` gets a record and how many seconds after its webhook it came; None: somebody else posted it.
     """
 
-    say: Callable[[str, str], None]
+    line: Callable[[str, str], None]
     record: Callable[[Incoming, float | None], None]
 
 
@@ -188,7 +188,7 @@ async def _with_kafka(options: Options, closing: AsyncExitStack, screen: Screen)
         coming = embedded_broker(plan.topics())
     else:
         temporary = [] if options.keep else [*plan.topics(), plan.positions]
-        coming = given_broker(options.kafka, temporary, screen.say)
+        coming = given_broker(options.kafka, temporary, screen.line)
     broker = await closing.enter_async_context(coming)
     plan.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     servers = tuple(broker.settings.bootstrap_servers)
@@ -197,18 +197,18 @@ async def _with_kafka(options: Options, closing: AsyncExitStack, screen: Screen)
 
 def _show(stage: Stage, screen: Screen) -> None:
     plan = stage.plan
-    screen.say(f"Kafka   {stage.broker.name}", "bold")
+    screen.line(f"Kafka   {stage.broker.name}", "bold")
     if not plan.real:
-        screen.say("        Its transactions are only pretended, so the bridge runs with at_least_once here.", "")
-        screen.say("        On a real Kafka (--kafka host:port) it runs with exactly_once.", "")
+        screen.line("        Its transactions are only pretended, so the bridge runs with at_least_once here.", "")
+        screen.line("        On a real Kafka (--kafka host:port) it runs with exactly_once.", "")
     command = f"treble-bridge run --config {plan.config_file}"
-    screen.say(f"Bridge  process {stage.bridge.process.pid}: {command}", "bold")
-    screen.say(f"        webhooks at {stage.url}{PATH}", "")
-    screen.say(f"        health, metrics and more at {stage.admin_url}/readyz, /metrics, /status", "")
-    screen.say("        what Treble is told to add to each call (Webhook Headers):", "")
-    screen.say(f"        {json.dumps(dict(plan.headers()))}\n", "")
+    screen.line(f"Bridge  process {stage.bridge.process.pid}: {command}", "bold")
+    screen.line(f"        webhooks at {stage.url}{PATH}", "")
+    screen.line(f"        health, metrics and more at {stage.admin_url}/readyz, /metrics, /status", "")
+    screen.line("        what Treble is told to add to each call (Webhook Headers):", "")
+    screen.line(f"        {json.dumps(dict(plan.headers()))}\n", "")
     for line in plan.configuration().splitlines():
-        screen.say(f"  │ {line}", "dim")
+        screen.line(f"  │ {line}", "dim")
 
 
 async def _topics_there(stage: Stage) -> None:
