@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from bridge.catalogue import TABLE
 from bridge.catalogue.samples import hint_for, sample
-from bridge.cli.scenarios import Wish, conversation
+from bridge.catalogue.scenarios import Wish, conversation
 from bridge.ingress.responses import PROBLEM_PREFIX
 
 FOLDER: Final = Path(__file__).parent.parent / "postman"

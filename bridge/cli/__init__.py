@@ -26,7 +26,7 @@ COMMANDS: Final[Mapping[str, str]] = MappingProxyType(
         "tail": "Show events as they come out on Kafka.",
         "topics": "List, make or verify the topics.",
         "schemas": "Print schemas: of the events, the topics (AsyncAPI), the URLs (OpenAPI).",
-        "quarantine": "Look at what was not understood, and forward what would be by now.",
+        "quarantine": "Look at what was not understood, and forward what is understood now.",
         "journal": "Look into the journal, verify it, forward entries again, drain it.",
     }
 )
@@ -43,7 +43,7 @@ EXIT_CODES: Final[Mapping[ExitCode, str]] = MappingProxyType(
         ExitCode.FENCED: "another live process forwards this journal",
         ExitCode.UNREACHABLE: "Kafka, or the bridge, does not answer; after a drain: entries are left",
         ExitCode.MISMATCH: "a check found a difference",
-        ExitCode.PORT_TAKEN: "an address to listen on can't be had now",
+        ExitCode.PORT_TAKEN: "an address to listen on is not available",
     }
 )
 
@@ -83,31 +83,27 @@ class LazyGroup(click.Group):
         except (click.exceptions.Exit, click.exceptions.Abort, click.ClickException, BrokenPipeError):
             raise
         except Exception as error:  # noqa: BLE001 - the last place that can say it in words
-            ctx.exit(_say(error, debug=bool(ctx.params.get("debug"))))
+            ctx.exit(_print_error(error, debug=bool(ctx.params.get("debug"))))
         if isinstance(result, ExitCode) and result is not ExitCode.OK:
             ctx.exit(int(result))
         return result
 
 
-def _say(error: Exception, *, debug: bool) -> int:
-    """Put an error on stderr; returns the exit code."""
+def _print_error(error: Exception, *, debug: bool) -> int:
+    """Print an error on stderr. Returns the exit code."""
     while isinstance(error, ExceptionGroup) and len(error.exceptions) == 1:
         error = error.exceptions[0]
     if debug:
         traceback.print_exception(error)
     if isinstance(error, BridgeError):
-        click.echo(f"treble-bridge: {error}", err=True)
+        click.echo("\n".join([f"treble-bridge: {error}", *getattr(error, "__notes__", ())]), err=True)
         return int(error.exit_code)
-    advice = "" if debug else " (--debug shows where)"
-    click.echo(f"treble-bridge: unforeseen {type(error).__name__}: {_masked(str(error))}{advice}", err=True)
-    return int(ExitCode.FAILURE)
-
-
-def _masked(text: str) -> str:
-    """What an unforeseen error says may hold anything: a URL with a secret, a phone number."""
     from bridge.telemetry.redact import redact_text  # noqa: PLC0415 - only when something went wrong
 
-    return redact_text(text)
+    # An unforeseen error may hold anything: a URL with a secret, a phone number.
+    advice = "" if debug else " (--debug shows where)"
+    click.echo(f"treble-bridge: unforeseen {type(error).__name__}: {redact_text(str(error))}{advice}", err=True)
+    return int(ExitCode.FAILURE)
 
 
 @click.group(

@@ -1,16 +1,22 @@
 """`treble-bridge check`: what is wrong with a configuration, or what it amounts to."""
 
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import click
 
+from bridge.catalogue import HINTS, TABLE
 from bridge.cli.console import console, print_json
 from bridge.cli.options import config_option, json_option
+from bridge.cli.topics import wanted_topics
 from bridge.errors import ConfigError, ExitCode
-
-if TYPE_CHECKING:
-    from bridge.settings.problems import ConfigProblem
+from bridge.settings.changes import config_hash
+from bridge.settings.load import load
+from bridge.settings.models import Alternative, SecretValues, Settings, Source, each_value
+from bridge.settings.problems import ConfigProblem, InvalidSettingsError
+from bridge.settings.units import format_duration, format_rate
+from bridge.transform.prepare import Preparer, key_kind_name
 
 _DEFAULT_URL = "https://<your host>"
 _COLOURS: Final = {"error": "red", "warning": "yellow", "note": None}
@@ -25,8 +31,8 @@ _COLOURS: Final = {"error": "red", "warning": "yellow", "note": None}
 def check(file: Path | None, config: Path | None, live: bool, url: str, as_json: bool) -> ExitCode:
     """Check a configuration and show what it amounts to. Secrets are not shown.
 
-    Exit code 2 when it can't be used; with --live also 7 when Kafka can't be reached, 8 when topics differ. A
-    missing topic that the bridge makes at its start (topics.create: missing) is a note.
+    Exit code 2: it can't be used. With --live also 7: Kafka can't be reached, and 8: a topic differs. A missing topic
+    that the bridge creates at its start (topics.create: missing) is only a note.
 
     \b
     Example:
@@ -36,11 +42,6 @@ def check(file: Path | None, config: Path | None, live: bool, url: str, as_json:
     path = file or config
     if path is None:
         raise click.UsageError("Name the configuration: treble-bridge check FILE")
-    from bridge.catalogue import TABLE  # noqa: PLC0415 - not for --help
-    from bridge.cli.check_summary import summary  # noqa: PLC0415
-    from bridge.settings.load import load  # noqa: PLC0415
-    from bridge.settings.problems import ConfigProblem, InvalidSettingsError  # noqa: PLC0415
-
     try:
         loaded = load(path, TABLE.keys())
     except ConfigError as error:
@@ -57,12 +58,12 @@ def check(file: Path | None, config: Path | None, live: bool, url: str, as_json:
         else:
             code = exit_code_of(asked)
         problems += asked
-    return _report(path, problems, summary(loaded.settings, url), as_json=as_json, code=code, live=live)
+    return _report(path, problems, _summary(loaded.settings, url), as_json=as_json, code=code, live=live)
 
 
 def _report(
     path: Path,
-    problems: "list[ConfigProblem]",
+    problems: list[ConfigProblem],
     about: dict[str, Any] | None,
     *,
     as_json: bool,
@@ -109,26 +110,30 @@ def _print_sources(about: dict[str, Any]) -> None:
 
 
 def _print_topics(about: dict[str, Any]) -> None:
-    from rich.table import Table  # noqa: PLC0415 - not for --help, nor for --json
+    rows = [(row["event_type"], row["topic"] or "(dropped)", row["key"] or "") for row in about["event_types"]]
+    _print_table(("event type", "topic", "key"), rows)
+    _print_table(
+        ("topic", "partitions", "replicas", "retention"),
+        [
+            (row["topic"], str(row["partitions"]), str(row["replication_factor"]), row["retention"] or "the broker's")
+            for row in about["topics"]
+        ],
+    )
+
+
+def _print_table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    from rich.table import Table  # noqa: PLC0415 - not for --json
 
     table = Table(box=None, pad_edge=False)
-    for title in ("event type", "topic", "key"):
+    for title in titles:
         table.add_column(title, no_wrap=True)
-    for row in about["event_types"]:
-        table.add_row(row["event_type"], row["topic"] or "(dropped)", row["key"] or "")
-    console().print(table)
-    click.echo()
-    table = Table(box=None, pad_edge=False)
-    for title in ("topic", "partitions", "replicas", "retention"):
-        table.add_column(title, no_wrap=True)
-    for row in about["topics"]:
-        retention = row["retention"] or "the broker's"
-        table.add_row(row["topic"], str(row["partitions"]), str(row["replication_factor"]), retention)
+    for row in rows:
+        table.add_row(*row)
     console().print(table)
     click.echo()
 
 
-def _as_json(problem: "ConfigProblem") -> dict[str, Any]:
+def _as_json(problem: ConfigProblem) -> dict[str, Any]:
     return {
         "severity": problem.severity,
         "path": problem.path or None,
@@ -136,3 +141,97 @@ def _as_json(problem: "ConfigProblem") -> dict[str, Any]:
         "file": problem.file or None,
         "line": problem.line or None,
     }
+
+
+def _summary(settings: Settings, base_url: str) -> dict[str, Any]:
+    """What a valid configuration amounts to, without secrets. `base_url` is scheme and host as Treble reaches them."""
+    return {
+        "hash": config_hash(settings),
+        "kafka": {
+            "bootstrap_servers": list(settings.kafka.bootstrap_servers),
+            "protocol": settings.kafka.security.protocol,
+            "delivery": settings.kafka.delivery,
+            "format": settings.kafka.format,
+        },
+        "journal": settings.journal.path,
+        "sources": [_source(name, source, base_url.rstrip("/")) for name, source in settings.sources.items()],
+        "event_types": _event_types(settings),
+        "topics": _topics(settings),
+    }
+
+
+def _source(name: str, source: Source, base_url: str) -> dict[str, Any]:
+    ways = () if source.auth == "none" else source.auth
+    return {
+        "name": name,
+        "timezone": source.timezone,
+        "credentials": [list(_conditions(way)) for way in ways],
+        "rate_limit": source.rate_limit and f"{format_rate(source.rate_limit.rate)}, {source.rate_limit.burst} at once",
+        "responses": sorted(source.responses),
+        "urls": [
+            {"hint": hint, "event_type": event_type, "url": url}
+            for hint, event_type in [("", None), *HINTS.items()]
+            for url in _urls(base_url + source.path_of(name), hint, ways)
+        ],
+    }
+
+
+def _urls(base: str, hint: str, ways: tuple[Alternative, ...]) -> list[str]:
+    """A URL for each way in which an alternative wants something in it; most want nothing."""
+    found = []
+    for way in ways or (None,):
+        path = "/<path secret>" if way is not None and way.path_secret is not None else ""
+        query = f"?{way.query.name}=<secret>" if way is not None and way.query is not None else ""
+        found.append(f"{base}{path}{f'/{hint}' if hint else ''}{query}")
+    return list(dict.fromkeys(found))
+
+
+def _conditions(way: Alternative) -> Iterator[str]:
+    """The conditions of an alternative in words; of secrets only how many values they have, and until when."""
+    if way.bearer is not None:
+        yield f"Authorization: Bearer <secret>{_generations(way.bearer)}"
+    headers = way.header if isinstance(way.header, tuple) else () if way.header is None else (way.header,)
+    for header in headers:
+        yield f"{header.name}: <secret>{_generations(header.value)}"
+    if way.basic is not None:
+        yield f"basic authentication as {way.basic.username}{_generations(way.basic.password)}"
+    if way.query is not None:
+        yield f"?{way.query.name}=<secret> in the URL{_generations(way.query.value)}"
+    if way.path_secret is not None:
+        yield f"a secret in the URL's path{_generations(way.path_secret)}"
+    if way.hmac is not None:
+        signed = f" over {way.hmac.timestamp_header} and body" if way.hmac.timestamp_header else ""
+        yield f"{way.hmac.header}: HMAC-{way.hmac.algorithm}{signed}{_generations(way.hmac.secret)}"
+    if way.client_ip is not None:
+        yield f"from {', '.join(map(str, way.client_ip))}"
+
+
+def _generations(values: SecretValues) -> str:
+    listed = each_value(values)
+    ends = [f"value {number} until {value.not_after}" for number, value in enumerate(listed, 1) if value.not_after]
+    if len(listed) == 1 and not ends:
+        return ""
+    return f" ({', '.join([f'{len(listed)} values' if len(listed) > 1 else 'one value', *ends])})"
+
+
+def _event_types(settings: Settings) -> list[dict[str, Any]]:
+    return [
+        {"event_type": name, "topic": None, "key": None}
+        if to.drop
+        else {"event_type": name, "topic": to.topic, "key": key_kind_name(settings, name, to.key_kinds[0])}
+        for name, to in Preparer(settings, "").destinations.items()
+    ]
+
+
+def _topics(settings: Settings) -> list[dict[str, Any]]:
+    specs, uses = wanted_topics(settings)
+    return [
+        {
+            "topic": spec.name,
+            "receives": uses[spec.name],
+            "partitions": spec.partitions,
+            "replication_factor": spec.replication_factor,
+            "retention": None if spec.retention_ms is None else format_duration(spec.retention_ms / 1000),
+        }
+        for spec in specs
+    ]

@@ -1,17 +1,21 @@
 """What commands print: text for people on a terminal, JSON for programs; phone numbers masked unless asked for."""
 
 import asyncio
+import datetime as dt
 import logging
 import sys
 from collections.abc import Coroutine, Mapping
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
+import orjson
 
 from bridge.telemetry.redact import mask_phone, mask_phones
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+    from bridge.kafka.consumer import Incoming
 
 T = TypeVar("T")
 
@@ -21,6 +25,7 @@ PIPE_COLUMNS: Final = 1000
 _PHONES: Final = frozenset({"phone", "phones", "cellphone", "national_number", "phone_variants", "wa_id"})
 # Ids look like phone numbers to a pattern, and without them an event can't be found again.
 _IDS: Final = frozenset({"id", "event_id", "session_id", "flow_id", "external_id", "entry_id", "journal_id", "poll_id"})
+_ID_HEADERS: Final = frozenset({"ce_id", "traceparent"})
 _PHONE_DIGITS_MIN: Final = 8
 
 
@@ -35,8 +40,6 @@ def console(*, stderr: bool = False) -> "Console":
 
 def print_json(value: Any) -> None:
     """One line of JSON on stdout."""
-    import orjson  # noqa: PLC0415 - not for --help
-
     click.echo(orjson.dumps(value, default=str))
 
 
@@ -64,3 +67,31 @@ def masked(value: Any, name: str = "") -> Any:
     if isinstance(value, int) and abs(value) >= 10 ** (_PHONE_DIGITS_MIN - 1):
         return mask_phone(str(value))
     return mask_phones(value) if isinstance(value, str) else value
+
+
+def record_as_json(record: "Incoming", *, unmasked: bool = False, raw: bool = False) -> dict[str, Any]:
+    """A record of Kafka as it is shown: decoded, without the body that Treble sent unless `raw`, and masked."""
+    value, key = record.decoded, record.key
+    if not raw and isinstance(value, Mapping):
+        value = {name: item for name, item in value.items() if name != "raw"}
+    ids = {value.get("session_id"), value.get("id")} if isinstance(value, Mapping) else set()
+    headers = {
+        name: text if name in _ID_HEADERS or text in ids else masked(text) for name, text in record.headers.items()
+    }
+    return {
+        "topic": record.topic,
+        "partition": record.partition,
+        "offset": record.offset,
+        "timestamp": record.timestamp,
+        "key": key if unmasked or key in ids else masked(key),
+        "headers": dict(record.headers) if unmasked else headers,
+        "value": value if unmasked else masked(value),
+    }
+
+
+def time_text(at_ms: int) -> str:
+    """RFC 3339 in UTC; the bare number when it is out of every calendar."""
+    try:
+        return dt.datetime.fromtimestamp(at_ms / 1000, dt.UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
+    except (ValueError, OverflowError, OSError):
+        return f"{at_ms} ms"

@@ -1,26 +1,29 @@
 """`treble-bridge demo`: the main job, for real, where one can see it."""
 
-import asyncio
+import contextlib
+import json
 import signal
-from collections.abc import Coroutine
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import Any, Final
 
 import click
+from rich.padding import Padding
+from rich.text import Text
 
-from bridge.cli.console import run
-from bridge.cli.options import json_option
+from bridge.cli.console import console, print_json, record_as_json, run
+from bridge.cli.options import json_option, kafka_at
+from bridge.demo.plan import PATH
+from bridge.demo.play import curl_line, follow, play
+from bridge.demo.stage import Options, Screen, staged
 from bridge.errors import ExitCode
-
-if TYPE_CHECKING:
-    from bridge.demo.stage import Options
-    from bridge.settings.models import Kafka
-
-T = TypeVar("T")
+from bridge.kafka.consumer import Incoming
 
 OUTAGE_S: Final = 5.0
 OUTAGE_S_MAX: Final = 15.0
-_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_TEXT_CHARACTERS_MAX: Final = 36
+_KEY_CHARACTERS_MAX: Final = 20
+_INDENT: Final = 6
 
 
 @click.command()
@@ -30,14 +33,14 @@ _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
               show_default=True, help="How long the embedded Kafka is away; 0 leaves that out.")  # fmt: skip
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="The bridge's port; default: any free one.")
 @click.option("--keep", type=click.Path(path_type=Path, file_okay=False), metavar="DIR",
-              help="Use this folder, new or empty, and leave it, and topics on --kafka, at the end.")  # fmt: skip
+              help="Use this folder (new or empty) and keep it; topics on --kafka stay, too.")  # fmt: skip
 @json_option
 def demo(*, kafka: str | None, serve: bool, outage_s: float, port: int, keep: Path | None, as_json: bool) -> ExitCode:
     """Run the main job on an embedded Kafka and show it, or on a Kafka of your own.
 
     Starts the bridge as a process with a configuration file of its own, posts webhooks to it as Treble does, good and
-    bad ones, takes Kafka away for some seconds, and shows what comes out. It ends by itself, with the counts; the exit
-    code is 0 only if they add up, else 8. Nothing is left behind.
+    bad ones, takes Kafka away for some seconds, and shows what comes out. It ends by itself, with the counts. The exit
+    code is 0 if they add up, and 8 if not. Nothing is left behind.
 
     \b
     Examples:
@@ -45,65 +48,75 @@ def demo(*, kafka: str | None, serve: bool, outage_s: float, port: int, keep: Pa
       treble-bridge demo --kafka localhost:9092
       treble-bridge demo --serve        # then post with curl or Postman
     """
-    from bridge.demo.stage import Options  # noqa: PLC0415 - not for --help
-
     if keep is not None and keep.exists() and any(keep.iterdir()):
         raise click.UsageError(f"--keep {keep}: expected a new or empty folder")
-    options = Options(kafka=None if kafka is None else _kafka(kafka), outage_s=outage_s, keep=keep, port=port)
-    return _serve(options, as_json=as_json) if serve else _play(options, as_json=as_json)
+    options = Options(kafka=None if kafka is None else kafka_at(kafka), outage_s=outage_s, keep=keep, port=port)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda *_: signal.raise_signal(signal.SIGINT))  # both end it as ^C does
+    if serve:
+        with contextlib.suppress(KeyboardInterrupt):  # the end that is meant
+            run(_serve(options, as_json=as_json))
+        return ExitCode.OK
+    return _play(options, as_json=as_json)
 
 
-def _play(options: "Options", *, as_json: bool) -> ExitCode:
-    from bridge.cli.console import print_json  # noqa: PLC0415 - as above
-    from bridge.cli.demo_screen import QuietScreen, TextScreen  # noqa: PLC0415
-    from bridge.demo.play import play  # noqa: PLC0415
-
-    result = run(_until_signal(play(options, QuietScreen() if as_json else TextScreen())))
-    if result is None:
-        raise KeyboardInterrupt
+def _play(options: Options, *, as_json: bool) -> ExitCode:
+    result = run(play(options, _silent_screen() if as_json else _text_screen()))
     if as_json:
         print_json(result.as_dict())
     return ExitCode.MISMATCH if result.verdict.problems else ExitCode.OK
 
 
-def _serve(options: "Options", *, as_json: bool) -> ExitCode:
-    from bridge.cli.demo_screen import JsonScreen, TextScreen  # noqa: PLC0415 - as above
-    from bridge.demo.serve import serve  # noqa: PLC0415
-
-    run(_until_signal(serve(options, JsonScreen() if as_json else TextScreen())))
-    return ExitCode.OK  # only a signal ends it without an error: that is how it is meant to end
-
-
-def _kafka(address: str) -> "Kafka":
-    from pydantic import ValidationError  # noqa: PLC0415 - as above
-
-    from bridge.settings.models import Kafka  # noqa: PLC0415
-
-    try:
-        return Kafka.model_validate({"bootstrap_servers": address})
-    except ValidationError:
-        raise click.UsageError(f"--kafka {address}: expected host:port") from None
+async def _serve(options: Options, *, as_json: bool) -> None:
+    screen = _text_screen()
+    if as_json:
+        screen = replace(_silent_screen(), record=lambda record, _: print_json(record_as_json(record, raw=True)))
+    async with staged(options, screen) as stage:
+        plan, url, curl = stage.plan, stage.url + PATH, curl_line(stage)
+        if as_json:
+            print_json({"url": url, "headers": dict(plan.headers()), "config": str(plan.config_file), "curl": curl})
+        screen.line("\nPost a webhook from another terminal; in Treble's terms, this is a message read:\n", "bold")
+        screen.line(f"{curl}\n", "")
+        screen.line(f"With Postman: POST to {url}/read, with the two headers from above and a JSON body.", "")
+        screen.line("The same body once more is a duplicate: change read_at or session_id for another event.", "")
+        screen.line(f"The bridge's log is beside its configuration: {plan.log_file}. ^C ends the demo.\n", "")
+        await follow(stage, screen)
 
 
-async def _until_signal(work: Coroutine[Any, Any, T]) -> T | None:
-    """Do the work; None when a signal ended it. A second signal does not disturb the clearing up, which is short."""
-    loop, task = asyncio.get_running_loop(), asyncio.ensure_future(work)
-    signalled = False
+def _text_screen() -> Screen:
+    """Text for people. The first record of a topic is shown whole, later ones in a line."""
+    out = console()
+    seen: set[str] = set()
 
-    def stop() -> None:
-        nonlocal signalled
-        if not signalled:
-            signalled = True
-            task.cancel()
+    def line(text: str, style: str) -> None:
+        out.print(Text(text, style), soft_wrap=True)  # a line that is pasted must not be broken
 
-    for number in _SIGNALS:
-        loop.add_signal_handler(number, stop)
-    try:
-        return await task
-    except asyncio.CancelledError:
-        if not signalled:
-            raise
-        return None
-    finally:
-        for number in _SIGNALS:
-            loop.remove_signal_handler(number)
+    def record(record: Incoming, seconds: float | None) -> None:
+        show = record_as_json(record, raw=True)
+        place = f"{record.topic}[{record.partition}]@{record.offset}"
+        after = "" if seconds is None else f"  {seconds * 1000:.0f} ms after its webhook"
+        line(f"    ← {place}  key {_short(show['key'] or 'none', _KEY_CHARACTERS_MAX)}{after}", "cyan")
+        if record.topic in seen and seconds is not None:
+            return
+        seen.add(record.topic)
+        headers = "  ".join(f"{name}={_short(text)}" for name, text in show["headers"].items())
+        value = json.dumps(_short(show["value"]), ensure_ascii=False, default=str)  # with blanks, to break lines at
+        for text, style in ((headers, "dim"), (value, "")):
+            wrapped = Padding(Text(text, style), (0, 0, 0, _INDENT))
+            out.print(wrapped if out.is_terminal else Text(" " * _INDENT + text))
+
+    return Screen(line, record)
+
+
+def _silent_screen() -> Screen:
+    """For programs, which want the JSON only."""
+    return Screen(lambda *_: None, lambda *_: None)
+
+
+def _short(value: Any, limit: int = _TEXT_CHARACTERS_MAX) -> Any:
+    """A value with its long texts and lists cut, and without the body that Treble sent."""
+    if isinstance(value, dict):
+        return {name: "…" if name == "raw" and isinstance(item, dict) else _short(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_short(value[0]), "…"] if len(value) > 1 else [_short(item) for item in value]
+    return f"{value[:limit]}…" if isinstance(value, str) and len(value) > limit else value

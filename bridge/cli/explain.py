@@ -1,19 +1,22 @@
 """`treble-bridge explain`: what would become of a webhook, and why. Needs no Kafka."""
 
 import sys
-import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
+import orjson
+from multidict import CIMultiDict
 
 from bridge.cli.console import console, print_json
-from bridge.cli.options import COUNT, config_option, json_option, load_configuration
+from bridge.cli.golden import check
+from bridge.cli.options import COUNT, config_option, json_option, load_configuration, now_ms, parse_header
+from bridge.diagnose.explain import Explanation, Request, explain_record
+from bridge.diagnose.explain import explain as explain_request
 from bridge.errors import ExitCode
-
-if TYPE_CHECKING:
-    from bridge.diagnose.explain import Explanation
-    from bridge.settings.models import Settings
+from bridge.settings.models import Settings
+from bridge.transform.dead_letter import read_back
+from bridge.transform.redaction import HASH_PREFIX
 
 
 @click.command()
@@ -27,9 +30,9 @@ if TYPE_CHECKING:
     help="Instead of a body: the value of a record of the quarantine topic.",
 )
 @click.option("--check", "folder", type=click.Path(path_type=Path), metavar="DIR", help="Compare pairs of files.")
-@click.option("--update", is_flag=True, help="With --check: write what comes out as what is expected.")
+@click.option("--update", is_flag=True, help="With --check: write the results as what is expected.")
 @click.option("-H", "--header", "headers", multiple=True, metavar="'NAME: VALUE'", help="A request header.")
-@click.option("--source", metavar="NAME", help="The source, when a hint is given and there are several.")
+@click.option("--source", metavar="NAME", help="The source, if a hint is given and there are several.")
 @click.option("--remote", default="", metavar="ADDRESS", help="The caller's address, for client_ip.")
 @click.option("--partitions", type=COUNT, help="Partitions of the topic; default: as configured.")
 @json_option
@@ -49,12 +52,12 @@ def explain(
 ) -> ExitCode:
     """Show what would become of a webhook: credentials, type, id, topic, key, envelope, and why.
 
-    PATH_OR_HINT is the URL, or its path (with its query, if that has a secret), or its last segment alone. Exit code 8
-    when the body would go to the quarantine. Credentials are judged where some are given; refused ones are shown with
-    what would follow with the right ones, and change nothing in the exit code.
+    PATH_OR_HINT is the URL, its path (with the query, if a secret is in it), or only its last segment. Exit code 8 if
+    the body would go to the quarantine. Credentials are checked if some are given. If they are refused, the output also
+    shows what would happen with the right ones; the exit code stays the same.
 
-    --check goes over all NAME.body.json in DIR and compares what each becomes with NAME.event.json beside it. A folder
-    in DIR is named after the hint that its bodies are sent to. Exit code 8 when one differs.
+    --check reads every NAME.body.json in DIR, and compares what it becomes with NAME.event.json beside it. A folder in
+    DIR has the name of the hint that its bodies are sent to. Exit code 8 if one differs.
 
     \b
     Example:
@@ -63,26 +66,19 @@ def explain(
       treble-bridge explain --config bridge.yaml --record record.json
       treble-bridge explain --config bridge.yaml --check golden/
     """
-    from multidict import CIMultiDict  # noqa: PLC0415 - not for --help
-
-    from bridge.diagnose.explain import Request  # noqa: PLC0415
-    from bridge.diagnose.explain import explain as follow  # noqa: PLC0415
-
     if [body is not None, record is not None, folder is not None].count(True) != 1:
         raise click.UsageError("expected PATH_OR_HINT and BODYFILE, or --record, or --check")
     settings = load_configuration(config).settings
     if folder is not None:
-        from bridge.cli.golden import check  # noqa: PLC0415
-
         return check(settings, folder, target or "", source, update=update, as_json=as_json)
     if record is not None:
         found = _explain_record(settings, record, partitions)
     else:
         assert body is not None
         request = Request(
-            _without_host(target or ""), _read(body), CIMultiDict(_header(text) for text in headers), remote, source
+            _without_host(target or ""), _read(body), CIMultiDict(map(parse_header, headers)), remote, source
         )
-        found = follow(settings, request, time.time_ns() // 1_000_000, partitions=partitions)
+        found = explain_request(settings, request, now_ms(), partitions=partitions)
     if as_json:
         print_json({**found.as_json(), "value": _decoded(found.value)})
     else:
@@ -98,10 +94,7 @@ def _without_host(target: str) -> str:
     return "/" + path.partition("://")[2].partition("/")[2] + mark + query
 
 
-def _explain_record(settings: "Settings", record: Path, partitions: int | None) -> "Explanation":
-    from bridge.diagnose.explain import explain_record  # noqa: PLC0415 - not for --help
-    from bridge.transform.dead_letter import read_back  # noqa: PLC0415
-
+def _explain_record(settings: Settings, record: Path, partitions: int | None) -> Explanation:
     try:
         returned = read_back(_read(record))
     except ValueError as error:
@@ -118,22 +111,11 @@ def _read(body: Path) -> bytes:
         raise click.UsageError(f"can't read {body}: {error.strerror}") from error
 
 
-def _header(text: str) -> tuple[str, str]:
-    name, colon, value = text.partition(":")
-    if not colon or not name.strip():
-        raise click.BadParameter("expected 'NAME: VALUE'", param_hint="--header")
-    return name.strip(), value.strip()
-
-
 def _decoded(value: bytes) -> Any:
-    import orjson  # noqa: PLC0415 - not for --help
-
     return orjson.loads(value) if value else None
 
 
-def _print(found: "Explanation") -> None:
-    import orjson  # noqa: PLC0415 - not for --help
-
+def _print(found: Explanation) -> None:
     screen = console()
     for title, text in _lines(found):
         screen.print(f"{title:<12} {text}", markup=False)
@@ -145,7 +127,7 @@ def _print(found: "Explanation") -> None:
         screen.print(orjson.dumps(_decoded(found.value), option=orjson.OPT_INDENT_2).decode(), markup=False)
 
 
-def _lines(found: "Explanation") -> list[tuple[str, str]]:
+def _lines(found: Explanation) -> list[tuple[str, str]]:
     hint = f"hint {found.hint}" if found.hint else "no hint"
     lines = [("source", f"{found.source}, {hint}"), ("credentials", found.credentials)]
     lines += [("was", found.before)] if found.before else []
@@ -176,11 +158,9 @@ def _lines(found: "Explanation") -> list[tuple[str, str]]:
     return lines
 
 
-def _id_from(found: "Explanation") -> str:
+def _id_from(found: Explanation) -> str:
     if found.id_from is None or found.id_from.rule == "event_id":
         return "event_id in the body"
-    from bridge.transform.redaction import HASH_PREFIX  # noqa: PLC0415 - not for --help
-
     fields = ", ".join(["source", "type", *(name for name, part in found.id_from.fields.items() if part is not None)])
     whole = " and the whole body, since these don't tell it from others" if found.id_from.rule == "body" else ""
     keyed = " under privacy.hash_key of the hash" if (found.event_id or "").startswith(HASH_PREFIX) else ""

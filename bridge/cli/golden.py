@@ -50,7 +50,7 @@ def check(
     failed = written = 0
     for pair in pairs:
         expected = _expected(pair)
-        found = _outcome(settings, _followed(settings, pair, target, source, expected))
+        found = _outcome(settings, _explain(settings, pair, target, source, expected))
         problems = [] if update else _problems(pair, expected, found)
         failed += bool(problems)
         if update and found != expected:
@@ -61,7 +61,7 @@ def check(
         else:
             for problem in problems:
                 click.echo(f"{pair.name}: {problem}")
-    for stray in _strays(folder, pairs):
+    for stray in _unpaired(folder, pairs):
         failed += 1
         click.echo(f"{stray}: there is no body beside it")
     note(f"{len(pairs)} bodies, {written} written" if update else f"{len(pairs)} bodies, {failed} differ")
@@ -86,11 +86,11 @@ def differences(expected: Any, found: Any, pointer: str = "") -> Iterator[str]:
         for index, (one, other) in enumerate(zip(expected, found, strict=True)):
             yield from differences(one, other, f"{pointer}/{index}")
     elif expected is _ABSENT:
-        yield f"{pointer}: unexpected: {_shown(found)}"
+        yield f"{pointer}: unexpected: {_excerpt(found)}"
     elif found is _ABSENT:
-        yield f"{pointer}: missing: {_shown(expected)}"
+        yield f"{pointer}: missing: {_excerpt(expected)}"
     elif expected != found or isinstance(expected, bool) != isinstance(found, bool):
-        yield f"{pointer or '/'}: expected {_shown(expected)}, got {_shown(found)}"
+        yield f"{pointer or '/'}: expected {_excerpt(expected)}, got {_excerpt(found)}"
 
 
 def _problems(pair: Pair, expected: Any, found: Mapping[str, Any]) -> list[str]:
@@ -101,13 +101,13 @@ def _problems(pair: Pair, expected: Any, found: Mapping[str, Any]) -> list[str]:
     return list(differences(expected, {name: part for name, part in found.items() if name in expected}))
 
 
-def _followed(settings: Settings, pair: Pair, target: str, source: str | None, expected: Any) -> Explanation:
+def _explain(settings: Settings, pair: Pair, target: str, source: str | None, expected: Any) -> Explanation:
     below = f"{target}/{pair.hint}" if target.startswith("/") and pair.hint else pair.hint or target
     request = Request(below, pair.body.read_bytes(), CIMultiDict(), "", source)
-    return explain(settings, request, round(_arrival(expected).timestamp() * 1000))
+    return explain(settings, request, round(_received_at(expected).timestamp() * 1000))
 
 
-def _arrival(expected: Any) -> dt.datetime:
+def _received_at(expected: Any) -> dt.datetime:
     try:
         return dt.datetime.fromisoformat(expected["event"]["received_at"])
     except (KeyError, TypeError, ValueError):
@@ -135,11 +135,11 @@ def _expected(pair: Pair) -> Any:
         raise click.UsageError(f"{pair.event}: not JSON ({error})") from error
 
 
-def _strays(folder: Path, pairs: list[Pair]) -> list[Path]:
+def _unpaired(folder: Path, pairs: list[Pair]) -> list[Path]:
     paired = {pair.event for pair in pairs}
     return sorted({*folder.glob(f"*{EVENT}"), *folder.glob(f"*/*{EVENT}")} - paired)
 
 
-def _shown(value: Any) -> str:
+def _excerpt(value: Any) -> str:
     text = orjson.dumps(value).decode()
     return text if len(text) <= _SHOWN_CHARS_MAX else f"{text[:_SHOWN_CHARS_MAX]}…"

@@ -2,32 +2,19 @@
 
 import json
 import re
-from collections.abc import Callable
 from http.client import HTTPConnection, HTTPException
 from typing import Any, Final
 from urllib.parse import SplitResult, urlsplit
 
 import click
 
+from bridge.cli.options import Parsed
 from bridge.errors import ExitCode
 
 ADMIN_URL_VARIABLE: Final = "TREBLE_BRIDGE_ADMIN_URL"
 ANSWER_BYTES_MAX: Final = 64 << 10
 
 _UNITS_S: Final = {"ms": 0.001, "s": 1.0}
-
-
-class _Parsed(click.ParamType):  # type: ignore[type-arg]  # generic in newer versions of click only
-    """What a parser makes of the text; its ValueError says what was expected."""
-
-    def __init__(self, name: str, parse: Callable[[str], Any]) -> None:
-        self.name, self._parse = name, parse
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        try:
-            return self._parse(value) if isinstance(value, str) else value
-        except ValueError as error:
-            self.fail(str(error), param, ctx)
 
 
 def _seconds(text: str) -> float:
@@ -47,28 +34,15 @@ def _admin_url(text: str) -> SplitResult:
 
 @click.command()
 @click.option("--live", is_flag=True, help="Ask whether it lives, not whether it can take webhooks.")
-@click.option(
-    "--url",
-    type=_Parsed("url", _admin_url),
-    metavar="URL",
-    envvar=ADMIN_URL_VARIABLE,
-    show_envvar=True,
-    default="http://127.0.0.1:8081",
-    show_default=True,
-    help="The admin port.",
-)
-@click.option(
-    "--timeout",
-    type=_Parsed("duration", _seconds),
-    metavar="DURATION",
-    default="2s",
-    show_default=True,
-    help="For the connection, and for the answer.",
-)
+@click.option("--url", type=Parsed("url", _admin_url), metavar="URL", envvar=ADMIN_URL_VARIABLE, show_envvar=True,
+              default="http://127.0.0.1:8081", show_default=True, help="The admin port.")  # fmt: skip
+@click.option("--timeout", type=Parsed("duration", _seconds), metavar="DURATION", default="2s", show_default=True,
+              help="For the connection, and for the answer.")  # fmt: skip
 def health(live: bool, url: SplitResult, timeout: float) -> ExitCode:
     """Ask a running bridge how it is, and tell by the exit code.
 
-    0: ready (with --live: alive); what is degraded is named. 8: it says that it is not, and why. 7: no answer.
+    Exit code 0: it is ready (with --live: alive); checks that are degraded are named. 8: it answers that it is not, and
+    why. 7: there is no answer.
 
     \b
     Example:
@@ -76,7 +50,7 @@ def health(live: bool, url: SplitResult, timeout: float) -> ExitCode:
       treble-bridge health --live --url http://127.0.0.1:8081
     """
     try:
-        status, body = _ask(url, "/livez" if live else "/readyz", timeout)
+        status, body = _get(url, "/livez" if live else "/readyz", timeout)
     except (OSError, HTTPException) as error:
         reason = "no answer in time" if isinstance(error, TimeoutError) else getattr(error, "strerror", None)
         click.echo(f"treble-bridge: {url.netloc} does not answer ({reason or type(error).__name__})", err=True)
@@ -84,11 +58,11 @@ def health(live: bool, url: SplitResult, timeout: float) -> ExitCode:
     if status not in {200, 503}:
         click.echo(f"treble-bridge: {url.netloc} answers {status}: not the admin port of a bridge", err=True)
         return ExitCode.UNREACHABLE
-    click.echo(_told(body) or str(status))
+    click.echo(_summary(body) or str(status))
     return ExitCode.OK if status == 200 else ExitCode.MISMATCH
 
 
-def _ask(url: SplitResult, path: str, timeout_s: float) -> tuple[int, bytes]:
+def _get(url: SplitResult, path: str, timeout_s: float) -> tuple[int, bytes]:
     """Status and body. Raises OSError or HTTPException. No proxy of the environment has a say."""
     connection = HTTPConnection(url.hostname or "", url.port or 80, timeout=timeout_s)
     try:
@@ -99,7 +73,7 @@ def _ask(url: SplitResult, path: str, timeout_s: float) -> tuple[int, bytes]:
         connection.close()
 
 
-def _told(body: bytes) -> str:
+def _summary(body: bytes) -> str:
     """`unready: journal (state=full, fill=1.0)`: the state, and those of its checks that are not ok. "" for no JSON.
 
     A check that only reports leaves the whole at ok: `ok, but degraded: config (error=…)`.

@@ -1,5 +1,7 @@
 """Options that several commands share, and the configuration that they name."""
 
+import datetime as dt
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -8,6 +10,7 @@ import click
 
 if TYPE_CHECKING:
     from bridge.settings.load import Loaded
+    from bridge.settings.models import Kafka
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -39,49 +42,123 @@ def config_option(*, required: bool = True) -> Callable[[F], F]:
 json_option: Callable[[F], F] = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 
 
-class DurationType(click.ParamType):  # type: ignore[type-arg]  # generic in newer versions of click only
-    """A duration with its unit, as in the configuration; seconds as a float once parsed."""
+class Parsed(click.ParamType):  # type: ignore[type-arg]  # generic in newer versions of click only
+    """What a parser makes of the text; its ValueError says what was expected."""
 
-    name = "duration"
+    def __init__(self, name: str, parse: Callable[[str], Any]) -> None:
+        self.name, self._parse = name, parse
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """`30s` → 30.0."""
-        from bridge.settings.units import parse_duration  # noqa: PLC0415 - pydantic must not slow down --help
-
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         try:
-            return parse_duration(value)
+            return self._parse(value) if isinstance(value, str) else value
         except ValueError as error:
             self.fail(str(error), param, ctx)
 
 
-class RateType(click.ParamType):  # type: ignore[type-arg]  # generic in newer versions of click only
-    """A rate with its unit, as in the configuration; events per second once parsed."""
+def _as_configured(name: str) -> Parsed:
+    """As in the configuration, whose parsers load pydantic: not for --help, and not for `health`."""
 
-    name = "rate"
+    def parse(text: str) -> Any:
+        from bridge.settings import units  # noqa: PLC0415 - see above
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """`100/s` → 100.0."""
-        from bridge.settings.units import parse_rate  # noqa: PLC0415 - pydantic must not slow down --help
+        return getattr(units, f"parse_{name}")(text)
 
-        try:
-            return parse_rate(value)
-        except ValueError as error:
-            self.fail(str(error), param, ctx)
+    return Parsed(name, parse)
 
 
-class SizeType(click.ParamType):  # type: ignore[type-arg]  # generic in newer versions of click only
-    """A size with its unit, as in the configuration; bytes once parsed."""
+DURATION: Final = _as_configured("duration")
+"""`30s` → 30.0 (seconds)."""
+RATE: Final = _as_configured("rate")
+"""`100/s` → 100.0 (a second)."""
+SIZE: Final = _as_configured("size")
+"""`2GiB` → 2147483648 (bytes)."""
+ADDRESS: Final = _as_configured("address")
+"""`host:port` → Address."""
 
-    name = "size"
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        """`2GiB` → 2147483648."""
-        from bridge.settings.units import parse_size  # noqa: PLC0415 - as above
+def _moment(text: str) -> int:
+    from bridge.settings.units import parse_duration  # noqa: PLC0415 - as above
 
-        try:
-            return parse_size(value)
-        except ValueError as error:
-            self.fail(str(error), param, ctx)
+    try:
+        return now_ms() - int(parse_duration(text) * 1000)
+    except ValueError:
+        pass
+    try:
+        moment = dt.datetime.fromisoformat(text)
+    except ValueError:
+        raise ValueError(f"{text!r} is no time (2026-06-22T15:00:00Z) and no duration (2h)") from None
+    return int((moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)).timestamp() * 1000)
+
+
+MOMENT: Final = Parsed("time", _moment)
+"""A time (RFC 3339, UTC without an offset), or a duration back from now → ms since the epoch."""
+
+
+def _bound(text: str) -> tuple[str, int]:
+    if not text.isdecimal():
+        return "time", _moment(text)
+    if len(text) > len(str(ID_MAX)) or int(text) > ID_MAX:
+        raise ValueError(f"{text[:20]!r} is no id: the largest is {ID_MAX}")
+    return "id", int(text)
+
+
+BOUND: Final = Parsed("id or time", _bound)
+"""An entry's id, or a time as MOMENT → `("id", 17)` or `("time", ms)`."""
+
+
+class JournalPath(click.ParamType):  # type: ignore[type-arg]  # generic in newer versions of click only
+    """A journal's folder; the database inside it names the same. With `empty` there may be no journal in it.
+
+    Raises JournalUnusableError where this user may not look: who may not must not hear that nothing is there.
+    """
+
+    name = "path"
+
+    def __init__(self, *, empty: bool = False) -> None:
+        self._empty = empty
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        from bridge.journal.lock import find_journal  # noqa: PLC0415 - not for --help
+        from bridge.journal.schema import DATABASE  # noqa: PLC0415
+
+        path = Path(value)
+        folder = path.parent if path.name == DATABASE else path
+        if not find_journal(folder) and not (self._empty and folder.is_dir()):
+            missing = f"folder {folder}" if self._empty else f"journal in {folder}: it has no file {DATABASE}"
+            self.fail(f"there is no {missing}", param, ctx)
+        return folder
+
+
+journal_argument = click.argument("path", type=JournalPath())
+source_option = click.option("--source", metavar="NAME", help="Only what this source took.")
+hint_option = click.option("--hint", metavar="HINT", help="Only entries whose URL ended so; '' is the bare path.")
+since_option = click.option(
+    "--since", type=MOMENT, help="Only what was received since then (2026-06-22T15:00:00Z, or 2h ago: 2h)."
+)
+
+
+def now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+def parse_header(text: str) -> tuple[str, str]:
+    """`Name: value`. Raises click.UsageError."""
+    name, colon, value = text.partition(":")
+    if not colon or not name.strip() or any(ord(character) < 32 for character in text):
+        raise click.UsageError("--header: expected 'Name: value'")
+    return name.strip(), value.strip()
+
+
+def kafka_at(address: str) -> "Kafka":
+    """The settings of a broker without security, given by --kafka."""
+    from pydantic import ValidationError  # noqa: PLC0415 - not for --help
+
+    from bridge.settings.models import Kafka  # noqa: PLC0415
+
+    try:
+        return Kafka.model_validate({"bootstrap_servers": address})
+    except ValidationError:
+        raise click.UsageError(f"--kafka {address}: expected host:port") from None
 
 
 def load_configuration(path: Path) -> "Loaded":

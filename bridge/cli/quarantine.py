@@ -1,41 +1,82 @@
 """`treble-bridge quarantine`: look at what was not understood, and send it on its way when it would be by now."""
 
+import re
 import sys
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import click
+import orjson
 
-from bridge.cli.console import console, note, print_json, run
-from bridge.cli.journal import Moment
-from bridge.cli.options import LIMIT, config_option, json_option, load_configuration
-from bridge.cli.quarantine_names import RecordName, choose, place_text
+from bridge.cli.console import console, note, print_json, run, time_text
+from bridge.cli.options import (
+    LIMIT,
+    Parsed,
+    config_option,
+    json_option,
+    load_configuration,
+    since_option,
+    source_option,
+)
 from bridge.errors import ExitCode
-
-if TYPE_CHECKING:
-    from bridge.forward.redrive import DeadLetter, Redriven
-    from bridge.settings.models import Settings
+from bridge.forward.redrive import DeadLetter, Redrive, Redriven, dead_letters, read_marks
+from bridge.kafka.consumer import ends_of
+from bridge.settings.models import Settings
+from bridge.transform.prepare import Preparer
 
 ID_CHARS_SHOWN: Final = 12
 _OK: Final = frozenset({"redriven", "already", "twin", "dropped"})
 
-records_argument = click.argument("records", metavar="[ID|PARTITION@OFFSET]...", nargs=-1, type=RecordName())
+PREFIX_CHARS_MIN: Final = 8
+"""Fewer characters of an id could mean a record that nobody thought of."""
+
+_NAME: Final = re.compile(rf"[0-9]{{1,10}}@[0-9]{{1,19}}|[0-9a-f]{{{PREFIX_CHARS_MIN},}}")
+_WORDS: Final = {
+    "redriven": "forwarded",
+    "already": "forwarded before",
+    "twin": "a copy of one that was forwarded",
+    "still": "still not understood",
+    "dropped": "dropped by its route",
+    "incomplete": "without its whole body",
+    "blocked": "its topic can't take records",
+    "rejected": "rejected by Kafka",
+}
+_COLUMNS: Final = {
+    "place": "place",
+    "id": "id",
+    "received": "received_at",
+    "source": "source",
+    "hint": "hint",
+    "reason": "reason",
+    "type": "event_type",
+    "bytes": "raw_bytes",
+    "redriven": "redriven",
+}
+
+
+def _record_name(text: str) -> str:
+    """The place, without leading zeros; or what the id begins with, in small letters."""
+    name = text.strip().lower()
+    if not _NAME.fullmatch(name):
+        raise ValueError(
+            f"{text!r} names no record: it takes PARTITION@OFFSET, or at least the first {PREFIX_CHARS_MIN} "
+            "characters of an id (0-9, a-f)"
+        )
+    return "@".join(str(int(part)) for part in name.split("@")) if "@" in name else name
+
+
 reason_option = click.option("--reason", metavar="REASON", help="Only records with this reason.")
-source_option = click.option("--source", metavar="NAME", help="Only records of this source.")
-since_option = click.option(
-    "--since", type=Moment(), help="Only what was received since then (2026-06-22T15:00:00Z, or 2h ago: 2h)."
-)
 
 
 @click.group()
 def quarantine() -> None:
-    """Look at what was not understood, and forward what would be by now.
+    """Look at what was not understood, and forward what is understood now.
 
-    Reads the quarantine topic from its beginning, committed records only. A record is named by its place
-    (PARTITION@OFFSET) or by its id, the record's key, of which the first characters are enough (for `redrive` 8 or
-    more, that no other id begins with).
+    Reads the quarantine topic (a dead-letter topic) from its beginning, only committed records. A record is named by
+    its place (PARTITION@OFFSET) or by its id, which is the record's key. The first characters of an id are enough; for
+    `redrive` at least 8, and no other id may begin with them.
 
     \b
     Example:
@@ -53,14 +94,14 @@ def quarantine() -> None:
 def list_records(  # noqa: PLR0917 - click hands over an argument an option
     config: Path, reason: str | None, source: str | None, since: int | None, limit: int, as_json: bool
 ) -> None:
-    """List records: place, id, time, source, hint, reason, type, bytes, whether it was redriven. No content.
+    """List records: place, id, time, source, hint, reason, type, bytes, whether it was redriven. Shows no content.
 
     \b
     Example:
       treble-bridge quarantine ls --config bridge.yaml --since 2h
     """
     settings = load_configuration(config).settings
-    rows = run(_list(settings, _wanted((), reason, source, since), limit or None))
+    rows = [_row(held) for held in run(_last(settings, _filter(reason, source, since), limit or None))]
     if as_json:
         for row in rows:
             print_json(row)
@@ -68,16 +109,13 @@ def list_records(  # noqa: PLR0917 - click hands over an argument an option
     from rich.table import Table  # noqa: PLC0415 - not for --help
 
     table = Table(box=None, pad_edge=False)
-    for title in ("place", "id", "received", "source", "hint", "reason", "type", "bytes", "redriven"):
+    for title in _COLUMNS:
         table.add_column(title, no_wrap=True, justify="right" if title == "bytes" else "left")
     for row in rows:
         cells = {**row, "id": row["id"][:ID_CHARS_SHOWN], "redriven": "yes" if row["redriven"] else ""}
-        table.add_row(*(str(cells[name] or "") for name in _COLUMNS))
+        table.add_row(*(str(cells[name] or "") for name in _COLUMNS.values()))
     console().print(table)
     note(f"{len(rows)} records of {settings.topics.quarantine}")
-
-
-_COLUMNS: Final = ("place", "id", "received_at", "source", "hint", "reason", "event_type", "raw_bytes", "redriven")
 
 
 @quarantine.command("show")
@@ -88,33 +126,31 @@ _COLUMNS: Final = ("place", "id", "received_at", "source", "hint", "reason", "ev
 def show(record: str, config: Path, raw: bool, as_json: bool) -> ExitCode:
     """Show one record (of several with the same id, the last) with its problems and the body.
 
-    The body is shown as it came, with the names and phone numbers in it: nothing is masked. Exit code 8 when there is
-    no such record. --json prints the record's value, which `explain --record -` takes.
+    The body is shown as it came, with the names and phone numbers in it: nothing is masked. Exit code 8 if there is no
+    such record. --json prints the record's value, which `explain --record -` takes.
 
     \b
     Example:
       treble-bridge quarantine show 2@17 --config bridge.yaml
     """
-    import orjson  # noqa: PLC0415 - not for --help
-
     settings = load_configuration(config).settings
-    found = run(_last(settings, _wanted((record,), None, None, None)))
-    if found is None:
+    found = run(_last(settings, lambda held: record == _place(held) or held.returned.id.startswith(record), 1))
+    if not found:
         note(f"there is no record {record} in {settings.topics.quarantine}")
         return ExitCode.MISMATCH
     if raw:
-        sys.stdout.buffer.write(found.returned.entry.body)
+        sys.stdout.buffer.write(found[0].returned.entry.body)
         sys.stdout.buffer.flush()
     elif as_json:
-        click.echo(found.value)
+        click.echo(found[0].value)
     else:
-        click.echo(orjson.dumps(orjson.loads(found.value), option=orjson.OPT_INDENT_2))
-        note(f"at {place_text(found)}; {'redriven' if found.marked else 'not redriven'}")
+        click.echo(orjson.dumps(orjson.loads(found[0].value), option=orjson.OPT_INDENT_2))
+        note(f"at {_place(found[0])}; {'redriven' if found[0].marked else 'not redriven'}")
     return ExitCode.OK
 
 
 @quarantine.command("redrive")
-@records_argument
+@click.argument("records", metavar="[ID|PARTITION@OFFSET]...", nargs=-1, type=Parsed("record", _record_name))
 @config_option()
 @click.option("--all", "everything", is_flag=True, help="All records, instead of named ones.")
 @reason_option
@@ -132,11 +168,12 @@ def redrive(  # noqa: PLR0917 - as above
     dry_run: bool,
     as_json: bool,
 ) -> ExitCode:
-    """Make events of records by today's version and configuration, and forward those that pass, once.
+    """Make events of records with today's version and configuration, and forward those that pass, once.
 
-    A bridge may run meanwhile. What goes out and a mark in the quarantine topic are one transaction, so a second run
-    adds nothing. Events have the id and the time of arrival that they would have had, come after later ones, and carry
-    the header treble_redriven. Exit code 8 when one that was meant is still not forwarded, or is not there.
+    A bridge may run meanwhile. The events and a mark in the quarantine topic are written in one transaction, so a
+    second run adds nothing. An event has the id and the time of arrival that it would have had, comes after later ones,
+    and carries the header treble_redriven. Exit code 8 if a record that was named or chosen is still not forwarded, or
+    is not there.
 
     \b
     Examples:
@@ -147,25 +184,16 @@ def redrive(  # noqa: PLR0917 - as above
     if bool(records) == (everything or chosen):
         raise click.UsageError("name records, or choose them by --all, --reason, --source, --since")
     settings = load_configuration(config).settings
-    wanted = _wanted((), reason, source, since)
+    wanted = _filter(reason, source, since)
     return run(_redrive(settings, wanted, records, dry_run=dry_run, as_json=as_json))
 
 
 async def _redrive(
-    settings: "Settings",
-    wanted: "Callable[[DeadLetter], bool]",
-    named: tuple[str, ...],
-    *,
-    dry_run: bool,
-    as_json: bool,
+    settings: Settings, wanted: Callable[[DeadLetter], bool], named: tuple[str, ...], *, dry_run: bool, as_json: bool
 ) -> ExitCode:
-    from bridge.forward.redrive import Redrive  # noqa: PLC0415
-    from bridge.transform.prepare import Preparer  # noqa: PLC0415 - not for --help
-
-    absent: tuple[str, ...] = ()
+    absent: list[str] = []
     if named:
-        chosen = await choose(named, _held(settings))
-        wanted, absent = chosen.means, chosen.absent
+        wanted, absent = await _named(named, _held(settings))
     for name in absent:
         note(f"there is no record {name} in {settings.topics.quarantine}")
     work = Redrive(settings, Preparer(settings, ""), wanted)
@@ -175,60 +203,24 @@ async def _redrive(
         if as_json:
             print_json(_as_json(done, dry_run=dry_run))
         elif done.outcome != "already" or named:
-            click.echo(f"{done.place[0]}@{done.place[1]}: {_WORDS[done.outcome]}: {done.detail}")
+            click.echo(f"{_place(done)}: {_WORDS[done.outcome]}: {done.detail}")
     if not as_json:
         total = ", ".join(f"{count} {_WORDS[outcome]}" for outcome, count in counts.most_common())
         note(f"{'would be: ' if dry_run else ''}{total or 'no record is meant'}")
     return ExitCode.MISMATCH if absent or set(counts) - _OK else ExitCode.OK
 
 
-_WORDS: Final = {
-    "redriven": "forwarded",
-    "already": "forwarded before",
-    "twin": "a copy of one that was forwarded",
-    "still": "still not understood",
-    "dropped": "dropped by its route",
-    "incomplete": "without its whole body",
-    "blocked": "its topic can't take records",
-    "rejected": "rejected by Kafka",
-}
-
-
-async def _list(
-    settings: "Settings", wanted: "Callable[[DeadLetter], bool]", limit: int | None
-) -> list[dict[str, Any]]:
-    rows: deque[dict[str, Any]] = deque(maxlen=limit)
-    async for held in _held(settings):
-        if wanted(held):
-            rows.append(_row(held))
-    return list(rows)
-
-
-async def _last(settings: "Settings", wanted: "Callable[[DeadLetter], bool]") -> "DeadLetter | None":
-    found = None
-    async for held in _held(settings):
-        if wanted(held):
-            found = held
-    return found
-
-
-async def _held(settings: "Settings") -> Any:
-    from bridge.forward.redrive import dead_letters, read_marks  # noqa: PLC0415
-    from bridge.kafka.consumer import ends_of  # noqa: PLC0415 - not for --help
-
+async def _held(settings: Settings) -> AsyncIterator[DeadLetter]:
     ends = await ends_of(settings.kafka, settings.topics.quarantine)
     async for held in dead_letters(settings, ends, await read_marks(settings, ends)):
         yield held
 
 
-def _wanted(
-    records: tuple[str, ...], reason: str | None, source: str | None, since_ms: int | None
-) -> "Callable[[DeadLetter], bool]":
-    def wanted(held: "DeadLetter") -> bool:
+def _filter(reason: str | None, source: str | None, since_ms: int | None) -> Callable[[DeadLetter], bool]:
+    def wanted(held: DeadLetter) -> bool:
         entry = held.returned.entry
         return (
-            (not records or any(one == place_text(held) or held.returned.id.startswith(one) for one in records))
-            and (reason is None or held.returned.reason == reason)
+            (reason is None or held.returned.reason == reason)
             and (source is None or entry.source == source)
             and (since_ms is None or entry.received_at_ms >= since_ms)
         )
@@ -236,12 +228,19 @@ def _wanted(
     return wanted
 
 
-def _row(held: "DeadLetter") -> dict[str, Any]:
-    from bridge.cli.journal_text import time_text  # noqa: PLC0415 - not for --help
+async def _last(settings: Settings, wanted: Callable[[DeadLetter], bool], limit: int | None) -> list[DeadLetter]:
+    """The last `limit` records that are wanted; all of them with None."""
+    found: deque[DeadLetter] = deque(maxlen=limit)
+    async for held in _held(settings):
+        if wanted(held):
+            found.append(held)
+    return list(found)
 
+
+def _row(held: DeadLetter) -> dict[str, Any]:
     returned = held.returned
     return {
-        "place": place_text(held),
+        "place": _place(held),
         "id": returned.id,
         "received_at": time_text(returned.entry.received_at_ms),
         "source": returned.entry.source,
@@ -257,13 +256,40 @@ def _row(held: "DeadLetter") -> dict[str, Any]:
     }
 
 
-def _as_json(done: "Redriven", *, dry_run: bool) -> dict[str, Any]:
-    partition, offset = done.place
+def _as_json(done: Redriven, *, dry_run: bool) -> dict[str, Any]:
     return {
-        "place": f"{partition}@{offset}",
+        "place": _place(done),
         "id": done.id,
         "outcome": done.outcome,
         "detail": done.detail,
         "event_type": done.event_type,
         "dry_run": dry_run,
     }
+
+
+def _place(held: DeadLetter | Redriven) -> str:
+    """`PARTITION@OFFSET`."""
+    return f"{held.place[0]}@{held.place[1]}"
+
+
+async def _named(
+    names: Sequence[str], records: AsyncIterator[DeadLetter]
+) -> tuple[Callable[[DeadLetter], bool], list[str]]:
+    """Which records are meant by names, and the names that mean none. Raises click.UsageError when one means several.
+
+    Looked up before anything is done: the beginning of an id must not come to mean a second one meanwhile.
+    """
+    found: dict[str, set[str]] = {name: set() for name in names}
+    async for held in records:
+        place, whole_id = _place(held), held.returned.id
+        for name, meant in found.items():
+            if name == place:
+                meant.add(place)
+            elif "@" not in name and whole_id.lower().startswith(name):
+                meant.add(whole_id)
+    for name, meant in found.items():
+        if len(meant) > 1:
+            raise click.UsageError(f"{name} is the beginning of {len(meant)} ids: name more of it, or a place")
+    every = set().union(*found.values())
+    absent = [name for name, meant in found.items() if not meant]
+    return lambda held: _place(held) in every or held.returned.id in every, absent

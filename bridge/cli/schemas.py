@@ -4,9 +4,13 @@ from pathlib import Path
 from typing import Any
 
 import click
+import orjson
 
 from bridge.cli.console import print_json
 from bridge.cli.options import config_option, json_option, load_configuration
+from bridge.schemas import ASYNCAPI, OPENAPI, names, text
+from bridge.schemas.asyncapi import asyncapi
+from bridge.schemas.generate import as_text
 
 
 @click.group()
@@ -28,8 +32,6 @@ def list_schemas(as_json: bool) -> None:
     Example:
       treble-bridge schemas list
     """
-    from bridge.schemas import names  # noqa: PLC0415 - not for --help
-
     rows = [_row(name) for name in names()]
     if as_json:
         print_json(rows)
@@ -49,8 +51,6 @@ def show_schema(name: str) -> None:
       treble-bridge schemas show message.read
       treble-bridge schemas show quarantine
     """
-    from bridge.schemas import names, text  # noqa: PLC0415 - not for --help
-
     if name not in (known := names()):
         raise click.BadParameter(f"no schema {name}; expected one of {', '.join(known)}", param_hint="TYPE")
     click.echo(text(name), nl=False)
@@ -61,7 +61,7 @@ def show_schema(name: str) -> None:
 def print_asyncapi(config: Path | None) -> None:
     """Print the AsyncAPI 3 document: topics, messages, headers, keys, examples.
 
-    With --config it is about the topics, keys, format and servers of that configuration; no secret is in it.
+    With --config it describes the topics, keys, format and servers of that configuration. No secret is in it.
 
     \b
     Example:
@@ -79,8 +79,6 @@ def print_openapi() -> None:
     Example:
       treble-bridge schemas openapi
     """
-    from bridge.schemas import OPENAPI, text  # noqa: PLC0415 - not for --help
-
     click.echo(text(OPENAPI), nl=False)
 
 
@@ -91,7 +89,7 @@ def print_openapi() -> None:
     type=click.Path(path_type=Path, file_okay=False),
     required=True,
     metavar="DIR",
-    help="Where the files go; it is made if it is missing.",
+    help="Where the files go; it is created if it is missing.",
 )
 @config_option(required=False)
 @json_option
@@ -102,8 +100,6 @@ def export_schemas(out: Path, config: Path | None, as_json: bool) -> None:
     Example:
       treble-bridge schemas export --out schemas
     """
-    from bridge.schemas import ASYNCAPI, OPENAPI, names, text  # noqa: PLC0415 - not for --help
-
     texts = {name: text(name) for name in [*names(), OPENAPI]} | {ASYNCAPI: _asyncapi(config)}
     written = {name: out / f"{name}.json" for name in texts}
     try:
@@ -120,20 +116,11 @@ def export_schemas(out: Path, config: Path | None, as_json: bool) -> None:
 
 
 def _row(name: str) -> dict[str, Any]:
-    import orjson  # noqa: PLC0415 - not for --help
-
-    from bridge.schemas import text  # noqa: PLC0415
-
     schema = orjson.loads(text(name))
     return {"name": name, "schema": schema["$id"], "about": schema["description"]}
 
 
 def _asyncapi(config: Path | None) -> str:
     if config is None:
-        from bridge.schemas import ASYNCAPI, text  # noqa: PLC0415 - not for --help
-
         return text(ASYNCAPI)
-    from bridge.schemas.asyncapi import asyncapi  # noqa: PLC0415
-    from bridge.schemas.generate import as_text  # noqa: PLC0415
-
     return as_text(asyncapi(load_configuration(config).settings))

@@ -5,22 +5,30 @@ import math
 import random
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import click
+import orjson
 
+from bridge.auth.proof import Recipient, recipient
+from bridge.catalogue import TABLE, UNKNOWN
+from bridge.catalogue.scenarios import SCENARIOS, Posting, Wish, singles
 from bridge.cli.console import masked, note, print_json, run
-from bridge.cli.options import COUNT, DurationType, RateType, config_option, json_option, load_configuration
+from bridge.cli.options import (
+    ADDRESS,
+    COUNT,
+    DURATION,
+    RATE,
+    config_option,
+    json_option,
+    load_configuration,
+    parse_header,
+)
+from bridge.demo.posting import UNREACHABLE, Outcome, Poster, Summary
 from bridge.errors import ExitCode
-
-if TYPE_CHECKING:
-    from bridge.cli.posting import Outcome, Posting, Summary
-    from bridge.cli.proof import Recipient
-    from bridge.settings.units import Address
+from bridge.settings.units import Address
 
 DEFAULT_TYPE: Final = "message.read"
-SCENARIO_NAMES: Final = ("conversation", "campaign", "duplicates", "malformed", "unauthorized", "burst")
-"""Those of `bridge.cli.scenarios`, which --help does not wait for."""
 LINES_MAX: Final = 50
 """A longer stream is summed up only."""
 
@@ -29,26 +37,31 @@ LINES_MAX: Final = 50
 @config_option(required=False)
 @click.option("--url", help="The source's URL without a hint, instead of a configuration.")
 @click.option("--source", metavar="NAME", help="Which source of the configuration; default: the only one.")
-@click.option("--address", metavar="HOST:PORT",
+@click.option("--address", type=ADDRESS, metavar="HOST:PORT",
               help="Where the bridge of the configuration is; default: where it listens, on this machine.")  # fmt: skip
 @click.option("--type", "types", multiple=True, metavar="TYPE",
-              help="Event type, or all; repeatable: they take turns.  [default: message.read]")  # fmt: skip
-@click.option("--scenario", type=click.Choice(SCENARIO_NAMES), help="A story instead of single webhooks; see below.")
+              help="Event type, or all; repeatable, then they take turns.  [default: message.read]")  # fmt: skip
+@click.option("--scenario", type=click.Choice(list(SCENARIOS)), help="A story instead of single webhooks; see below.")
 @click.option("--header", "headers", multiple=True, metavar="'NAME: VALUE'", help="A further header; repeatable.")
 @click.option("--session", metavar="ID", help="The conversation; default: an invented one for each webhook.")
 @click.option("--set", "fields", multiple=True, metavar="FIELD=VALUE",
-              help="Set a field of the body (dots lead inside; JSON or text); repeatable.")  # fmt: skip
-@click.option("--seed", type=int, help="For the same invented data every time; default: by chance.")
-@click.option("--count", type=COUNT, help="How many; default 1, or endless with --rate.")
-@click.option("--rate", type=RateType(), metavar="RATE", help="How many a time, such as 50/s; default: one by one.")
-@click.option("--timeout", type=DurationType(), default="10s", show_default=True, metavar="DURATION",
+              help="Set a field of the body (a dotted path; JSON or text); repeatable.")  # fmt: skip
+@click.option("--seed", type=int, help="Makes the same invented data every time; default: random.")
+@click.option("--count", type=COUNT, help="How many; default: 1, or without end with --rate.")
+@click.option(
+    "--rate",
+    type=RATE,
+    metavar="RATE",
+    help="At which rate, such as 50/s; default: each after the answer to the last.",
+)
+@click.option("--timeout", type=DURATION, default="10s", show_default=True, metavar="DURATION",
               help="Longest wait for an answer.")  # fmt: skip
-@click.option("--insecure", is_flag=True, help="Take any certificate.")
+@click.option("--insecure", is_flag=True, help="Accept any certificate.")
 @json_option
-def send(config: Path | None, url: str | None, source: str | None, address: str | None, **options: Any) -> ExitCode:
+def send(config: Path | None, url: str | None, source: str | None, address: Address | None, **options: Any) -> ExitCode:
     """Send sample webhooks to a bridge, with the credentials of its configuration.
 
-    Exit code 7 when there is no answer, 8 when one is not what it must be: 200, unless the scenario says otherwise.
+    Exit code 7: there is no answer. 8: an answer is not the expected one (200, unless the scenario says otherwise).
 
     \b
     Scenarios, and what --count counts in them:
@@ -66,19 +79,17 @@ def send(config: Path | None, url: str | None, source: str | None, address: str 
       treble-bridge send --url http://localhost:8080/webhooks/treble --header 'X-API-Key: secret' \\
           --type all --count 1000 --rate 100/s
     """
-    from bridge.cli.proof import Recipient, recipient  # noqa: PLC0415 - not for --help
-
     if url is not None:
-        to = Recipient(_checked(url))
+        to = Recipient(_checked_url(url))
     elif config is not None:
-        to = recipient(load_configuration(config).settings, source, None if address is None else _address(address))
+        to = recipient(load_configuration(config).settings, source, address)
     else:
         raise click.UsageError("give a configuration with --config, or a URL with --url")
     return run(_send(to, **options))
 
 
 async def _send(
-    to: "Recipient",
+    to: Recipient,
     *,
     headers: Sequence[str],
     rate: float | None,
@@ -88,9 +99,7 @@ async def _send(
     scenario: str | None,
     **wish: Any,
 ) -> ExitCode:
-    from bridge.cli.posting import UNREACHABLE, Poster, Summary  # noqa: PLC0415 - not for --help
-
-    given = dict(map(_header, headers))
+    given = dict(map(parse_header, headers))
     if scenario == "unauthorized" and not given and not to.asks_for_proof:
         raise click.UsageError("--scenario unauthorized: this source asks for no credentials that could be wrong")
     postings = _postings(scenario, endless=rate is not None, **wish)
@@ -107,7 +116,7 @@ async def _send(
     finally:
         await poster.close()
         if sum(summary.statuses.values()) != 1:
-            _sum_up(summary, as_json=as_json)
+            _print_summary(summary, as_json=as_json)
     if summary.statuses[UNREACHABLE]:
         return ExitCode.UNREACHABLE
     return ExitCode.MISMATCH if summary.unexpected else ExitCode.OK
@@ -122,23 +131,19 @@ def _postings(
     fields: Sequence[str],
     seed: int | None,
     count: int | None,
-) -> "Iterator[Posting]":
-    from bridge.cli.scenarios import SCENARIOS, Wish, singles  # noqa: PLC0415 - not for --help
-
+) -> Iterator[Posting]:
     first = random.SystemRandom().getrandbits(48) if seed is None else seed
     story = None if scenario is None else SCENARIOS[scenario]
     if story is not None and story.own_types and types:
         raise click.UsageError(f"--scenario {scenario} has types of its own: leave out --type")
-    known, changes = _known(types or (DEFAULT_TYPE,)), _fields(fields)
+    known, changes = _event_types(types or (DEFAULT_TYPE,)), _fields(fields)
     if story is not None:
         return story.make(Wish(known, count or story.count, first, session, changes))
     total = count if count is not None or endless else 1
     return itertools.islice(singles(Wish(known, 1, first, session, changes)), total)
 
 
-def _known(types: Sequence[str]) -> list[str]:
-    from bridge.catalogue import TABLE, UNKNOWN  # noqa: PLC0415 - not for --help
-
+def _event_types(types: Sequence[str]) -> list[str]:
     if "all" in types:
         return [name for name in TABLE if name != UNKNOWN]
     for name in types:
@@ -147,16 +152,7 @@ def _known(types: Sequence[str]) -> list[str]:
     return list(types)
 
 
-def _header(text: str) -> tuple[str, str]:
-    name, colon, value = text.partition(":")
-    if not colon or not name.strip() or any(ord(character) < 32 for character in text):
-        raise click.UsageError("--header: expected 'Name: value'")
-    return name.strip(), value.strip()
-
-
 def _fields(texts: Sequence[str]) -> dict[str, Any]:
-    import orjson  # noqa: PLC0415 - not for --help
-
     found: dict[str, Any] = {}
     for text in texts:
         name, equals, value = text.partition("=")
@@ -169,22 +165,13 @@ def _fields(texts: Sequence[str]) -> dict[str, Any]:
     return found
 
 
-def _address(text: str) -> "Address":
-    from bridge.settings.units import parse_address  # noqa: PLC0415 - not for --help
-
-    try:
-        return parse_address(text)
-    except ValueError as error:
-        raise click.UsageError(f"--address: {error}") from None
-
-
-def _checked(url: str) -> str:
+def _checked_url(url: str) -> str:
     if not url.startswith(("http://", "https://")) or "?" in url:
         raise click.UsageError("--url: expected http(s)://host:port/path without a query")
     return url.rstrip("/")
 
 
-def _print(outcome: "Outcome", *, as_json: bool) -> None:
+def _print(outcome: Outcome, *, as_json: bool) -> None:
     posting = outcome.posting
     if as_json:
         more = {"about": posting.about} if posting.about else {}
@@ -201,13 +188,13 @@ def _print(outcome: "Outcome", *, as_json: bool) -> None:
     click.echo(f"{outcome.status} in {outcome.ms:.1f} ms  {what}{answer}{wrong}")
 
 
-def _answer(outcome: "Outcome") -> dict[str, Any]:
+def _answer(outcome: Outcome) -> dict[str, Any]:
     if not outcome.status:
         return {"status": None, "ms": round(outcome.ms, 2), "error": outcome.answer}
     return {"status": outcome.status, "ms": round(outcome.ms, 2), "answer": outcome.answer}
 
 
-def _sum_up(summary: "Summary", *, as_json: bool) -> None:
+def _print_summary(summary: Summary, *, as_json: bool) -> None:
     times = {name: summary.quantile_ms(share) for name, share in (("p50", 0.5), ("p99", 0.99), ("max", 1.0))}
     by_status = {str(status) if status else "no answer": n for status, n in sorted(summary.statuses.items())}
     if as_json:

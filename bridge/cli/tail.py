@@ -3,17 +3,18 @@
 import time
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import click
+import orjson
+from rich.markup import escape
 
-from bridge.cli.console import console, masked, note, print_json, run
-from bridge.cli.options import COUNT, DurationType, config_option, json_option, load_configuration
+from bridge.cli.console import console, note, print_json, record_as_json, run
+from bridge.cli.options import COUNT, DURATION, config_option, json_option, kafka_at, load_configuration
 from bridge.errors import ExitCode
-
-if TYPE_CHECKING:
-    from bridge.kafka.consumer import Incoming
-    from bridge.settings.models import Kafka, Settings
+from bridge.kafka.consumer import Incoming, Reader
+from bridge.settings.models import Kafka, Settings
+from bridge.transform.prepare import Preparer
 
 QUIET_S: Final = 0.5
 """How often the clock is looked at while nothing comes."""
@@ -25,15 +26,15 @@ QUIET_S: Final = 0.5
 @click.option("--kafka", metavar="HOST:PORT", help="A broker without security, instead of a configuration.")
 @click.option("--from-beginning", is_flag=True, help="From the oldest record on; default: from now on.")
 @click.option("--count", type=COUNT, help="End after so many; exit code 8 when --timeout ends it first.")
-@click.option("--timeout", type=DurationType(), metavar="DURATION", help="End after this time, such as 10s.")
+@click.option("--timeout", type=DURATION, metavar="DURATION", help="End after this time, such as 10s.")
 @click.option("--uncommitted", is_flag=True, help="Show records of open and aborted transactions too.")
 @click.option("--unmasked", is_flag=True, help="Show phone numbers.")
 @click.option("--raw", is_flag=True, help="Show the body that Treble sent, too.")
 @json_option
 def tail(topic: tuple[str, ...], config: Path | None, kafka: str | None, **options: Any) -> ExitCode:
-    """Show events as they come out on Kafka: of the topics named, else of all that the configuration sends to.
+    """Show events as they come out on Kafka, from the topics named, or from all that the configuration sends to.
 
-    Reads as a consumer does that takes committed transactions only. Phone numbers are masked.
+    Reads as a consumer with read_committed does: only records of committed transactions. Phone numbers are masked.
 
     \b
     Examples:
@@ -41,36 +42,24 @@ def tail(topic: tuple[str, ...], config: Path | None, kafka: str | None, **optio
       treble-bridge tail --kafka localhost:9092 treble.message.read --count 1 --json
     """
     settings = load_configuration(config).settings if config is not None and kafka is None else None
-    where = _kafka(settings, kafka)
+    if settings is not None:
+        where = settings.kafka
+    elif kafka is not None:
+        where = kafka_at(kafka)
+    else:
+        raise click.UsageError("give a configuration with --config, or a broker with --kafka")
     names = list(topic) or (_topics(settings) if settings is not None else [])
     if not names:
         raise click.UsageError("name topics, or a configuration with --config")
     return run(_tail(where, names, **options))
 
 
-def _kafka(settings: "Settings | None", address: str | None) -> "Kafka":
-    from pydantic import ValidationError  # noqa: PLC0415 - not for --help
-
-    from bridge.settings.models import Kafka  # noqa: PLC0415
-
-    if settings is not None:
-        return settings.kafka
-    if address is None:
-        raise click.UsageError("give a configuration with --config, or a broker with --kafka")
-    try:
-        return Kafka.model_validate({"bootstrap_servers": address})
-    except ValidationError:
-        raise click.UsageError(f"--kafka {address}: expected host:port") from None
-
-
-def _topics(settings: "Settings") -> list[str]:
-    from bridge.transform.prepare import Preparer  # noqa: PLC0415 - not for --help
-
+def _topics(settings: Settings) -> list[str]:
     return sorted(Preparer(settings, "").topics())
 
 
 async def _tail(
-    kafka: "Kafka",
+    kafka: Kafka,
     names: Sequence[str],
     *,
     from_beginning: bool,
@@ -81,8 +70,6 @@ async def _tail(
     raw: bool,
     as_json: bool,
 ) -> ExitCode:
-    from bridge.kafka.consumer import Reader  # noqa: PLC0415 - not for --help
-
     deadline_s = None if timeout is None else time.monotonic() + timeout
     seen = 0
     async with Reader(kafka, names, from_beginning=from_beginning, committed=not uncommitted) as reader:
@@ -90,7 +77,7 @@ async def _tail(
         async for record in _until(reader.records(QUIET_S), deadline_s):
             if record is None:
                 continue
-            show = _shown(record, unmasked=unmasked, raw=raw)
+            show = record_as_json(record, unmasked=unmasked, raw=raw)
             print_json(show) if as_json else _print(show)
             seen += 1
             if seen == count:
@@ -100,39 +87,14 @@ async def _tail(
     return ExitCode.OK if count is None else ExitCode.MISMATCH
 
 
-async def _until(
-    records: "AsyncIterator[Incoming | None]", deadline_s: float | None
-) -> "AsyncIterator[Incoming | None]":
+async def _until(records: AsyncIterator[Incoming | None], deadline_s: float | None) -> AsyncIterator[Incoming | None]:
     async for record in records:
         yield record
         if deadline_s is not None and time.monotonic() >= deadline_s:
             return
 
 
-def _shown(record: "Incoming", *, unmasked: bool, raw: bool) -> dict[str, Any]:
-    """A record as it is shown: decoded, masked unless asked for."""
-    value = record.decoded
-    if not raw and isinstance(value, dict):
-        value = {key: item for key, item in value.items() if key != "raw"}
-    key = record.key
-    ids = {value.get("session_id"), value.get("id")} if isinstance(value, dict) else set()
-    return {
-        "topic": record.topic,
-        "partition": record.partition,
-        "offset": record.offset,
-        "timestamp": record.timestamp,
-        "key": key if unmasked or key in ids else masked(key),
-        "headers": record.headers
-        if unmasked
-        else {k: v if k == "ce_id" else masked(v) for k, v in record.headers.items()},
-        "value": value if unmasked else masked(value),
-    }
-
-
 def _print(show: dict[str, Any]) -> None:
-    import orjson  # noqa: PLC0415 - not for --help
-    from rich.markup import escape  # noqa: PLC0415
-
     place = f"{show['topic']}[{show['partition']}]@{show['offset']}"
     body = orjson.dumps(show["value"], default=str).decode()
     out = console()

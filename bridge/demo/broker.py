@@ -1,142 +1,139 @@
 """The Kafka of a run: the embedded one, or the one that the user names."""
 
+import asyncio
+import contextlib
+import ctypes
 import importlib.util
 import signal
 import sys
-from collections.abc import Sequence
-from typing import Final, Protocol
+from asyncio.subprocess import DEVNULL, PIPE, Process
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, Final
 
-from bridge.demo.errors import NoEmbeddedKafkaError, StageError
-from bridge.demo.plan import Plan
-from bridge.demo.processes import Child
-from bridge.errors import SinkError
+from bridge.errors import BridgeError, ExitCode
 from bridge.kafka.admin import open_admin
 from bridge.kafka.consumer import FETCH_WAIT_S
 from bridge.settings.models import Kafka
 
-EMBEDDED_TIMEOUT_S: Final = 60.0
-"""Beyond every outage of the demo: whoever waits for the frozen broker gets its answer late, rather than none."""
-
-_STEP_S: Final = 15.0
+_START_S: Final = 15.0
 _REPLICAS_MAX: Final = 3
+_PR_SET_PDEATHSIG: Final = 1
+_LIBC: Final = ctypes.CDLL(None) if sys.platform == "linux" else None
+
+# librdkafka's mock cluster, without an installation. Its arguments are the topics that it makes; it prints where it
+# listens, and ends with its input. What it does not do: transactions, fencing, knowing a batch that it has already.
+# A process of its own can be frozen (SIGSTOP): a broker that is away, with all that it holds.
+_EMBEDDED: Final = """
+import sys
+from confluent_kafka import Producer
+
+# The cluster lives as long as this handle. The address is never asked: a mock cluster takes its place.
+handle = Producer({"bootstrap.servers": "localhost:1", "test.mock.num.brokers": 1, "log_level": 0})
+for topic in sys.argv[1:]:
+    handle.list_topics(topic, timeout=10)  # a topic comes into being by being asked for
+brokers = handle.list_topics(timeout=10).brokers.values()
+print(",".join(f"{broker.host}:{broker.port}" for broker in brokers), flush=True)
+sys.stdin.read()
+"""
 
 
-class Broker(Protocol):
-    """What a run needs of its Kafka."""
+class NoEmbeddedKafkaError(BridgeError):
+    """The package that brings the embedded Kafka is not installed."""
 
-    real: bool
+    exit_code = ExitCode.USAGE
+
+
+class StageError(BridgeError):
+    """Something that the demo needs did not start, ended too early, or did not answer in time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Broker:
+    """A Kafka that is up. `settings` is how the demo's own clients reach it; `process` only the embedded one has."""
+
     name: str
-    fetch_wait_s: float
-
-    @property
-    def servers(self) -> tuple[str, ...]:
-        """Where it listens."""
-
-    @property
-    def settings(self) -> Kafka:
-        """How the demo's own clients reach it."""
-
-    async def prepare(self, plan: Plan) -> None:
-        """Before the bridge starts."""
-
-    async def clean_up(self, plan: Plan) -> str:
-        """After the bridge has ended: remove the run's topics. Returns what could not be removed, and why, or ""."""
-
-    async def close(self) -> None:
-        """End what was started for it."""
-
-
-class EmbeddedBroker:
-    """librdkafka's mock cluster in a process of its own."""
-
-    real = False
-    name = "an embedded Kafka (librdkafka's mock cluster, in memory)"
-    fetch_wait_s = 0.02  # it answers when the wait is over, also if records come before
-
-    def __init__(self, child: Child, servers: Sequence[str]) -> None:
-        self.child = child
-        self.servers = tuple(servers)
-        self.settings = Kafka.model_validate(
-            {"bootstrap_servers": list(servers), "request_timeout": "40s", "call_timeout": "45s"}
-            | {"transaction_timeout": f"{EMBEDDED_TIMEOUT_S:.0f}s"}
-        )
-
-    @classmethod
-    async def start(cls) -> "EmbeddedBroker":
-        """Start it. Raises NoEmbeddedKafkaError, or StageError."""
-        if importlib.util.find_spec("confluent_kafka") is None:
-            raise NoEmbeddedKafkaError(
-                "the demo's embedded Kafka comes with the package confluent-kafka, which is not installed. "
-                f"Install it with\n  {sys.executable} -m pip install 'treble-bridge[demo]'\n"
-                "or run the demo on a Kafka of your own with --kafka host:port"
-            )
-        child = await Child.start([sys.executable, "-m", "bridge.demo.embedded"])
-        try:
-            if servers := await child.line(_STEP_S):
-                return cls(child, servers.split(","))
-        except BaseException:
-            await child.kill()
-            raise
-        await child.kill()
-        raise StageError("the embedded Kafka did not start")
+    settings: Kafka
+    replication_factor: int = 1
+    fetch_wait_s: float = FETCH_WAIT_S
+    process: Process | None = None
 
     def freeze(self) -> None:
         """Be away: connections stay open, nothing is answered."""
-        self.child.signal(signal.SIGSTOP)
+        assert self.process is not None
+        self.process.send_signal(signal.SIGSTOP)
 
     def thaw(self) -> None:
         """Be back."""
-        self.child.signal(signal.SIGCONT)
-
-    async def prepare(self, plan: Plan) -> None:
-        """Make the topics, so that the consumer is there before the first event."""
-        for topic in plan.topics():
-            await self.child.tell(topic)
-            if await self.child.line(_STEP_S) != topic:
-                raise StageError(f"the embedded Kafka did not make the topic {topic}")
-
-    async def clean_up(self, plan: Plan) -> str:
-        """Nothing is left when the process is gone."""
-        del plan
-        return ""
-
-    async def close(self) -> None:
-        """End the process: it holds nothing that anyone needs."""
-        await self.child.kill()
+        assert self.process is not None
+        self.process.send_signal(signal.SIGCONT)
 
 
-class GivenBroker:
-    """A real Kafka that somebody else runs."""
+@asynccontextmanager
+async def embedded_broker(topics: Sequence[str]) -> AsyncIterator[Broker]:
+    """librdkafka's mock cluster, with these topics. Raises NoEmbeddedKafkaError, or StageError."""
+    if importlib.util.find_spec("confluent_kafka") is None:
+        raise NoEmbeddedKafkaError(
+            "the demo's embedded Kafka comes with the package confluent-kafka, which is not installed. "
+            f"Install it with\n  {sys.executable} -m pip install 'treble-bridge[demo]'\n"
+            "or run the demo on a Kafka of your own with --kafka host:port"
+        )
+    process = await start_child("-c", _EMBEDDED, *topics, stdin=PIPE, stdout=PIPE, stderr=DEVNULL)
+    assert process.stdin is not None
+    assert process.stdout is not None
+    line = b""
+    try:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_START_S):
+                line = await process.stdout.readline()
+        if not line:
+            raise StageError("the embedded Kafka did not start")
+        settings = Kafka.model_validate(
+            {"bootstrap_servers": line.decode().strip().split(","), "request_timeout": "40s", "call_timeout": "45s"}
+            | {"transaction_timeout": "60s"}  # beyond every outage of the demo: an answer comes late, rather than never
+        )
+        name = "an embedded Kafka (librdkafka's mock cluster, in memory)"
+        # It answers when the wait is over, also if records come before.
+        yield Broker(name, settings, fetch_wait_s=0.02, process=process)
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()  # frozen or not; it holds nothing that anyone needs
+        process.stdin.close()
+        await process.wait()
 
-    real = True
-    fetch_wait_s = FETCH_WAIT_S
 
-    def __init__(self, settings: Kafka) -> None:
-        self.settings = settings
-        self.servers = tuple(settings.bootstrap_servers)
-        self.name = f"the Kafka at {', '.join(self.servers)}"
-        self.replication_factor = 1
+@asynccontextmanager
+async def given_broker(
+    kafka: Kafka, temporary: Sequence[str], line: Callable[[str, str], None]
+) -> AsyncIterator[Broker]:
+    """A real Kafka that somebody else runs. The `temporary` topics are removed at the end.
 
-    @classmethod
-    async def reach(cls, settings: Kafka) -> "GivenBroker":
-        """Ask it for its brokers. Raises a SinkError when it can't be reached."""
-        broker = cls(settings)
-        async with open_admin(settings) as admin:
-            _, brokers = await admin.view([])
-        broker.replication_factor = max(1, min(_REPLICAS_MAX, brokers))
-        return broker
+    Raises a SinkError when it can't be reached.
+    """
+    async with open_admin(kafka) as admin:
+        _, brokers = await admin.view([])
+    try:
+        yield Broker(f"the Kafka at {', '.join(kafka.bootstrap_servers)}", kafka, max(1, min(_REPLICAS_MAX, brokers)))
+    finally:
+        if temporary:
+            async with open_admin(kafka) as admin:
+                left = await admin.delete(temporary)
+            for topic, reason in left.items():
+                line(f"The topic {topic} could not be removed ({reason}).", "yellow")
 
-    async def prepare(self, plan: Plan) -> None:
-        """Nothing: the bridge makes its topics itself."""
 
-    async def clean_up(self, plan: Plan) -> str:
-        """Remove the run's topics."""
-        try:
-            async with open_admin(self.settings) as admin:
-                left = await admin.delete([*plan.topics(), plan.positions])
-        except SinkError as error:
-            return f"all of them ({error})"
-        return ", ".join(f"{name} ({reason})" for name, reason in left.items())
+async def start_child(*arguments: str, **streams: Any) -> Process:
+    """A Python process. `streams` are options of asyncio's create_subprocess_exec.
 
-    async def close(self) -> None:
-        """Nothing is kept open."""
+    In a session of its own: Ctrl-C in a terminal reaches the demo alone, which ends its children in order. When the
+    demo is killed, Linux kills them.
+    """
+    return await asyncio.create_subprocess_exec(
+        sys.executable, *arguments, start_new_session=True, preexec_fn=_end_with_parent, **streams
+    )
+
+
+def _end_with_parent() -> None:
+    if _LIBC is not None:
+        _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

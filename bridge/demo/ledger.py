@@ -3,34 +3,33 @@
 A record and the webhook that it comes from are told to belong together by the body, which the record carries.
 """
 
-from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 import orjson
 
+from bridge.catalogue.scenarios import Posting
 from bridge.demo.plan import Plan
-from bridge.demo.traffic import STATUS, Webhook
+from bridge.demo.posting import Outcome, Summary
 from bridge.kafka.consumer import Incoming
 
-_FATES_ON_KAFKA: Final = {"forwarded", "quarantined"}
+_KEPT: Final = frozenset({200, 400})
+_NOT_KEYED_BY_SESSION: Final = frozenset({"hsm.status_changed", "deployment.failed"})
 
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """A webhook and its answer. `at_s` is when it was posted, on the clock that `Ledger.arrived` gets its time from."""
+    """A webhook that must come out on Kafka. `at_s` is when it was posted."""
 
-    webhook: Webhook
-    status: int
-    ms: float
+    posting: Posting
     at_s: float
-    number: int
 
     @property
-    def as_expected(self) -> bool:
-        """Whether the answer is the one that it had to be."""
-        return self.status == STATUS[self.webhook.fate]
+    def is_event(self) -> bool:
+        """Whether an event must come of it. If not, it must come out in the quarantine."""
+        return 200 in self.posting.expected
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,55 +60,78 @@ class Verdict:
     ack_ms: Mapping[str, float]
     problems: Sequence[str]
 
-    def as_dict(self) -> dict[str, Any]:
-        """For JSON."""
-        return {"adds_up": not self.problems, **asdict(self)}
-
 
 class Ledger:
     """The books of one run. With exactly_once a record that comes twice is a fault, else a remark."""
 
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
-        self._sent: list[Sent] = []
+        self._answers, self._acks = Summary(), Summary()
         self._awaited: dict[bytes, Sent] = {}
-        self._arrived: dict[bytes, Incoming] = {}
-        self._by_key: defaultdict[tuple[str, str | None], list[tuple[int, int]]] = defaultdict(list)
+        self._arrived: dict[bytes, Sent] = {}
+        self._last_by_key: dict[tuple[str, str | None], tuple[float, int]] = {}
+        self._duplicates = 0
         self._repeated = 0
         self._problems: list[str] = []
 
-    def answered(self, webhook: Webhook, status: int, ms: float, at_s: float) -> Sent:
-        """Note a webhook's answer. `status` 0: there was none."""
-        sent = Sent(webhook, status, ms, at_s, len(self._sent))
-        self._sent.append(sent)
-        if not sent.as_expected:
-            was = f"answered {status}" if status else "not answered"
-            self.problem(f"a webhook ({webhook.event_type}) was {was} instead of {STATUS[webhook.fate]}")
-        if webhook.fate in _FATES_ON_KAFKA:
-            self._awaited[_mark(webhook)] = sent
-        return sent
+    def posted(self, posting: Posting, at_s: float) -> None:
+        """Note a webhook, before its answer is there: its record may be the faster one.
+
+        The same body once more is a duplicate, of which nothing may come out.
+        """
+        mark = _mark(posting.body)
+        if mark in self._awaited:
+            self._duplicates += 200 in posting.expected
+        elif posting.expected & _KEPT:
+            self._awaited[mark] = Sent(posting, at_s)
+
+    def answered(self, outcome: Outcome) -> None:
+        """Note a webhook's answer."""
+        self._answers.add(outcome)
+        if outcome.status == 200:
+            self._acks.add(outcome)
+        if not outcome.as_expected:
+            was = f"answered {outcome.status}" if outcome.status else "not answered"
+            self.problem(
+                f"a webhook ({outcome.posting.event_type}) was {was} instead of {min(outcome.posting.expected)}"
+            )
 
     def arrived(self, record: Incoming) -> Sent | None:
         """Note a record. Returns the webhook that it comes from."""
-        mark = _mark_of(record.decoded)
+        mark = _mark_of_record(record.decoded)
         sent = None if mark is None else self._awaited.get(mark)
         if mark is None or sent is None:
             self.problem(f"a record on {record.topic} comes from no webhook that should be there")
             return None
         if mark in self._arrived:
             self._repeated += 1
-            return sent
-        self._arrived[mark] = record
-        self._check(record, sent)
+        else:
+            self._arrived[mark] = sent
+            self._check(record, sent)
         return sent
 
     def missing(self) -> int:
         """How many records are still to come."""
         return len(self._awaited) - len(self._arrived)
 
+    def problem(self, text: str) -> None:
+        """Note that something is wrong; said once, however often it is."""
+        if text not in self._problems:
+            self._problems.append(text)
+
     def verdict(self, bridge: Mapping[str, float]) -> Verdict:
         """Close the books. `bridge` has the same counts as the bridge's own metrics give them, and `pending`."""
-        counts = self._counts()
+        statuses = self._answers.statuses
+        forwarded = Counter(sent.posting.event_type for sent in self._arrived.values() if sent.is_event)
+        counts = Counts(
+            sent=statuses.total(),
+            acknowledged=statuses[200],
+            refused=statuses[400] + statuses[401],
+            forwarded=forwarded.total(),
+            duplicates=self._duplicates,
+            quarantined=len(self._arrived) - forwarded.total(),
+            lost=statuses[200] - forwarded.total() - self._duplicates,
+        )
         problems = [*self._problems]
         if counts.lost:
             problems.append(f"{counts.lost} webhooks were acknowledged, and are nowhere")
@@ -123,68 +145,35 @@ class Ledger:
             for name, value in bridge.items()
             if value != own[name]
         ]
-        types = Counter(
-            sent.webhook.event_type for mark, sent in self._awaited.items() if mark in self._arrived_events()
-        )
-        return Verdict(counts, bridge, dict(sorted(types.items())), self._repeated, self._times(), problems)
-
-    def _counts(self) -> Counts:
-        def count(holds: Callable[[Sent], bool]) -> int:
-            return sum(map(holds, self._sent))
-
-        acknowledged = count(lambda sent: sent.status == 200)
-        forwarded = len(self._arrived_events())
-        duplicates = count(lambda sent: sent.status == 200 and sent.webhook.fate == "duplicate")
-        return Counts(
-            sent=len(self._sent),
-            acknowledged=acknowledged,
-            refused=count(lambda sent: sent.status in {400, 401} and sent.as_expected),
-            forwarded=forwarded,
-            duplicates=duplicates,
-            quarantined=len(self._arrived) - forwarded,
-            lost=acknowledged - forwarded - duplicates,
-        )
-
-    def _arrived_events(self) -> set[bytes]:
-        return {mark for mark in self._arrived if self._awaited[mark].webhook.fate == "forwarded"}
+        times = {"p50": self._acks.quantile_ms(0.5), "max": self._acks.quantile_ms(1.0)}
+        ack_ms = {name: round(ms, 2) for name, ms in times.items() if ms is not None}
+        return Verdict(counts, bridge, dict(sorted(forwarded.items())), self._repeated, ack_ms, problems)
 
     def _check(self, record: Incoming, sent: Sent) -> None:
         """Topic, key, order, partition."""
-        webhook = sent.webhook
-        is_event = webhook.fate == "forwarded"
-        topic = self._plan.topic_of(webhook.event_type) if is_event else self._plan.quarantine
+        posting = sent.posting
+        topic = self._plan.topic_of(posting.event_type) if sent.is_event else self._plan.quarantine
         if record.topic != topic:
-            self.problem(f"a webhook ({webhook.event_type}) came out on {record.topic} instead of {topic}")
-        if not is_event:
+            self.problem(f"a webhook ({posting.event_type}) came out on {record.topic} instead of {topic}")
+        if not sent.is_event:
             return
-        if record.key != webhook.who:
+        if record.key is None or (record.key != posting.session and posting.event_type not in _NOT_KEYED_BY_SESSION):
             self.problem(f"an event on {topic} has not the key that it should have")
-        before = self._by_key[topic, record.key]
-        if before and (before[-1][0] > sent.number or before[-1][1] != record.partition):
+        at_s, partition = self._last_by_key.get((topic, record.key), (0.0, record.partition))
+        if at_s > sent.at_s or partition != record.partition:
             self.problem(f"events of one key on {topic} came out of order, or on two partitions")
-        before.append((sent.number, record.partition))
-
-    def _times(self) -> dict[str, float]:
-        times = sorted(sent.ms for sent in self._sent if sent.status == 200)
-        if not times:
-            return {}
-        return {"p50": round(times[len(times) // 2], 2), "max": round(times[-1], 2)}
-
-    def problem(self, text: str) -> None:
-        """Note that something is wrong; said once, however often it is."""
-        if text not in self._problems:
-            self._problems.append(text)
+        self._last_by_key[topic, record.key] = sent.at_s, record.partition
 
 
-def _mark(webhook: Webhook) -> bytes:
+def _mark(body: bytes) -> bytes:
     """What a body is recognised by: its JSON in one spelling, or its bytes where it is none."""
     try:
-        return orjson.dumps(orjson.loads(webhook.body), option=orjson.OPT_SORT_KEYS)
+        return orjson.dumps(orjson.loads(body), option=orjson.OPT_SORT_KEYS)
     except orjson.JSONDecodeError:
-        return webhook.body
+        return body
 
 
-def _mark_of(value: Any) -> bytes | None:
+def _mark_of_record(value: Any) -> bytes | None:
     raw = value.get("raw") if isinstance(value, dict) else None
     if raw is None:
         return None

@@ -8,8 +8,6 @@ import orjson
 
 from bridge.catalogue import TABLE
 
-TOKEN_VARIABLE = "TREBLE_TOKEN"  # noqa: S105 - a name
-API_KEY_VARIABLE = "TREBLE_API_KEY"
 PATH = "/webhooks/treble"
 PARTITIONS = 3
 
@@ -29,8 +27,8 @@ kafka:
 sources:
   treble: # POST {path} and {path}/<hint>
     auth: # both headers, as Treble's "Webhook Headers" adds them to every call
-      - bearer: "${{{token}}}"
-        header: {{name: X-API-Key, value: "${{{api_key}}}"}}
+      - bearer: "${{TREBLE_TOKEN}}"
+        header: {{name: X-API-Key, value: "${{TREBLE_API_KEY}}"}}
 topics:
 {topics}
 """
@@ -77,26 +75,21 @@ class Plan:
 
     @property
     def config_file(self) -> Path:
-        """The bridge's configuration."""
         return self.folder / "bridge.yaml"
 
     @property
     def log_file(self) -> Path:
-        """What the bridge says."""
         return self.folder / "bridge.log"
 
     @property
     def quarantine(self) -> str:
-        """The topic of what was not understood."""
         return f"{self.prefix}treble.quarantine"
 
     @property
     def positions(self) -> str:
-        """The topic in which the bridge keeps how far it came."""
         return f"{self.prefix}treble.bridge.positions"
 
     def topic_of(self, event_type: str) -> str:
-        """The topic of an event type."""
         return f"{self.prefix}treble.{event_type}"
 
     def topics(self) -> Sequence[str]:
@@ -109,7 +102,7 @@ class Plan:
 
     def environment(self) -> Mapping[str, str]:
         """The variables that the configuration file names."""
-        return {TOKEN_VARIABLE: self.token, API_KEY_VARIABLE: self.api_key}
+        return {"TREBLE_TOKEN": self.token, "TREBLE_API_KEY": self.api_key}
 
     def configuration(self) -> str:
         """The text of the configuration file. It holds no secret."""
@@ -129,8 +122,6 @@ class Plan:
             servers=f"[{', '.join(map(_quoted, self.servers))}]",
             kafka=kafka.format(**names),
             path=PATH,
-            token=TOKEN_VARIABLE,
-            api_key=API_KEY_VARIABLE,
             topics=topics.format(**names).rstrip(),
         )
 

@@ -1,32 +1,37 @@
 """Kafka, bridge and consumer: put up before a run, taken down after it, whatever happens in between."""
 
 import asyncio
+import contextlib
 import json
+import os
 import secrets
 import shutil
-import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Callable
+from asyncio.subprocess import DEVNULL, Process
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Any, Final, Self
 
 import aiohttp
+from prometheus_client.parser import text_string_to_metric_families
 
-from bridge.demo.broker import Broker, EmbeddedBroker, GivenBroker
-from bridge.demo.caller import Caller
-from bridge.demo.errors import StageError
-from bridge.demo.plan import Plan
-from bridge.demo.processes import Child, Guard
-from bridge.demo.screen import Screen
-from bridge.kafka.consumer import Reader
+from bridge.auth.proof import Recipient
+from bridge.demo.broker import Broker, StageError, embedded_broker, given_broker, start_child
+from bridge.demo.plan import PATH, Plan
+from bridge.demo.posting import Poster
+from bridge.kafka.consumer import Incoming, Reader
 from bridge.settings.models import Kafka
 
 START_S: Final = 20.0
 STOP_S: Final = 8.0
+ANSWER_S: Final = 10.0
 LOOK_S: Final = 0.03
+LOG_LINES_SHOWN: Final = 25
+_LOG_BYTES_READ: Final = 64 << 10
+_METRIC_PREFIX: Final = "treble_bridge_"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,137 +45,178 @@ class Options:
 
 
 @dataclass(frozen=True, slots=True)
+class Screen:
+    """Where a run shows what happens: lines of text, with a style of rich's, and records.
+
+    `record` gets a record and how many seconds after its webhook it came; None: somebody else posted it.
+    """
+
+    line: Callable[[str, str], None]
+    record: Callable[[Incoming, float | None], None]
+
+
+class BridgeProcess:
+    """The bridge, as a process of its own."""
+
+    def __init__(self, process: Process, log: Path) -> None:
+        self.process, self._log = process, log
+
+    @classmethod
+    async def start(cls, plan: Plan) -> Self:
+        """Start it with the plan's configuration file."""
+        environment = {**os.environ, **plan.environment()}
+        arguments = ("-m", "bridge", "run", "--config", str(plan.config_file))
+        with plan.log_file.open("ab") as log:
+            process = await start_child(*arguments, stdin=DEVNULL, stdout=log, stderr=log, env=environment)
+        return cls(process, plan.log_file)
+
+    async def ports(self) -> tuple[str, str]:
+        """Wait until it takes webhooks: the URLs of its two ports. Raises StageError."""
+        deadline_s = time.monotonic() + START_S
+        while True:
+            for line in self.end_of_log().splitlines():
+                if '"service.started"' in line:
+                    fields = json.loads(line)
+                    return f"http://{fields['ingress'][0]}", f"http://{fields['admin'][0]}"
+            if self.process.returncode is not None:
+                raise StageError(f"the bridge did not start: it ended with exit code {self.process.returncode}")
+            if time.monotonic() > deadline_s:
+                raise StageError(f"the bridge did not start within {START_S:.0f} s")
+            await asyncio.sleep(LOOK_S)
+
+    async def fail_at_exit(self) -> None:
+        """Wait for an end that nobody asked for. Raises StageError."""
+        exit_code = await self.process.wait()
+        raise StageError(f"the bridge ended by itself, with exit code {exit_code}")
+
+    async def end(self) -> int:
+        """SIGTERM, and SIGKILL when it has not ended in time. Returns its exit code (negative: by which signal)."""
+        with contextlib.suppress(ProcessLookupError):
+            self.process.terminate()
+        try:
+            async with asyncio.timeout(STOP_S):
+                return await self.process.wait()
+        except TimeoutError:
+            self.process.kill()
+            return await self.process.wait()
+
+    def end_of_log(self) -> str:
+        """The last lines that it wrote."""
+        with self._log.open("rb") as file:
+            file.seek(max(0, self._log.stat().st_size - _LOG_BYTES_READ))
+            return "\n".join(file.read().decode(errors="replace").splitlines()[-LOG_LINES_SHOWN:])
+
+
+@dataclass(frozen=True, slots=True)
 class Stage:
     """What is up. `url` and `admin_url` are the bridge's two ports."""
 
     plan: Plan
     broker: Broker
-    bridge: Child
-    caller: Caller
+    bridge: BridgeProcess
+    poster: Poster
     reader: Reader
-    url: str
-
-    async def end_bridge(self) -> int:
-        """Stop the bridge in order. Returns its exit code."""
-        return await self.bridge.end(STOP_S)
-
-
-class _Ports(NamedTuple):
+    http: aiohttp.ClientSession
     url: str
     admin_url: str
+
+    async def status(self) -> dict[str, Any]:
+        """The admin port's /status. Raises aiohttp.ClientError or TimeoutError."""
+        async with self.http.get(f"{self.admin_url}/status") as answer:
+            status: dict[str, Any] = await answer.json()
+            return status
+
+    async def metrics(self) -> Mapping[str, float]:
+        """The admin port's /metrics, added up: by name, and by name and outcome (`requests_total/accepted`)."""
+        async with self.http.get(f"{self.admin_url}/metrics") as answer:
+            text = await answer.text()
+        sums: dict[str, float] = {}
+        for family in text_string_to_metric_families(text):
+            for sample in family.samples:
+                name = sample.name.removeprefix(_METRIC_PREFIX)
+                for key in {name, f"{name}/{sample.labels.get('outcome', '')}"}:
+                    sums[key] = sums.get(key, 0) + sample.value
+        return sums
 
 
 @asynccontextmanager
 async def staged(options: Options, screen: Screen) -> AsyncIterator[Stage]:
-    """A stage for one run. Raises a BridgeError when it can't be put up; `screen` gets the bridge's last words then."""
+    """A stage for one run. Raises a BridgeError when it can't be put up, or what is on it fails."""
     async with AsyncExitStack() as closing:
-        plan, broker, guard = await _with_kafka(options, closing, screen)
+        plan, broker = await _with_kafka(options, closing, screen)
         plan.config_file.write_text(plan.configuration())
-        bridge = await Child.start(
-            [sys.executable, "-m", "bridge", "run", "--config", str(plan.config_file)],
-            log=plan.log_file,
-            environment=plan.environment(),
-        )
-        closing.push_async_callback(bridge.end, STOP_S)
-        await guard.watch(bridge)
+        bridge = await BridgeProcess.start(plan)
+        closing.push_async_callback(bridge.end)
         try:
-            ports = await _started(bridge)
-            screen.staged(plan, broker.name, bridge.pid, ports.url, ports.admin_url)
-            caller = await closing.enter_async_context(Caller(plan, *ports))
-            await _topics_there(caller, bridge)
-            reader = await closing.enter_async_context(
-                Reader(
-                    broker.settings,
-                    plan.topics(),
-                    from_beginning=True,
-                    committed=True,
-                    fetch_wait_s=broker.fetch_wait_s,
-                )
+            url, admin_url = await bridge.ports()
+            poster = Poster(Recipient(url + PATH), headers=plan.headers(), timeout_s=ANSWER_S)
+            closing.push_async_callback(poster.close)
+            http = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=ANSWER_S))
+            await closing.enter_async_context(http)
+            reader = Reader(
+                broker.settings, plan.topics(), from_beginning=True, committed=True, fetch_wait_s=broker.fetch_wait_s
             )
-            yield Stage(plan, broker, bridge, caller, reader, ports.url)
-        except Exception as error:
-            screen.failed(bridge.last_words())
+            stage = Stage(plan, broker, bridge, poster, reader, http, url, admin_url)
+            _show(stage, screen)
+            await _topics_there(stage)
+            await closing.enter_async_context(reader)
+            yield stage
+        except Exception as error:  # noqa: BLE001 - it is raised again, with the end of the log
             cause: Exception = error
             while isinstance(cause, ExceptionGroup):  # what goes on beside an act ends the act
                 cause = cause.exceptions[0]
             if isinstance(cause, aiohttp.ClientError | TimeoutError):
-                raise StageError("the bridge's admin port did not answer") from error
+                cause = StageError("the bridge's admin port did not answer")
+            cause.add_note(f"the bridge's log ends with:\n{bridge.end_of_log()}")
             raise cause from None
 
 
-async def _with_kafka(options: Options, closing: AsyncExitStack, screen: Screen) -> tuple[Plan, Broker, Guard]:
-    """A folder, a guard, a Kafka, and the plan that names them. What must go at the end goes on `closing`."""
-    broker: Broker
-    if options.kafka is None:
-        embedded = broker = await EmbeddedBroker.start()
-        closing.push_async_callback(broker.close)
-        prefix, replicas, child = "", 1, embedded.child
-    else:
-        given = broker = await GivenBroker.reach(options.kafka)
-        closing.push_async_callback(broker.close)
-        prefix, replicas, child = f"demo-{secrets.token_hex(4)}.", given.replication_factor, None
-    folder = options.keep or Path(tempfile.mkdtemp(prefix="treble-bridge-demo-"))
-    if options.keep is None:
-        closing.callback(shutil.rmtree, folder, ignore_errors=True)
-    guard = await Guard.start(None if options.keep else folder)
-    closing.push_async_callback(guard.release)
-    if child is not None:
-        await guard.watch(child)
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+async def _with_kafka(options: Options, closing: AsyncExitStack, screen: Screen) -> tuple[Plan, Broker]:
+    """A Kafka, a folder, and the plan that names them. What must go at the end goes on `closing`."""
     plan = Plan(
-        folder=folder.absolute(),
-        servers=broker.servers,
-        real=broker.real,
+        folder=(options.keep or Path(tempfile.mkdtemp(prefix="treble-bridge-demo-"))).absolute(),
+        servers=(),
+        real=options.kafka is not None,
         token=f"demo-{secrets.token_urlsafe(18)}",
         api_key=f"demo-{secrets.token_urlsafe(18)}",
-        prefix=prefix,
-        replication_factor=replicas,
+        prefix="" if options.kafka is None else f"demo-{secrets.token_hex(4)}.",
         port=options.port,
     )
-    await broker.prepare(plan)
     if options.keep is None:
-        closing.push_async_callback(_cleaned_up, broker, plan, screen)
-    return plan, broker, guard
+        closing.callback(shutil.rmtree, plan.folder, ignore_errors=True)
+    if options.kafka is None:
+        coming = embedded_broker(plan.topics())
+    else:
+        temporary = [] if options.keep else [*plan.topics(), plan.positions]
+        coming = given_broker(options.kafka, temporary, screen.line)
+    broker = await closing.enter_async_context(coming)
+    plan.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    servers = tuple(broker.settings.bootstrap_servers)
+    return replace(plan, servers=servers, replication_factor=broker.replication_factor), broker
 
 
-async def _cleaned_up(broker: Broker, plan: Plan, screen: Screen) -> None:
-    if left := await broker.clean_up(plan):
-        screen.say(f"These topics could not be removed: {left}.")
+def _show(stage: Stage, screen: Screen) -> None:
+    plan = stage.plan
+    screen.line(f"Kafka   {stage.broker.name}", "bold")
+    if not plan.real:
+        screen.line("        Its transactions are only pretended, so the bridge runs with at_least_once here.", "")
+        screen.line("        On a real Kafka (--kafka host:port) it runs with exactly_once.", "")
+    command = f"treble-bridge run --config {plan.config_file}"
+    screen.line(f"Bridge  process {stage.bridge.process.pid}: {command}", "bold")
+    screen.line(f"        webhooks at {stage.url}{PATH}", "")
+    screen.line(f"        health, metrics and more at {stage.admin_url}/readyz, /metrics, /status", "")
+    screen.line("        what Treble is told to add to each call (Webhook Headers):", "")
+    screen.line(f"        {json.dumps(dict(plan.headers()))}\n", "")
+    for line in plan.configuration().splitlines():
+        screen.line(f"  │ {line}", "dim")
 
 
-async def _started(bridge: Child) -> _Ports:
-    """Wait until the bridge says that it takes webhooks, and where."""
-    ports: list[_Ports] = []
-
-    def said() -> bool:
-        for line in bridge.last_words().splitlines():
-            if '"service.started"' in line:
-                fields = json.loads(line)
-                ports.append(_Ports(f"http://{fields['ingress'][0]}", f"http://{fields['admin'][0]}"))
-        return bool(ports)
-
-    await _until(said, bridge, "the bridge did not start")
-    return ports[0]
-
-
-async def _topics_there(caller: Caller, bridge: Child) -> None:
+async def _topics_there(stage: Stage) -> None:
     """Wait until the topics are as the configuration wants them (or nobody looks after them)."""
-    state = ""
     deadline_s = time.monotonic() + START_S
-    while state not in {"ok", "off"}:
-        topics = (await caller.status())["topics"]
-        state = topics["state"]
-        if state == "differ" or time.monotonic() > deadline_s or bridge.exit_code is not None:
+    while (topics := (await stage.status())["topics"])["state"] not in {"ok", "off"}:
+        ended = stage.bridge.process.returncode is not None
+        if topics["state"] == "differ" or time.monotonic() > deadline_s or ended:
             found = "; ".join(topics["differences"]) or topics["problem"] or "no answer"
-            raise StageError(f"the bridge has not its topics: {found}")
-        await asyncio.sleep(LOOK_S)
-
-
-async def _until(holds: Callable[[], bool], bridge: Child, otherwise: str) -> None:
-    deadline_s = time.monotonic() + START_S
-    while not holds():
-        if bridge.exit_code is not None:
-            raise StageError(f"{otherwise}: it ended with exit code {bridge.exit_code}")
-        if time.monotonic() > deadline_s:
-            raise StageError(f"{otherwise} within {START_S:.0f} s")
+            raise StageError(f"the bridge does not have its topics: {found}")
         await asyncio.sleep(LOOK_S)

@@ -7,11 +7,9 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-import bridge.demo.play
 from bridge.cli import cli
-from bridge.demo.acts import Outage
 from bridge.demo.ledger import Counts, Verdict
-from bridge.demo.play import Result
+from bridge.demo.play import Outage, Result
 from bridge.errors import ExitCode
 
 
@@ -27,9 +25,9 @@ def test_without_the_embedded_kafka_it_says_how_to_install_it(monkeypatch: pytes
 def test_counts_that_do_not_add_up_are_exit_code_8(monkeypatch: pytest.MonkeyPatch) -> None:
     async def play(*_: Any) -> Result:
         verdict = Verdict(Counts(2, 2, 0, 1, 0, 0, 1), {}, {}, 0, {}, ["1 webhooks were acknowledged, and are nowhere"])
-        return Result("a Kafka", "exactly_once", Outage(shown=False), verdict, 1.0)
+        return Result("a Kafka", "exactly_once", 1.0, Outage(shown=False), verdict)
 
-    monkeypatch.setattr(bridge.demo.play, "play", play)
+    monkeypatch.setattr("bridge.cli.demo.play", play)
     result = CliRunner().invoke(cli, ["demo", "--json"])
     assert result.exit_code == ExitCode.MISMATCH
     assert '"adds_up":false' in result.stdout

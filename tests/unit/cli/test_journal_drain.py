@@ -10,7 +10,7 @@ import yaml
 from click.testing import CliRunner, Result
 
 from bridge.cli import cli
-from bridge.cli.journal_text import drained_as_json, drained_text
+from bridge.cli.journal_changes import drained_as_json, drained_text
 from bridge.errors import ExitCode
 from bridge.forward import ForwarderStatus
 from bridge.journal.lock import take_lock

@@ -57,10 +57,10 @@ def redrive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Re
         for one in RECORDS:
             yield one
 
-    monkeypatch.setattr("bridge.forward.redrive.Redrive", Scripted)
-    monkeypatch.setattr("bridge.forward.redrive.read_marks", marks)
-    monkeypatch.setattr("bridge.forward.redrive.dead_letters", records)
-    monkeypatch.setattr("bridge.kafka.consumer.ends_of", ends)
+    monkeypatch.setattr("bridge.cli.quarantine.Redrive", Scripted)
+    monkeypatch.setattr("bridge.cli.quarantine.read_marks", marks)
+    monkeypatch.setattr("bridge.cli.quarantine.dead_letters", records)
+    monkeypatch.setattr("bridge.cli.quarantine.ends_of", ends)
     config = tmp_path / "bridge.yaml"
     config.write_text("kafka: {bootstrap_servers: ['127.0.0.1:1']}\nsources: {treble: {auth: none}}\n")
     return lambda *names: CliRunner().invoke(cli, ["quarantine", "redrive", "--config", str(config), *names])

@@ -1,6 +1,7 @@
 """The demo's books add up when all is well, and say what is wrong when it is not."""
 
 import datetime as dt
+import itertools
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -8,32 +9,38 @@ from typing import Any
 import orjson
 import pytest
 
+from bridge.catalogue.scenarios import Posting, Wish, conversation, malformed, reads, unauthorized
 from bridge.demo.ledger import Ledger, Verdict
 from bridge.demo.plan import Plan
-from bridge.demo.traffic import Webhook, again, broken, conversations, reads, refused
+from bridge.demo.posting import Outcome
 from bridge.kafka.consumer import Incoming
 
 NOW = dt.datetime(2026, 6, 22, 15, 0, tzinfo=dt.UTC)
-STATUS = {"forwarded": 200, "duplicate": 200, "quarantined": 400, "refused": 401}
+WISH = Wish(("message.read",), 3, 1, at=NOW)
 
 
 def plan(*, real: bool = True) -> Plan:
     return Plan(Path("/somewhere"), ("127.0.0.1:9092",), real, "token", "key", prefix="p.")
 
 
-def traffic() -> list[Webhook]:
-    world = conversations(1, NOW)
-    return [*world, refused(world[1]), broken(world[1]), again(world[1])]
+def traffic() -> list[Posting]:
+    """15 events; two without the right credentials, one that is no JSON, and the second event once more."""
+    world = list(conversation(WISH))
+    return [*world, *itertools.islice(unauthorized(WISH), 2), next(malformed(WISH)), world[1]]
 
 
-def record(webhook: Webhook, offset: int = 0, **changes: Any) -> Incoming:
+def answer(webhook: Posting, status: int | None = None) -> Outcome:
+    return Outcome(webhook, min(webhook.expected) if status is None else status, 2.0, "")
+
+
+def record(webhook: Posting, offset: int = 0, **changes: Any) -> Incoming:
     """What comes out for a webhook when all is well, but for `changes`."""
-    if webhook.fate == "quarantined":
+    if 400 in webhook.expected:
         value: dict[str, Any] = {"raw": webhook.body.decode(), "reason": "not_json"}
         made = Incoming("p.treble.quarantine", 0, offset, "", "x", {}, value)
     else:
         value = {"raw": orjson.loads(webhook.body)}
-        made = Incoming(f"p.treble.{webhook.event_type}", 0, offset, "", webhook.who, {}, value)
+        made = Incoming(f"p.treble.{webhook.event_type}", 0, offset, "", webhook.session, {}, value)
     return replace(made, **changes)
 
 
@@ -45,14 +52,15 @@ class Books:
         self.webhooks = traffic()
 
     def post_all(self) -> None:
-        for webhook in self.webhooks:
-            self.ledger.answered(webhook, STATUS[webhook.fate], 2.0, 0.0)
+        for at_s, webhook in enumerate(self.webhooks):
+            self.ledger.posted(webhook, at_s)
+            self.ledger.answered(answer(webhook))
 
-    def out(self) -> list[Webhook]:
-        return [webhook for webhook in self.webhooks if webhook.fate in {"forwarded", "quarantined"}]
+    def out(self) -> list[Posting]:
+        return [webhook for webhook in self.webhooks[:-1] if 401 not in webhook.expected]
 
     def verdict(self, **bridge: float) -> Verdict:
-        own = {"acknowledged": 15, "refused": 2, "forwarded": 14, "duplicates": 1, "quarantined": 1, "pending": 0}
+        own = {"acknowledged": 16, "refused": 3, "forwarded": 15, "duplicates": 1, "quarantined": 1, "pending": 0}
         return self.ledger.verdict({**own, **bridge})
 
 
@@ -68,9 +76,16 @@ def test_a_good_run_adds_up() -> None:
     books = played()
     verdict = books.verdict()
     assert verdict.problems == []
-    assert (verdict.counts.sent, verdict.counts.lost, books.ledger.missing()) == (17, 0, 0)
-    assert sum(verdict.forwarded_by_type.values()) == 14
-    assert verdict.as_dict()["adds_up"] is True
+    assert (verdict.counts.sent, verdict.counts.lost, books.ledger.missing()) == (19, 0, 0)
+    assert sum(verdict.forwarded_by_type.values()) == 15
+
+
+def test_a_record_may_come_before_the_answer_to_its_webhook() -> None:
+    ledger, webhook = Ledger(plan()), traffic()[0]
+    ledger.posted(webhook, 0.0)
+    assert ledger.arrived(record(webhook)) is not None
+    ledger.answered(answer(webhook))
+    assert ledger.verdict({}).problems == []
 
 
 def test_what_was_acknowledged_and_did_not_come_out_is_lost() -> None:
@@ -79,7 +94,7 @@ def test_what_was_acknowledged_and_did_not_come_out_is_lost() -> None:
     for webhook in books.out()[1:]:
         books.ledger.arrived(record(webhook))
     assert books.ledger.missing() == 1
-    verdict = books.verdict(forwarded=13)
+    verdict = books.verdict(forwarded=14)
     assert verdict.counts.lost == 1
     assert verdict.problems == ["1 webhooks were acknowledged, and are nowhere"]
 
@@ -129,11 +144,11 @@ def test_events_of_a_key_out_of_order_or_on_two_partitions_are_said(
     order: tuple[int, int], partitions: tuple[int, int]
 ) -> None:
     ledger = Ledger(plan())
-    one_person = reads(7, NOW)
-    webhooks = [next(one_person), next(one_person)]
-    assert webhooks[0].who == webhooks[1].who
-    for webhook in webhooks:
-        ledger.answered(webhook, 200, 1.0, 0.0)
+    webhooks = list(itertools.islice(reads(WISH), 2))
+    assert webhooks[0].session == webhooks[1].session
+    for at_s, webhook in enumerate(webhooks):
+        ledger.posted(webhook, at_s)
+        ledger.answered(answer(webhook))
     for number, partition in zip(order, partitions, strict=True):
         ledger.arrived(record(webhooks[number], partition=partition))
     assert any("out of order, or on two partitions" in said for said in ledger.verdict({}).problems)
@@ -143,7 +158,8 @@ def test_a_wrong_answer_is_said_without_the_body() -> None:
     ledger = Ledger(plan())
     for status, said in ((503, "answered 503"), (0, "not answered")):
         webhook = traffic()[0]
-        ledger.answered(webhook, status, 1.0, 0.0)
+        ledger.posted(webhook, 0.0)
+        ledger.answered(answer(webhook, status))
         assert f"a webhook (message.delivered) was {said} instead of 200" in ledger.verdict({}).problems
 
 

@@ -149,7 +149,7 @@ def test_refused_credentials_change_nothing_in_the_exit_code_and_the_help_says_s
     done = run(tmp_path, READ, "read", "", "-H", "Authorization: Bearer wrong")
     assert (done.exit_code, "nothing would be stored" in done.output) == (0, True)
     told = " ".join(CliRunner().invoke(cli, ["explain", "--help"]).output.split())
-    assert "refused ones are shown with what would follow with the right ones, and change nothing in the exit" in told
+    assert "shows what would happen with the right ones; the exit code stays the same" in told
 
 
 def test_the_command_reads_standard_input_and_names_wrong_use(tmp_path: Path) -> None:

@@ -1,20 +1,20 @@
-"""What `send --scenario` sends: webhooks in an order that tells a story, each with the answer that it must get.
+"""Webhooks in an order that tells a story, each with the answer that it must get: for `send --scenario` and the demo.
 
-A scenario is made of the sample bodies and a seed, so that the same seed makes the same webhooks. Its table is
+A scenario is made of the sample bodies and a seed, so that the same seed makes the same webhooks. The table is
 `SCENARIOS`; `count` means what the scenario says it counts.
 """
 
 import datetime as dt
+import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import orjson
 
 from bridge.catalogue import TABLE
 from bridge.catalogue.samples import hint_for, sample, scene
-from bridge.cli.posting import Posting
 
 STEP: Final = dt.timedelta(seconds=20)
 _CONVERSATION: Final = (
@@ -34,14 +34,35 @@ _TAKEN_OR_TOLD_TO_WAIT: Final = frozenset({200, 429})
 
 
 @dataclass(frozen=True, slots=True)
+class Posting:
+    """One webhook to post, and what is expected of it.
+
+    `hint` is the last segment of its URL, "" for none. `expected` are the statuses that are right; `about` says what is
+    odd about it, "" for nothing.
+    """
+
+    event_type: str
+    session: str
+    hint: str
+    body: bytes = field(repr=False)
+    expected: frozenset[int] = frozenset({200})
+    credentials: Literal["right", "missing", "wrong"] = "right"
+    about: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Wish:
-    """What the user asked for: types in turn, how many, from which seed, and what to change in each body."""
+    """What to make: types in turn, how many, from which seed, and what to change in each body.
+
+    `at` is when the first message was sent; by default a time that comes from the seed.
+    """
 
     types: Sequence[str]
     count: int
     seed: int
     session: str | None = None
     fields: Mapping[str, Any] = field(default_factory=dict)
+    at: dt.datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +78,14 @@ class Scenario:
 
 def singles(wish: Wish) -> Iterator[Posting]:
     """Webhooks of other conversations each, the types in turn; without end."""
-    number = 0
-    while True:
+    for number in itertools.count():
         yield _posting(wish, wish.types[number % len(wish.types)], number)
-        number += 1
+
+
+def reads(wish: Wish) -> Iterator[Posting]:
+    """One contact opens message after message; without end."""
+    for step in itertools.count(1):
+        yield _posting(wish, "message.read", 0, step)
 
 
 def conversation(wish: Wish) -> Iterator[Posting]:
@@ -151,8 +176,11 @@ def _posting(wish: Wish, event_type: str, number: int, step: int = 0) -> Posting
     """One webhook of the contact that `number` stands for. Steps are moments of the same conversation."""
     seed = wish.seed + number
     given: dict[str, Any] = {} if wish.session is None else {"session_id": wish.session}
+    if wish.at is not None:
+        given |= {"sent_at": wish.at, "at": wish.at + STEP}
     who = scene(seed, **given)
     # Treble gives each event an id of its own; the scene has one for the contact.
     event_id = f"{seed & 0xFFFFFFFFFFFFFFFF:016x}{step:04x}{list(TABLE).index(event_type):04x}"
-    body = sample(event_type, seed, fields=wish.fields, at=who.at + step * STEP, event_id=event_id, **given)
+    facts = {**given, "at": who.at + step * STEP, "event_id": event_id}
+    body = sample(event_type, seed, fields=wish.fields, **facts)
     return Posting(event_type, who.session_id, hint_for(event_type), orjson.dumps(body))

@@ -7,37 +7,18 @@ import time
 from collections import Counter, deque
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Final, Literal
+from typing import Final
 
 import aiohttp
 
-from bridge.cli.proof import Proof, Recipient
+from bridge.auth.proof import Proof, Recipient
+from bridge.catalogue.scenarios import Posting
 
 IN_FLIGHT_MAX: Final = 256
 TIMES_KEPT_MAX: Final = 100_000
 ANSWER_BYTES_SHOWN_MAX: Final = 2_000
 UNREACHABLE: Final = 0
 """In place of an HTTP status: there was no answer."""
-
-
-Credentials = Literal["right", "missing", "wrong"]
-
-
-@dataclass(frozen=True, slots=True)
-class Posting:
-    """One webhook to post, and what is expected of it.
-
-    `hint` is the last segment of its URL, "" for none. `expected` are the statuses that are right; `about` says what is
-    odd about it, "" for nothing.
-    """
-
-    event_type: str
-    session: str
-    hint: str
-    body: bytes = field(repr=False)
-    expected: frozenset[int] = frozenset({200})
-    credentials: Credentials = "right"
-    about: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +82,7 @@ class Poster:
 
     async def post(self, posting: Posting) -> Outcome:
         """Post one webhook and wait for its answer. Raises nothing that the network does."""
-        proof = self._shown(posting)
+        proof = self._proof(posting)
         url = "/".join(part for part in (self._to.base, proof.segment, posting.hint) if part)
         url += f"?{proof.query}" if proof.query else ""
         headers = {"Content-Type": "application/json", **proof.headers}
@@ -114,7 +95,7 @@ class Poster:
             return Outcome(posting, UNREACHABLE, _ms_since(started_s), _reason(error))
         return Outcome(posting, status, _ms_since(started_s), text)
 
-    def _shown(self, posting: Posting) -> Proof:
+    def _proof(self, posting: Posting) -> Proof:
         """The credentials of a posting: the headers that were given may be some as well."""
         proof = self._to.prove(posting.body, self._clock())
         proof = replace(proof, headers={**proof.headers, **self._headers})
