@@ -270,6 +270,7 @@ async def test_a_transaction_in_doubt_outlives_the_process_and_leaves_the_journa
     second = Running(folder, sink)
     await second.all_forwarded()
     await until(lambda: second.journal.in_doubt == NOTHING_IN_DOUBT, "all markers to be resolved")
+    await until(lambda: second.journal.positions == Positions(2), "the topic to be in step")
     await second.kill()
     assert (len(sink.opened_with), len(sink.taken)) == (2, sent)
     last = open_journal(folder)
