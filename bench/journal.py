@@ -51,7 +51,7 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=5, help="interleaved rounds; medians count (default 5)")
     parser.add_argument("--work-us", type=int, default=50, help="computing before each append when busy (default 50)")
     parser.add_argument("--switch-ms", type=float, default=5.0, help="the interpreter's switch interval (default 5)")
-    parser.add_argument("--remembered", type=int, default=600_000, help="identities in the window (default 600000)")
+    parser.add_argument("--remembered", type=int, default=600_000, help="dedupe keys in the window (default 600000)")
     parser.add_argument("--dir", default="/var/tmp", help="a folder on a real disk (default /var/tmp)")  # noqa: S108 - a folder of ours is made in it
     parser.add_argument("--json", action="store_true", help="for programs")
     options = parser.parse_args()
@@ -146,7 +146,7 @@ def _compute(work_us: int) -> int:
 
 
 async def _forwarding(folder: Path, remembered: int) -> dict[str, float]:
-    """CPU of an event on its way out: read, look up, advance, with a window that holds `remembered` identities."""
+    """CPU of an event on its way out: read, look up, advance, with a window that holds `remembered` dedupe keys."""
     journal = _open(folder, Telemetry())
     for _ in range(0, remembered, 5000):
         await journal.advance(journal.positions, [(os.urandom(16), _now_ms()) for _ in range(5000)])
@@ -161,12 +161,12 @@ async def _forwarding(folder: Path, remembered: int) -> dict[str, float]:
         cpu_s = time.process_time()
         batch = await journal.read(journal.positions.next_id, BATCH, 4 << 20)
         spent["read"] += time.process_time() - cpu_s
-        identities = [(os.urandom(16), entry.received_at_ms) for entry in batch]
+        dedupe_keys = [(os.urandom(16), entry.received_at_ms) for entry in batch]
         cpu_s = time.process_time()
-        await journal.seen([identity for identity, _ in identities], 0)
+        await journal.seen([dedupe_key for dedupe_key, _ in dedupe_keys], 0)
         spent["seen"] += time.process_time() - cpu_s
         cpu_s = time.process_time()
-        await journal.advance(Positions(batch[-1].id + 1), identities)
+        await journal.advance(Positions(batch[-1].id + 1), dedupe_keys)
         spent["advance"] += time.process_time() - cpu_s
     cpu_s = time.process_time()
     await journal.close()

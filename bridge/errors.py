@@ -116,14 +116,14 @@ class FencedError(SinkError):
     cause_label = "fenced"
 
 
-class LaneBlockedError(SinkError):
-    """One topic can't take records (missing, not authorized, without a leader). Only its lane waits.
+class TopicPausedError(SinkError):
+    """One topic can't take records (missing, not authorized, without a leader). Only it is paused.
 
     `topic` is the topic; `state` a bounded label: missing, unauthorized, leaderless, marker_missing, invalid, clock,
     refusing.
     """
 
-    cause_label = "lane_blocked"
+    cause_label = "topic_paused"
 
     def __init__(self, topic: str, state: str, message: str) -> None:
         super().__init__(message)

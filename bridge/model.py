@@ -110,7 +110,7 @@ class Record(NamedTuple):
 class Prepared(NamedTuple):
     """An entry made ready for forwarding.
 
-    `topic` names the lane; `record` is None when the route says `drop`. `identity` (16 bytes) is what the window of
+    `topic` names the queue; `record` is None when the route says `drop`. `dedupe key` (16 bytes) is what the window of
     duplicates remembers; None for quarantined entries, which are never dropped as duplicates. `outcome` is
     "forwarded", "quarantined", "dropped" or "duplicate" (forwarded, with a mark); `reason` says why it was quarantined.
     `truncated`: the record holds only the first bytes of the body, so the journal must keep the entry. `content_key`
@@ -122,7 +122,7 @@ class Prepared(NamedTuple):
     event_type: str
     topic: str
     record: Record | None
-    identity: bytes | None
+    dedupe_key: bytes | None
     outcome: str
     reason: str = ""
     notes: tuple[str, ...] = ()
@@ -137,19 +137,19 @@ Place = tuple[str, int]
 
 @dataclass(frozen=True, slots=True)
 class Positions:
-    """How far forwarding has come: `next_id` is the next entry to forward; `behind` names the lanes that wait.
+    """How far forwarding has come: `next_id` is the next entry to forward; `behind` names the paused topics.
 
-    A lane that is not in `behind` stands at `next_id`. An entry below `next_id` is pending only if it is parked for a
-    lane in `behind` and not below that lane's position. `parked` counts those entries of each lane; only Kafka is told
-    (and says it), so that a copy of the journal that lacks some of them is noticed.
+    A topic that is not in `behind` stands at `next_id`. An entry below `next_id` is pending only if it is deferred for
+    a topic in `behind` and not below that topic's position. `deferred` counts those entries of each; only Kafka is
+    told (and says it), so that a copy of the journal that lacks some of them is noticed.
     """
 
     next_id: int = 1
     behind: Mapping[str, int] = field(default_factory=dict)
-    parked: Mapping[str, int] = field(default_factory=dict, compare=False)
+    deferred: Mapping[str, int] = field(default_factory=dict, compare=False)
 
     def of(self, topic: str) -> int:
-        """The id of the next entry that `topic`'s lane forwards."""
+        """The id of the next entry that `topic`'s topic queue forwards."""
         return self.behind.get(topic, self.next_id)
 
 
@@ -209,14 +209,14 @@ class TopicSpec:
     config: Mapping[str, str] = field(default_factory=dict)
 
 
-class HeldEntries(NamedTuple):
+class PinnedEntries(NamedTuple):
     """Entries that are kept whatever retention says, until they are released: how many, and their bytes."""
 
     entries: int = 0
     bytes: int = 0
 
 
-NONE_HELD: Final = HeldEntries()
+NONE_PINNED: Final = PinnedEntries()
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,5 +228,5 @@ class JournalUsage:
     bytes: int
     bytes_max: int
     oldest_pending_ms: int | None
-    parked: Mapping[str, int]
-    held: HeldEntries = NONE_HELD
+    deferred: Mapping[str, int]
+    pinned: PinnedEntries = NONE_PINNED

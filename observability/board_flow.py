@@ -114,7 +114,8 @@ JOURNAL = Row(
             (
                 Query("treble_bridge_journal_bytes{$on} / treble_bridge_journal_bytes_max{$on}", "{{instance}}"),
                 Query(
-                    "treble_bridge_journal_held_bytes{$on} / treble_bridge_journal_bytes_max{$on}", "{{instance}} held"
+                    "treble_bridge_journal_pinned_bytes{$on} / treble_bridge_journal_bytes_max{$on}",
+                    "{{instance}} held",
                 ),
             ),
             unit="percentunit",
@@ -169,7 +170,7 @@ JOURNAL = Row(
             " most often before a scrape sees them: look at *Starts* and at the exit code, too.",
             (
                 Query("treble_bridge_journal_entries{$on}", "{{instance}} entries"),
-                Query("treble_bridge_journal_held_entries{$on}", "{{instance}} held"),
+                Query("treble_bridge_journal_pinned_entries{$on}", "{{instance}} held"),
                 Query("treble_bridge_journal_failures_total{$on}", "{{instance}} failed commits"),
             ),
             runbook="the-disk-fails-or-is-full",
@@ -220,7 +221,7 @@ FORWARDING = Row(
         ),
         Panel(
             "Transactions",
-            "Transactions a second, by outcome. `unclear` ones are asked again at Kafka.",
+            "Transactions a second, by outcome. `in_doubt` ones are asked again at Kafka.",
             (Query("sum by (outcome) (rate(treble_bridge_transactions_total{$on}[$__rate_interval]))", "{{outcome}}"),),
             unit="ops",
             width=6,
@@ -234,15 +235,15 @@ FORWARDING = Row(
             runbook="kafka-is-away",
         ),
         Panel(
-            "Lanes that wait",
+            "Paused topics",
             "Topics that can't take records, why, and how many events wait for each.",
             (
-                Query("treble_bridge_lane_blocked{$on}", "{{instance}} {{topic}} {{state}}"),
-                Query("treble_bridge_lane_pending_entries{$on}", "{{instance}} {{topic}} waiting"),
+                Query("treble_bridge_topic_paused{$on}", "{{instance}} {{topic}} {{state}}"),
+                Query("treble_bridge_topic_deferred_entries{$on}", "{{instance}} {{topic}} waiting"),
             ),
             width=6,
             thresholds=_RED_FROM_1,
-            runbook="a-lane-waits",
+            runbook="a-topic-is-paused",
         ),
     ),
 )

@@ -75,11 +75,11 @@ _JOURNAL: Final = {
     f"{_P}journal_pending_entries": Example(
         "entries", "Does the backlog grow? Entries a second", f"deriv({_P}journal_pending_entries[10m])"
     ),
-    f"{_P}journal_held_entries": Example(
-        "entries", "Where are entries that nobody has released?", f"{_P}journal_held_entries > 0"
+    f"{_P}journal_pinned_entries": Example(
+        "entries", "Where are entries that nobody has released?", f"{_P}journal_pinned_entries > 0"
     ),
-    f"{_P}journal_held_bytes": Example(
-        "bytes", "Share of the journal that is held", f"{_P}journal_held_bytes / {_P}journal_bytes_max"
+    f"{_P}journal_pinned_bytes": Example(
+        "bytes", "Share of the journal that is held", f"{_P}journal_pinned_bytes / {_P}journal_bytes_max"
     ),
     f"{_P}journal_oldest_pending_seconds": Example(
         "seconds", "How late are events, at the worst?", f"max({_P}journal_oldest_pending_seconds)"
@@ -111,9 +111,9 @@ _FORWARDING: Final = {
         "Which webhooks are pasted at the URL of another?",
         f"sum by (source, type) (increase({_P}hint_conflicts_total[1d])) > 0",
     ),
-    f"{_P}lane_blocked": Example("0 or 1", "Which topics can't take records, and why?", f"{_P}lane_blocked == 1"),
-    f"{_P}lane_pending_entries": Example(
-        "entries", "How many events wait for a topic?", f"sum by (topic) ({_P}lane_pending_entries)"
+    f"{_P}topic_paused": Example("0 or 1", "Which topics can't take records, and why?", f"{_P}topic_paused == 1"),
+    f"{_P}topic_deferred_entries": Example(
+        "entries", "How many events wait for a topic?", f"sum by (topic) ({_P}topic_deferred_entries)"
     ),
     f"{_P}transactions_total": Example(
         "transactions",

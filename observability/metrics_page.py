@@ -27,7 +27,7 @@ def metrics() -> Mapping[str, Described]:
         name: tuple(getattr(collector, "_labelnames", ()) or getattr(collector, "_labels", ()))
         for collector, names in made.registry._collector_to_names.items()  # noqa: SLF001 - it has no other way to ask
         for name in names
-    } | {"treble_bridge_lane_pending_entries": ("topic",)}
+    } | {"treble_bridge_topic_deferred_entries": ("topic",)}
     return {
         f"{family.name}_total" if family.type == "counter" else family.name: Described(
             family.type, labels.get(family.name, ()), family.documentation

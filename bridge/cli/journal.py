@@ -11,7 +11,7 @@ import click
 import orjson
 
 from bridge.cli.console import console, note, print_json, time_text
-from bridge.cli.journal_changes import drain, release, renew, replay, salvage
+from bridge.cli.journal_changes import drain, renew, replay, salvage, unpin
 from bridge.cli.options import ENTRY_ID, LIMIT, hint_option, journal_argument, json_option, since_option, source_option
 from bridge.errors import ExitCode
 from bridge.journal.offline import inspect
@@ -32,13 +32,13 @@ def journal() -> None:
 
     \b
     Example:
-      treble-bridge journal ls /var/lib/treble-bridge --state parked
+      treble-bridge journal ls /var/lib/treble-bridge --state deferred
     """
 
 
 @journal.command("ls")
 @journal_argument
-@click.option("--state", type=click.Choice(["pending", "forwarded", "parked"]), help="Only entries in this state.")
+@click.option("--state", type=click.Choice(["pending", "forwarded", "deferred"]), help="Only entries in this state.")
 @source_option
 @hint_option
 @since_option
@@ -49,7 +49,7 @@ def list_entries(  # noqa: PLR0917 - click hands over an argument an option
 ) -> None:
     """List entries, oldest first: id, time, source, hint, state, sizes. Shows no content.
 
-    States: pending (waits to be forwarded), parked (waits because its topic can't take records), forwarded (kept for
+    States: pending (waits to be forwarded), deferred (waits because its topic can't take records), forwarded (kept for
     replay, until `journal.retain`).
 
     \b
@@ -119,7 +119,7 @@ def verify_journal(path: Path, as_json: bool) -> ExitCode:
     return ExitCode.MISMATCH if report.findings else ExitCode.OK
 
 
-for command in (replay, release, renew, salvage, drain):
+for command in (replay, unpin, renew, salvage, drain):
     journal.add_command(command)
 
 
@@ -150,7 +150,7 @@ def _summary_as_json(entry: EntrySummary) -> dict[str, Any]:
         "hint": entry.hint,
         "state": entry.state,
         "topic": entry.topic or None,
-        "held": entry.held,
+        "pinned": entry.pinned,
         "headers_bytes": entry.headers_bytes,
         "body_bytes": entry.body_bytes,
     }
@@ -193,16 +193,16 @@ def _decoded(text: bytes) -> Any:
 
 
 def _state(entry: EntrySummary) -> str:
-    state = f"parked for {entry.topic}" if entry.state == "parked" else entry.state
-    return f"{state}, held" if entry.held else state
+    state = f"deferred for {entry.topic}" if entry.state == "deferred" else entry.state
+    return f"{state}, pinned" if entry.pinned else state
 
 
 def _report_text(report: Report, folder: Path) -> str:
     lines = [
         f"journal     {report.journal_id}",
-        f"entries     {report.entries} ({report.pending} pending, {report.parked} of them parked; {report.held} held)",
+        f"entries     {report.entries}: {report.pending} pending ({report.deferred} deferred), {report.pinned} pinned",
         f"ids         next to forward {report.next_id}, highest {report.last_id}",
-        f"identities  {report.identities}",
+        f"dedupe keys {report.dedupe_keys}",
     ]
     lines += [f"damaged     {finding}" for finding in report.damage]
     lines += [f"wrong       {finding}" for finding in report.findings]

@@ -1,4 +1,4 @@
-"""`treble-bridge journal`: the commands that need the bridge to be stopped: replay, release, renew, salvage, drain."""
+"""`treble-bridge journal`: the commands that need the bridge to be stopped: replay, renew, salvage, unpin, drain."""
 
 import sys
 from collections import Counter
@@ -141,20 +141,20 @@ def _print_replayed(done: Iterable[replaying.Replayed], *, again: bool, as_json:
     return counts
 
 
-@click.command("release")
+@click.command("unpin")
 @journal_argument
 @click.argument("ids", metavar="ID...", nargs=-1, required=True, type=ENTRY_ID)
-def release(path: Path, ids: tuple[int, ...]) -> None:
-    """Let go of entries that are held: from now on they are deleted by age and size, as all others are.
+def unpin(path: Path, ids: tuple[int, ...]) -> None:
+    """Let retention delete pinned entries again, by age and size, as all others.
 
-    An entry is held when its body is so large that its quarantine record carries only the beginning; `ls --json`
+    An entry is pinned when its body is so large that its quarantine record carries only the beginning; `ls --json`
     says which are. The bridge must be stopped.
 
     \b
     Example:
-      treble-bridge journal release /var/lib/treble-bridge 17
+      treble-bridge journal unpin /var/lib/treble-bridge 17
     """
-    replaying.release(path, ids, now_ms)
+    replaying.unpin(path, ids, now_ms)
 
 
 @click.command("renew")
@@ -219,7 +219,7 @@ def drain(path: Path, config: Path, wait: float, deadline: float, as_json: bool)
     is not used. A journal that has an owner is refused (exit code 3). If there is no journal, there is nothing to do,
     and none is made.
 
-    Exit code 0: nothing is left, not even parked entries. 7: --deadline or a signal ended it before that. It says how
+    Exit code 0: nothing is left, not even deferred entries. 7: --deadline or a signal ended it before that. It says how
     many entries are left and why. Nothing is lost: the next drain, or the next bridge, goes on.
 
     \b
@@ -252,7 +252,7 @@ def _salvaged_text(result: Salvaged, new: Path) -> str:
 def drained_as_json(drained: "Drained", folder: Path) -> dict[str, Any]:
     account = asdict(drained)
     account["journal_id"] = drained.journal_id or None
-    account["left"] = {"entries": drained.entries_left, "lanes": account["left"]}
+    account["left"] = {"entries": drained.entries_left, "paused_topics": account["left"]}
     return {"path": str(folder), **account, "removable": drained.removable}
 
 
@@ -265,10 +265,10 @@ def drained_text(drained: "Drained", folder: Path) -> str:
     ]
     if drained.left:
         lines.append(f"ended by {drained.cause}: keep the volume, and drain it again or start a bridge on it")
-    elif drained.held:
+    elif drained.pinned:
         lines.append(
-            f"nothing is left to forward; but of {drained.held} entries the quarantine has only a part, and the whole "
-            f"is here: see `journal ls --json` (held) and `journal show`. After that the volume can be removed"
+            f"nothing is left to forward; of {drained.pinned} pinned entries the quarantine has only a part, and the "
+            f"whole is here: see `journal ls --json` and `journal show`. After that the volume can be removed"
         )
     else:
         kept = f" ({drained.kept} entries kept for replay go with it)" if drained.kept else ""

@@ -1,4 +1,4 @@
-"""A slice of the journal, sorted: what goes out, what is a duplicate, what waits for its lane.
+"""A slice of the journal, sorted: what goes out, what is a duplicate, what waits for its topic queue.
 
 Events that say what another said shortly before, times apart: which of a slice they are.
 
@@ -71,12 +71,12 @@ class Batch:
         """The topics that records go to."""
         return {item.record.topic for item in self.out if item.record is not None}
 
-    def identities(self) -> list[tuple[bytes, int]]:
+    def dedupe_keys(self) -> list[tuple[bytes, int]]:
         """What the window of duplicates remembers once this is forwarded."""
-        found = [(item.identity, item.received_at_ms) for item in self.out if item.identity is not None]
+        found = [(item.dedupe_key, item.received_at_ms) for item in self.out if item.dedupe_key is not None]
         found += [(item.content_key, item.received_at_ms) for item in self.out if item.content_key is not None]
         # A copy of a repeat, after the window of what it says, must not go out as something new.
-        return found + [(item.identity, item.received_at_ms) for item in self.repeats if item.identity is not None]
+        return found + [(item.dedupe_key, item.received_at_ms) for item in self.repeats if item.dedupe_key is not None]
 
     def hold_back(self, topics: Iterable[str]) -> None:
         """Move what goes to these topics, or would as a copy, to `waiting`."""
@@ -104,8 +104,8 @@ async def prepare(
     return prepared
 
 
-def parking(item: Prepared, queue: str) -> tuple[int, str, str]:
-    """The parked row of an entry that waits in this lane's queue.
+def deferral(item: Prepared, queue: str) -> tuple[int, str, str]:
+    """The deferred row of an entry that waits in this topic queue's queue.
 
     Without a type for what waits for the quarantine: it doesn't follow the map when its type's topic changes.
     """
@@ -114,9 +114,9 @@ def parking(item: Prepared, queue: str) -> tuple[int, str, str]:
 
 async def part(items: Sequence[Prepared], journal: Journal, window_ms: int) -> tuple[list[Prepared], list[Prepared]]:
     """What goes out, and what is a duplicate by the journal's window of `window_ms`."""
-    known = [item for item in items if item.identity is not None]
+    known = [item for item in items if item.dedupe_key is not None]
     since_ms = min((item.received_at_ms for item in known), default=0) - window_ms
-    seen = await journal.seen([item.identity for item in known if item.identity is not None], since_ms)
+    seen = await journal.seen([item.dedupe_key for item in known if item.dedupe_key is not None], since_ms)
     return split(items, seen, window_ms)
 
 
@@ -153,12 +153,12 @@ READ_BYTES: Final = 4 << 20
 
 
 async def pages(journal: Journal, topic: str | None, from_id: int, end_id: int) -> AsyncIterator[list[Entry]]:
-    """The entries from `from_id` on and below `end_id`: all of them, or those that are parked for a topic."""
+    """The entries from `from_id` on and below `end_id`: all of them, or those that are deferred for a topic."""
     while from_id < end_id:
         if topic is None:
             entries = await journal.read(from_id, READ_ENTRIES, READ_BYTES)
         else:
-            entries = await journal.read_parked(topic, from_id, READ_ENTRIES, READ_BYTES)
+            entries = await journal.read_deferred(topic, from_id, READ_ENTRIES, READ_BYTES)
         page = [entry for entry in entries if entry.id < end_id]
         if page:
             yield page

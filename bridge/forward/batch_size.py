@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final
 
-from bridge.errors import LaneBlockedError, SinkTimeoutError
+from bridge.errors import SinkTimeoutError, TopicPausedError
 from bridge.settings.models import Kafka
 
 QUICK: Final = 0.25
@@ -39,7 +39,7 @@ class BatchSize:
         began_s = self._seconds()
         try:
             yield
-        except (SinkTimeoutError, LaneBlockedError) as error:
+        except (SinkTimeoutError, TopicPausedError) as error:
             # A lost leader is found out by waiting: it may have been the link as well.
             if isinstance(error, SinkTimeoutError) or error.state == "leaderless":
                 now = self._reduced or self._configured

@@ -15,20 +15,20 @@ from bridge.errors import (
     FencedError,
     JournalError,
     JournalRestoredError,
-    LaneBlockedError,
     ProducerLostError,
     RecordRejectedError,
     SinkError,
     SinkTimeoutError,
+    TopicPausedError,
 )
-from bridge.forward.batch import Batch, parking, prepare, sort
+from bridge.forward.batch import Batch, deferral, prepare, sort
 from bridge.forward.batch_size import BatchSize
 from bridge.forward.in_doubt import InDoubtTransactions
 from bridge.forward.recovery import recover
 from bridge.forward.rejected import REJECTIONS_MAX, RejectedRecords
-from bridge.forward.topic_queues import Lane, Lanes, LaneStatus, remapped_types, sendable_prefix
+from bridge.forward.topic_queues import TopicQueue, TopicQueues, TopicQueueStatus, remapped_types, sendable_prefix
 from bridge.journal import Journal
-from bridge.kafka.errors import blocked, delay_s
+from bridge.kafka.errors import delay_s, paused
 from bridge.kafka.sink import Sink, build_sink
 from bridge.model import Entry, Positions, Prepared
 from bridge.settings.models import Settings
@@ -50,7 +50,7 @@ class ForwarderStatus(TypedDict):
     delivery: str
     next_id: int
     positions: dict[str, int]
-    lanes_behind: list[LaneStatus]
+    topics_behind: list[TopicQueueStatus]
     pending_markers: list[str]
     slice_entries: int
     producer_rebuilds: int
@@ -82,7 +82,7 @@ class Forwarder:
         self._sink = sink or build_sink(self._kafka, journal.id, lambda: sorted(self._preparer.topics()))
         self._positions = journal.positions
         self._in_doubt = InDoubtTransactions(journal, telemetry, exactly_once=self._kafka.delivery == "exactly_once")
-        self._lanes = Lanes(self._kafka.lane_probe, self._kafka.backoff_max)
+        self._queues = TopicQueues(self._kafka.topic_retry_interval, self._kafka.backoff_max)
         self._rejected = RejectedRecords()
         self._size = BatchSize()
         self._stop = asyncio.Event()
@@ -98,7 +98,7 @@ class Forwarder:
     # from outside
 
     def request_stop(self) -> None:
-        """Forward what is there, then let `run` end. Lanes that wait are not waited for."""
+        """Forward what is there, then let `run` end. Paused topics are not waited for."""
         self._stop.set()
 
     def reconfigure(self, preparer: Preparer, settings: Settings, *, reconnect: bool = False) -> None:
@@ -108,11 +108,11 @@ class Forwarder:
         self._changed.set()
 
     def topic_is_missing(self) -> bool:
-        """Whether a lane waits for its topic to be made, or the producer does not work, which may be for that."""
-        return not self._connected or any(lane.state == "missing" for lane in self._lanes.all())
+        """Whether a topic is paused for its topic to be made, or the producer does not work, which may be for that."""
+        return not self._connected or any(queue.state == "missing" for queue in self._queues.all())
 
     def status(self) -> ForwarderStatus:
-        """Positions, lanes, the producer."""
+        """Positions, topic queues, the producer."""
         now_s = time.monotonic()
         return {
             "connected": self._connected,
@@ -120,7 +120,7 @@ class Forwarder:
             "delivery": self._kafka.delivery,
             "next_id": self._positions.next_id,
             "positions": {t: self._positions.of(t) for t in sorted(self._preparer.topics())},
-            "lanes_behind": [lane.describe(now_s) for lane in self._lanes.all()],
+            "topics_behind": [queue.describe(now_s) for queue in self._queues.all()],
             "pending_markers": sorted(f"{m.topic}/{m.partition}" for m in self._journal.in_doubt.all_markers()),
             "slice_entries": self._size.limits(self._kafka)[0],
             "producer_rebuilds": self._rebuilds,
@@ -151,8 +151,8 @@ class Forwarder:
                 raise
             except JournalError:
                 raise
-            except LaneBlockedError as error:
-                self._block(error)
+            except TopicPausedError as error:
+                self._pause(error)
             except RecordRejectedError as error:
                 self._reject(error)
             except SinkError as error:
@@ -175,8 +175,8 @@ class Forwarder:
         self._reconnect = False
         found = await self._sink.open(self._journal.positions_offset, self._journal.in_doubt.all_markers())
         self._positions = await recover(self._journal, self._preparer, found)
-        for topic in self._lanes.restore(self._positions, time.monotonic()):
-            self._telemetry.lane_resumed(topic)
+        for topic in self._queues.restore(self._positions, time.monotonic()):
+            self._telemetry.topic_resumed(topic)
         await self._note_remapped()
         await self._in_doubt.resolve(self._sink, self._preparer)
         self._connected = True
@@ -192,28 +192,28 @@ class Forwarder:
         self._journal.remember_for(settings.duplicates.window)
         self._next_configuration = None
         self._changed.clear()
-        self._lanes.retry_all()
+        self._queues.retry_all()
         return True
 
     async def _note_remapped(self) -> None:
-        for lane in self._lanes.all():
-            types = await self._journal.parked_types(lane.topic)
-            lane.remapped = remapped_types(lane.topic, types, self._preparer)
+        for queue in self._queues.all():
+            types = await self._journal.deferred_types(queue.topic)
+            queue.remapped = remapped_types(queue.topic, types, self._preparer)
 
     async def _pump(self) -> bool:
-        """Batch after batch, with the lanes that catch up in between. True after the stop, False for a new producer."""
+        """Batch after batch, queues that catch up in between. True after the stop, False for a new producer."""
         while True:
             if self._take_up_configuration():
                 if self._reconnect:
                     return False
                 await self._note_remapped()
             if await self._in_doubt.resolve(self._sink, self._preparer):
-                self._lanes.retry_all()
-            # First: what a lane that was just blocked holds up is parked with it, so that it can be tried at all.
+                self._queues.retry_all()
+            # First: what a queue that was just paused holds up is deferred with it, so that it can be tried at all.
             count = await self._forward_next()
             moved = False
-            for lane in self._lanes.due(time.monotonic()):
-                moved |= await self._catch_up(lane)
+            for queue in self._queues.due(time.monotonic()):
+                moved |= await self._catch_up(queue)
             if not moved and not count:
                 if self._stop.is_set():
                     return True
@@ -222,8 +222,8 @@ class Forwarder:
             await self._linger(count)
 
     async def _wait(self) -> None:
-        """Sleep until an entry comes, a lane is due, a new configuration, or the stop."""
-        retry_s = self._lanes.next_retry_s()
+        """Sleep until an entry comes, a topic queue is due, a new configuration, or the stop."""
+        retry_s = self._queues.next_retry_s()
         limit_s = IDLE_WAIT_S if retry_s is None else min(IDLE_WAIT_S, max(0.01, retry_s - time.monotonic()))
         next_entry = self._journal.wait_for(self._positions.next_id)
         await _first_of(limit_s, next_entry, self._stop.wait(), self._changed.wait())
@@ -246,64 +246,64 @@ class Forwarder:
             return 0
         prepared, trace = await self._prepared(entries)
         batch = await sort(
-            prepared, self._journal, self._preparer, waits=lambda item: self._lanes.queue_of(item) is not None
+            prepared, self._journal, self._preparer, waits=lambda item: self._queues.queue_of(item) is not None
         )
         partitions = await self._partitions(batch)
         if batch.waiting:
             # Durable before the positions move past it.
-            queue_of = self._lanes.queue_of
-            await self._journal.park([parking(item, queue_of(item) or item.topic) for item in batch.waiting])
+            queue_of = self._queues.queue_of
+            await self._journal.defer([deferral(item, queue_of(item) or item.topic) for item in batch.waiting])
         await self._commit(batch, trace, partitions, self._positions_with(entries[-1].id + 1))
         return len(entries)
 
-    async def _catch_up(self, lane: Lane) -> bool:
-        """Forward a slice of what was parked for a lane. False when its next entry still can't go.
+    async def _catch_up(self, queue: TopicQueue) -> bool:
+        """Forward a slice of what was deferred for a topic queue. False when its next entry still can't go.
 
-        A lane that waits is tried with that entry alone.
+        A paused topic is tried with that entry alone.
         """
         entries_max, bytes_max = self._size.limits(self._kafka)
-        entries = await self._parked(lane, 1 if lane.waits else entries_max, bytes_max)
+        entries = await self._deferred(queue, 1 if queue.waits else entries_max, bytes_max)
         if entries:
-            if not await self._forward_parked(lane, entries):
+            if not await self._forward_deferred(queue, entries):
                 return False
-        elif lane.waits and lane.topic in self._preparer.topics():
-            # Nothing of it is parked yet: the batch that found it out was not committed.
-            count = (await self._counts([lane.topic], 1))[lane.topic]
+        elif queue.waits and queue.topic in self._preparer.topics():
+            # Nothing of it is deferred yet: the batch that found it out was not committed.
+            count = (await self._counts([queue.topic], 1))[queue.topic]
             if not isinstance(count, int):
-                self._block(count)
+                self._pause(count)
                 return False
-        if not await self._parked(lane, 1):
-            self._lanes.at_front(lane)
+        if not await self._deferred(queue, 1):
+            self._queues.at_front(queue)
             await self._advance(self._positions_with(self._positions.next_id), [], None)
-            self._telemetry.lane_resumed(lane.topic)
+            self._telemetry.topic_resumed(queue.topic)
         return bool(entries)
 
-    async def _parked(self, lane: Lane, max_entries: int, max_bytes: int = 1) -> list[Entry]:
-        found = await self._journal.read_parked(lane.topic, lane.position, max_entries, max_bytes)
+    async def _deferred(self, queue: TopicQueue, max_entries: int, max_bytes: int = 1) -> list[Entry]:
+        found = await self._journal.read_deferred(queue.topic, queue.position, max_entries, max_bytes)
         return [entry for entry in found if entry.id < self._positions.next_id]
 
-    async def _forward_parked(self, lane: Lane, entries: list[Entry]) -> bool:
-        """Forward as many of a lane's next entries as can go. False when not even the first one can."""
+    async def _forward_deferred(self, queue: TopicQueue, entries: list[Entry]) -> bool:
+        """Forward as many of a topic queue's next entries as can go. False when not even the first one can."""
         entries = self._in_doubt.decided_prefix(entries)
         if not entries:
-            self._block(blocked(lane.topic, "marker_missing"))
+            self._pause(paused(queue.topic, "marker_missing"))
             return False
         prepared, trace = await self._prepared(entries)
         # By today's map they may go anywhere, and any of them may have to wait.
         topics = sorted({item.record.topic for item in prepared if item.record is not None})
-        found = await self._counts(topics, *((1,) if lane.waits else ()))
+        found = await self._counts(topics, *((1,) if queue.waits else ()))
         count, stopped = sendable_prefix(prepared, found)
         if not count and stopped is not None:
-            self._block(LaneBlockedError(lane.topic, stopped.state, str(stopped)))
+            self._pause(TopicPausedError(queue.topic, stopped.state, str(stopped)))
             return False
         batch = await sort(prepared[:count], self._journal, self._preparer, waits=lambda _: False)
         partitions = {topic: found for topic, found in found.items() if isinstance(found, int)}
-        moved = lane.topic, entries[count - 1].id + 1, count
+        moved = queue.topic, entries[count - 1].id + 1, count
         try:
             await self._commit(batch, trace, partitions, self._positions_with(self._positions.next_id, moved))
-        except LaneBlockedError as error:
-            raise LaneBlockedError(lane.topic, error.state, str(error)) from error
-        self._lanes.moved(lane, moved[1])
+        except TopicPausedError as error:
+            raise TopicPausedError(queue.topic, error.state, str(error)) from error
+        self._queues.moved(queue, moved[1])
         return True
 
     # the steps of a batch
@@ -321,30 +321,30 @@ class Forwarder:
         return self._preparer.rejected(entry, item, message, times=times) if times else item
 
     async def _partitions(self, batch: Batch) -> dict[str, int]:
-        """Partition counts of the batch's topics. Lanes whose topic can't take records are blocked and held back."""
+        """Partition counts of the batch's topics. Queues whose topic can't take records are paused and stay behind."""
         counts: dict[str, int] = {}
         for topic, count in (await self._counts(sorted(batch.topics()))).items():
             if isinstance(count, int):
                 counts[topic] = count
             else:
-                self._block(count)
+                self._pause(count)
         batch.hold_back({item.topic for item in batch.out if item.record and item.record.topic not in counts})
         return counts
 
-    async def _counts(self, topics: Sequence[str], *tries: int) -> dict[str, int | LaneBlockedError]:
+    async def _counts(self, topics: Sequence[str], *tries: int) -> dict[str, int | TopicPausedError]:
         """How many partitions each topic has, or why it can't take records."""
         return self._in_doubt.block_in_doubt(await self._sink.partition_counts(topics, *tries))
 
     def _positions_with(self, next_id: int, moved: tuple[str, int, int] = ("", 0, 0)) -> Positions:
-        """The positions from a commit on that moves a topic's lane to a position, by so many entries."""
-        behind = self._lanes.positions()
+        """The positions from a commit on that moves a topic's topic queue to a position, by so many entries."""
+        behind = self._queues.positions()
         if not behind:
             return Positions(next_id)
         topic, position, count = moved
-        parked = self._journal.usage().parked
+        deferred = self._journal.usage().deferred
         if topic:
-            behind, parked = behind | {topic: position}, {**parked, topic: parked.get(topic, 0) - count}
-        return Positions(next_id, behind, {topic: parked.get(topic, 0) for topic in behind})
+            behind, deferred = behind | {topic: position}, {**deferred, topic: deferred.get(topic, 0) - count}
+        return Positions(next_id, behind, {topic: deferred.get(topic, 0) for topic in behind})
 
     async def _commit(
         self, batch: Batch, trace: BatchTrace | None, partitions: dict[str, int], positions: Positions
@@ -352,18 +352,18 @@ class Forwarder:
         """Hand the records to Kafka with the positions, then note both in the journal."""
         offset = None
         if cut_short := [item.entry_id for item in batch.out if item.truncated]:
-            await self._journal.hold(cut_short)  # the only whole copy
+            await self._journal.pin(cut_short)  # the only whole copy
         if records := batch.records:
             on_delivered = None if trace is None else trace.sent()
             try:
                 with self._size.adapting(*batch.size()):
                     offset = await self._sink.send(records, positions, partitions, self._rejected.sizing, on_delivered)
             except SinkError as error:
-                unclear = isinstance(error, SinkTimeoutError | ProducerLostError)
-                self._ended(trace, records, "unclear" if unclear else "aborted", error.cause_label)
+                in_doubt = isinstance(error, SinkTimeoutError | ProducerLostError)
+                self._ended(trace, records, "in_doubt" if in_doubt else "aborted", error.cause_label)
                 raise
             self._ended(trace, records, "committed")
-        await self._advance(positions, batch.identities(), offset)
+        await self._advance(positions, batch.dedupe_keys(), offset)
         if trace is not None:
             await trace.finish(batch.out, batch.duplicates)
         self._rejected.on_delivered(item.entry_id for item in batch.out)
@@ -371,8 +371,8 @@ class Forwarder:
         self.outcomes["duplicate"] += len(batch.duplicates)
         self._telemetry.batch_forwarded(batch.out, batch.duplicates, self._clock_ms())
 
-    async def _advance(self, positions: Positions, identities: list[tuple[bytes, int]], offset: int | None) -> None:
-        await self._journal.advance(positions, identities, positions_offset=offset)
+    async def _advance(self, positions: Positions, dedupe_keys: list[tuple[bytes, int]], offset: int | None) -> None:
+        await self._journal.advance(positions, dedupe_keys, positions_offset=offset)
         self._positions = positions
 
     def _ended(self, trace: BatchTrace | None, records: list[Prepared], outcome: Outcome, cause: str = "") -> None:
@@ -383,10 +383,10 @@ class Forwarder:
 
     # failures
 
-    def _block(self, error: LaneBlockedError) -> None:
+    def _pause(self, error: TopicPausedError) -> None:
         self._last_error = str(error)
-        self._lanes.block(error, self._positions.next_id, time.monotonic())
-        self._telemetry.lane_blocked(error.topic, error.state, str(error))
+        self._queues.pause(error, self._positions.next_id, time.monotonic())
+        self._telemetry.topic_paused(error.topic, error.state, str(error))
 
     def _lost(self, error: SinkError) -> None:
         self._last_error = str(error)
@@ -398,7 +398,7 @@ class Forwarder:
         self._lost(error)
         entry_id = self._rejected.note(error)
         if entry_id is not None and self._rejected.rejections(entry_id)[0] > REJECTIONS_MAX:
-            self._block(LaneBlockedError(error.topic, "invalid", f"{error} (entry {entry_id}, cut short as well)"))
+            self._pause(TopicPausedError(error.topic, "invalid", f"{error} (entry {entry_id}, cut short as well)"))
 
     async def _gave_up(self, failures: int) -> bool:
         """Pause before the next try, unless a new configuration comes. True after the stop, with nothing left to do."""

@@ -1,6 +1,6 @@
 """Records for which Kafka may have written no marker (see `kafka.transaction_markers`), until that is known.
 
-Where a transaction counts, the entries of such records are parked. What is decided is noted before it is done: after
+Where a transaction counts, the entries of such records are deferred. What is decided is noted before it is done: after
 an abort, nothing tells its marker from one that was there before. A topic in which it isn't decided yet takes no
 record: the next commit in it would be taken for the missing marker.
 """
@@ -10,10 +10,10 @@ from collections.abc import Callable, Mapping
 from itertools import takewhile
 from typing import Final, Literal, NamedTuple
 
-from bridge.errors import LaneBlockedError, SinkError
+from bridge.errors import SinkError, TopicPausedError
 from bridge.forward.recovery import remembered_of
 from bridge.journal import Journal
-from bridge.kafka.errors import blocked
+from bridge.kafka.errors import paused
 from bridge.kafka.sink import Sink
 from bridge.model import Entry, InDoubt, PendingMarker
 from bridge.telemetry import Telemetry
@@ -39,10 +39,10 @@ class Case(NamedTuple):
 
 CASES: Final = (
     Case("unavailable", None, None, "wait", "no leader, no permission, or a broker that has just begun"),
-    Case("gone", None, None, "forget", "its records went with it: what is parked for it goes again"),
+    Case("gone", None, None, "forget", "its records went with it: what is deferred for it goes again"),
     Case("there", False, None, "abort", "it was decided before, and the abort had no answer"),
     Case("there", True, "written", "count", "its entries have gone: they leave the queue, their keys are remembered"),
-    Case("there", True, "missing", "resend", "the coordinator passed it over: abort, its entries stay parked and go"),
+    Case("there", True, "missing", "resend", "the coordinator passed it over: abort, its entries stay deferred and go"),
     Case("there", True, "unknown", "wait", "no leader answers, or another's open transaction hides the marker"),
 )
 
@@ -50,7 +50,7 @@ RETRY_S: Final = 0.25
 REJECTED_RETRY_S: Final = 15.0
 """A topic that refuses the abort costs a producer each time."""
 
-Counts = dict[str, int | LaneBlockedError]
+Counts = dict[str, int | TopicPausedError]
 
 
 def action_of(partition: Partition, marker: PendingMarker, written: bool | None) -> Action:
@@ -63,8 +63,8 @@ def action_of(partition: Partition, marker: PendingMarker, written: bool | None)
     raise AssertionError(facts)
 
 
-def _partition_of(marker: PendingMarker, count: int | LaneBlockedError, preparer: Preparer) -> Partition:
-    if isinstance(count, LaneBlockedError):
+def _partition_of(marker: PendingMarker, count: int | TopicPausedError, preparer: Preparer) -> Partition:
+    if isinstance(count, TopicPausedError):
         # A topic of today's map may be one that a broker which has just begun doesn't know yet.
         return "gone" if count.state == "missing" and marker.topic not in preparer.topics() else "unavailable"
     return "there" if marker.partition < count else "gone"
@@ -97,7 +97,7 @@ class InDoubtTransactions:
         """`counts`, with the reason for each topic that may take no record yet."""
         if self._exactly_once:
             for topic in self._topics() & {topic for topic, count in counts.items() if isinstance(count, int)}:
-                counts[topic] = blocked(topic, "marker_missing")
+                counts[topic] = paused(topic, "marker_missing")
         return counts
 
     def decided_prefix(self, entries: list[Entry]) -> list[Entry]:
@@ -108,7 +108,7 @@ class InDoubtTransactions:
     async def resolve(self, sink: Sink, preparer: Preparer) -> bool:
         """Decide what can be decided now, and do it. Returns whether something was.
 
-        Raises LaneBlockedError for a topic that refuses, or another SinkError: then the producer can't be used again.
+        Raises TopicPausedError for a topic that refuses, or another SinkError: then the producer can't be used again.
         """
         due = [topic for topic in sorted(self._topics()) if self._again_s.get(topic, 0.0) <= self._clock_s()]
         if not due:
@@ -122,14 +122,14 @@ class InDoubtTransactions:
                 self._again_s[topic] = self._clock_s() + REJECTED_RETRY_S
                 if not self._exactly_once:
                     continue  # such as: no permission for transactions
-                if not isinstance(error, LaneBlockedError):
+                if not isinstance(error, TopicPausedError):
                     del self._again_s[topic]
                 raise
             if topic not in self._topics():
                 del self._again_s[topic]
         return self._journal.in_doubt != before
 
-    async def _resolve(self, sink: Sink, preparer: Preparer, topic: str, count: int | LaneBlockedError) -> None:
+    async def _resolve(self, sink: Sink, preparer: Preparer, topic: str, count: int | TopicPausedError) -> None:
         partitions = {m: _partition_of(m, count, preparer) for m in self._journal.in_doubt.markers if m.topic == topic}
         asked = [marker for marker, partition in partitions.items() if partition == "there" and marker.entry_ids]
         written = await sink.markers_written(asked) if asked else {}

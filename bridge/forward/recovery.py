@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Final, Literal, NamedTuple
 
 from bridge.errors import JournalRestoredError
-from bridge.forward.batch import find_repeats, pages, parking, part, prepare
+from bridge.forward.batch import deferral, find_repeats, pages, part, prepare
 from bridge.journal import Journal
 from bridge.journal.queries import ID_MAX
 from bridge.kafka.positions import Found
@@ -41,7 +41,7 @@ CASES: Final = (
     Case("deferred", "counted", False, "remember", "the process died between Kafka's commit and the journal's note"),
     Case("deferred", "counted", True, "defer", "it waits on until its marker is known"),
     Case("deferred", "deferred", None, "nothing", "it waits for its topic"),
-    Case("deferred", "ahead", None, "nothing", "its topic was found blocked by a batch that was never committed"),
+    Case("deferred", "ahead", None, "nothing", "its topic was found paused by a batch that was never committed"),
     Case("ahead", "counted", False, "remember", "the process died between Kafka's commit and the journal's note"),
     Case("ahead", "counted", True, "defer", "it waits until its marker is known"),
     Case("ahead", "deferred", None, "defer", "a copy of the journal from before it was deferred, or a salvaged one"),
@@ -58,9 +58,9 @@ def action_of(journal: Place, kafka: Place, in_doubt: bool) -> Action:
 
 
 def merge(ours: Positions, kafkas: Positions | None, *, noted: bool = False) -> Positions:
-    """The larger position of each lane: positions only ever grow, in both places.
+    """The larger position of each topic queue: positions only ever grow, in both places.
 
-    With `noted`, the journal has taken note of what Kafka says. Its lanes that are behind are so nevertheless: for
+    With `noted`, the journal has taken note of what Kafka says. Its queues that are behind are so nevertheless: for
     entries that Kafka counts, and whose marker was missing.
     """
     if kafkas is None:
@@ -85,7 +85,7 @@ async def recover(journal: Journal, preparer: Preparer, found: Found | None) -> 
     first, kafkas = journal.unconfirmed_from, found.positions if found is not None else None
     if found is not None and first is not None:
         if kafkas is not None and kafkas.next_id > first:
-            shared = Positions(first, {topic: at for topic, at in kafkas.behind.items() if at < first}, kafkas.parked)
+            shared = Positions(first, {topic: at for topic, at in kafkas.behind.items() if at < first}, kafkas.deferred)
             await _catch_up(journal, preparer, replace(found, positions=shared))
             raise JournalRestoredError(
                 f"the journal {journal.path} is an older copy: Kafka counts entries from {first} on that it never "
@@ -94,8 +94,8 @@ async def recover(journal: Journal, preparer: Preparer, found: Found | None) -> 
             )
         await journal.confirm()
     truth = await _catch_up(journal, preparer, found)
-    if journal.usage().parked:
-        await journal.unpark_from(truth.next_id)
+    if journal.usage().deferred:
+        await journal.drop_deferred_from(truth.next_id)
     return truth
 
 
@@ -109,14 +109,14 @@ async def _catch_up(journal: Journal, preparer: Preparer, found: Found | None) -
     if truth == journal.positions:
         await journal.note_in_doubt(in_doubt)
         return truth
-    parked = await _parked_ids(journal, truth)
-    lacking = {topic for topic, count in (kafkas or truth).parked.items() if len(parked.get(topic, ())) < count}
-    still_parked = set().union(*parked.values())
+    deferred = await _deferred_ids(journal, truth)
+    lacking = {topic for topic, count in (kafkas or truth).deferred.items() if len(deferred.get(topic, ())) < count}
+    still_deferred = set().union(*deferred.values())
     behind, rows, gone, undecided = dict(truth.behind), list[tuple[int, str, str]](), list[int](), set[bytes | None]()
     async for queue, entries in _between(journal, truth):
         forwarded: list[Prepared] = []
         for item in await prepare(entries, preparer, lambda _, item: item):
-            waits = item.entry_id in still_parked
+            waits = item.entry_id in still_deferred
             lacks = queue is None and item.topic in lacking and item.entry_id >= truth.of(item.topic)
             action = action_of(
                 "deferred" if queue or waits else "ahead",
@@ -131,9 +131,9 @@ async def _catch_up(journal: Journal, preparer: Preparer, found: Found | None) -
                 topic = queue or item.topic
                 behind[topic] = min(item.entry_id, behind.get(topic, item.entry_id))
                 if queue is None:
-                    rows.append(parking(item, topic))
+                    rows.append(deferral(item, topic))
             if item.entry_id in again:  # it may go again, so neither it nor its copies are known as forwarded
-                undecided |= {item.identity, item.content_key}
+                undecided |= {item.dedupe_key, item.content_key}
         remembered = await _remembered(forwarded, journal, preparer)
         await journal.advance(journal.positions, [(key, at_ms) for key, at_ms in remembered if key not in undecided])
     truth = Positions(truth.next_id, behind)
@@ -170,25 +170,25 @@ async def remembered_of(entry_ids: Collection[int], journal: Journal, preparer: 
 async def _remembered(prepared: Sequence[Prepared], journal: Journal, preparer: Preparer) -> list[tuple[bytes, int]]:
     """What the windows remember of entries that went out: not of duplicates, and not what repeats said."""
     out, _ = await part(prepared, journal, preparer.window_ms)
-    identities = [(p.identity, p.received_at_ms) for p in out if p.identity is not None]
+    dedupe_keys = [(p.dedupe_key, p.received_at_ms) for p in out if p.dedupe_key is not None]
     repeats = await find_repeats(out, journal, preparer.content_window_ms) if preparer.content_window_ms else set()
     said = [(p.content_key, p.received_at_ms) for p in out if p.content_key is not None and p.entry_id not in repeats]
-    return identities + said
+    return dedupe_keys + said
 
 
-async def _parked_ids(journal: Journal, truth: Positions) -> dict[str, set[int]]:
-    """Entries that are parked for the lanes behind and not forwarded, lane by lane."""
-    parked: dict[str, set[int]] = {topic: set() for topic in truth.behind}
+async def _deferred_ids(journal: Journal, truth: Positions) -> dict[str, set[int]]:
+    """Entries that are deferred for the topics behind and not forwarded, topic by topic."""
+    deferred: dict[str, set[int]] = {topic: set() for topic in truth.behind}
     for topic, position in truth.behind.items():
         async for entries in pages(journal, topic, position, ID_MAX):
-            parked[topic].update(entry.id for entry in entries)
-    return parked
+            deferred[topic].update(entry.id for entry in entries)
+    return deferred
 
 
 async def _between(journal: Journal, truth: Positions) -> AsyncIterator[tuple[str | None, list[Entry]]]:
-    """Entries that Kafka counts and the journal doesn't: of each lane's queue, and (None) at the front.
+    """Entries that Kafka counts and the journal doesn't: of each topic queue's queue, and (None) at the front.
 
-    In this order those of a topic come as they went out: a lane's queue is done before its new entries go.
+    In this order those of a topic come as they went out: a topic queue's queue is done before its new entries go.
     """
     ours = journal.positions
     for topic, position in ours.behind.items():

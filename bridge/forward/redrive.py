@@ -1,9 +1,9 @@
 """The way back from the quarantine: what it holds, by today's version and configuration, forwarded once.
 
 What passes goes out in one transaction with a *mark*: a record in the quarantine topic itself, under the same key, that
-names the record by partition and offset and the event by its identity. Whoever redrives next reads all marks first and
-passes over what has one. So an entry goes out once, whatever crashes in between, for as long as its record is there:
-the mark is younger than the record, so it lasts longer.
+names the record by partition and offset and the event by its dedupe key. Whoever redrives next reads all marks first
+and passes over what has one. So an entry goes out once, whatever crashes in between, for as long as its record is
+there: the mark is younger than the record, so it lasts longer.
 
 There is one redrive at a time: a transactional id of its own fences a second one (and ends what a dead one left open)
 before the marks are read. What it does not know is the bridge's window of duplicates, and the reverse: a webhook that
@@ -24,11 +24,11 @@ from bridge.catalogue.times import utc_text
 from bridge.errors import (
     ExitCode,
     JournalError,
-    LaneBlockedError,
     ProducerFencedError,
     RecordRejectedError,
     SinkError,
     TimestampRejectedError,
+    TopicPausedError,
 )
 from bridge.journal.offline.inspect import get_entry, read_state
 from bridge.kafka.batches import Sizing, Times, Timestamps, assemble
@@ -44,7 +44,7 @@ from bridge.version import VERSION
 
 MARK: Final = "treble_redriven"
 """Header of a mark: `<partition>@<offset>` of the record. On an event: `true`."""
-IDENTITY: Final = "treble_redriven_event"
+DEDUPE_KEY: Final = "treble_redriven_event"
 REASON: Final = "redriven"
 
 _ANYWHERE: Final = -1
@@ -88,10 +88,10 @@ class Redriven:
 
 @dataclass(frozen=True, slots=True)
 class Marks:
-    """What was redriven before: records by place, events by identity. Bounded by the topic's own retention."""
+    """What was redriven before: records by place, events by dedupe key. Bounded by the topic's own retention."""
 
     places: set[tuple[int, int]]
-    identities: set[bytes]
+    dedupe_keys: set[bytes]
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -99,7 +99,7 @@ class _Step:
     """One record on its way out: the event (None for a twin), and its mark."""
 
     letter: DeadLetter
-    identity: bytes
+    dedupe_key: bytes
     event: Prepared | None
     mark: Prepared
     outcome: Redriven
@@ -124,11 +124,11 @@ async def read_marks(
             continue
         try:
             partition, _, offset = record.headers[MARK].decode().partition("@")
-            place, identity_ = (int(partition), int(offset)), bytes.fromhex(record.headers[IDENTITY].decode())
+            place, key_ = (int(partition), int(offset)), bytes.fromhex(record.headers[DEDUPE_KEY].decode())
         except (ValueError, KeyError):
             continue  # somebody else's header
         marks.places.add(place)
-        marks.identities.add(identity_)
+        marks.dedupe_keys.add(key_)
     return marks
 
 
@@ -164,8 +164,8 @@ class Redrive:
             if isinstance(found, Redriven):
                 yield found
                 continue
-            yield (found.as_twin() if found.identity in self._marks.identities else found).outcome
-            self._marks.identities.add(found.identity)
+            yield (found.as_twin() if found.dedupe_key in self._marks.dedupe_keys else found).outcome
+            self._marks.dedupe_keys.add(found.dedupe_key)
 
     async def run(self) -> AsyncIterator[Redriven]:
         """Redrive what passes; each outcome is true when it is yielded. Raises a SinkError; run again after one."""
@@ -184,12 +184,12 @@ class Redrive:
                     yield found
                     continue
                 # A twin's mark says that the event went out: so that has to be true first.
-                waits = any(step.identity == found.identity for step in steps)
+                waits = any(step.dedupe_key == found.dedupe_key for step in steps)
                 if waits or len(steps) >= _BATCH_RECORDS or size >= _BATCH_BYTES:
                     for outcome in await self._deliver(steps):
                         yield outcome
                     steps, size = [], 0
-                steps.append(found.as_twin() if found.identity in self._marks.identities else found)
+                steps.append(found.as_twin() if found.dedupe_key in self._marks.dedupe_keys else found)
                 size += len(found.letter.returned.entry.body)
             for outcome in await self._deliver(steps):
                 yield outcome
@@ -248,10 +248,10 @@ class Redrive:
         times = self._timestamps.times()
         try:
             await self._producer.deliver(assemble(self._producer, records, whole, Sizing(), times))
-        except (RecordRejectedError, LaneBlockedError, TimestampRejectedError) as error:
+        except (RecordRejectedError, TopicPausedError, TimestampRejectedError) as error:
             await self._disconnect(healthy=False)  # a producer that failed can't be used again
             return await self._deliver_after(error, steps, times)
-        self._marks.identities.update(step.identity for step in steps)
+        self._marks.dedupe_keys.update(step.dedupe_key for step in steps)
         return [step.outcome for step in steps]
 
     async def _deliver_after(self, refusal: SinkError, steps: Sequence[_Step], times: Times) -> list[Redriven]:
@@ -262,7 +262,7 @@ class Redrive:
             if error is refusal:
                 return await self._deliver(steps)
         if len(steps) == 1:
-            blocked = isinstance(error, LaneBlockedError)
+            blocked = isinstance(error, TopicPausedError)
             return [steps[0].undone("blocked" if blocked else "rejected", str(error))]
         return [outcome for step in steps for outcome in await self._deliver([step])]
 
@@ -278,7 +278,7 @@ class Redrive:
             if step.letter.place in marks.places:
                 done.append(step.undone("already", "another redrive did it meanwhile"))
             else:
-                left.append(step.as_twin() if step.event and step.identity in marks.identities else step)
+                left.append(step.as_twin() if step.event and step.dedupe_key in marks.dedupe_keys else step)
         return left, done
 
     async def _connect(self) -> None:
@@ -358,6 +358,6 @@ def _mark(topic: str, letter: DeadLetter, event: Event, went_to: str) -> Record:
         ("content-type", b"application/json"),
         ("treble_reason", REASON.encode()),
         (MARK, f"{partition}@{offset}".encode()),
-        (IDENTITY, dedupe_key(event).hex().encode()),
+        (DEDUPE_KEY, dedupe_key(event).hex().encode()),
     )
     return Record(topic, letter.key, orjson.dumps(value), headers, time.time_ns() // 1_000_000)

@@ -1,6 +1,6 @@
 """The journal: the durable queue between the ingress and Kafka, one folder, one process that writes.
 
-    journal         what the rest of the program uses: append, read, park, advance, seen
+    journal         what the rest of the program uses: append, read, defer, advance, seen
     writer          the writing thread: group commit
     reader          the reading thread
     storage         the steps that change tables; queries: those that read them

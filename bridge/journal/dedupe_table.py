@@ -1,4 +1,4 @@
-"""The identities on disk: the log, the sorted table, and their bounds. `dedupe_window` says why there are two.
+"""The dedupe keys on disk: the log, the sorted table, and their bounds. `dedupe_window` says why there are two.
 
 Steps inside the writer's transaction; `look_up` and `any_merged` are for any connection.
 """
@@ -8,11 +8,11 @@ from typing import Final
 
 import apsw
 
-from bridge.journal.schema import BUCKETS, IDENTITY_BYTES, TIME_BYTES
+from bridge.journal.schema import BUCKETS, DEDUPE_KEY_BYTES, TIME_BYTES
 
 LOG_ROWS_PER_STEP: Final = 512
 ROW_DISK_BYTES: Final = 40
-"""What an identity takes in the table, about: 22 bytes, and pages that are not quite full."""
+"""What a dedupe key takes in the table, about: 22 bytes, and pages that are not quite full."""
 SHARE: Final = 0.25
 """Of the journal's bytes, at the most. Beyond it the oldest are forgotten early: better than to refuse webhooks."""
 TRIM_TO: Final = 0.9
@@ -37,7 +37,7 @@ _NEWEST: Final = """
 class DedupeTable:
     """Both tables, by the writing connection. `bytes_max` is the whole journal's bound.
 
-    `trimmed_ms` is the time before which identities were forgotten for want of room, None when there was room.
+    `trimmed_ms` is the time before which dedupe keys were forgotten for want of room, None when there was room.
     """
 
     def __init__(self, connection: apsw.Connection, bytes_max: int) -> None:
@@ -47,7 +47,7 @@ class DedupeTable:
         self.trimmed_ms: int | None = None
 
     def log(self, items: bytes) -> int:
-        """Write packed identities to the end of the log. Returns the row's number."""
+        """Write packed dedupe keys to the end of the log. Returns the row's number."""
         self._connection.execute("INSERT INTO identities_log (items) VALUES (?)", (items,))
         return self._connection.last_insert_rowid()
 
@@ -56,9 +56,9 @@ class DedupeTable:
         return [(int(str(seq)), bytes(items)) for seq, items in rows]
 
     def merge(self, bucket: int, taken: Mapping[bytes, int], log_merged: int) -> None:
-        """Merge identities of one bucket into the table, and drop some rows of the log up to `log_merged`."""
+        """Merge dedupe keys of one bucket into the table, and drop some rows of the log up to `log_merged`."""
         if taken:
-            items = tuple([identity + at_ms.to_bytes(TIME_BYTES, "big") for identity, at_ms in taken.items()])
+            items = tuple([dedupe_key + at_ms.to_bytes(TIME_BYTES, "big") for dedupe_key, at_ms in taken.items()])
             self._connection.execute(_MERGE, (apsw.carray(items),))
             known = self._rows.get(bucket)
             self._rows[bucket] = self._count(bucket) if known is None else known + len(taken)
@@ -85,13 +85,13 @@ class DedupeTable:
 
 
 def _bounds(bucket: int) -> tuple[bytes, bytes]:
-    return bytes([bucket]), bytes([bucket + 1]) if bucket + 1 < BUCKETS else b"\xff" * (IDENTITY_BYTES + 1)
+    return bytes([bucket]), bytes([bucket + 1]) if bucket + 1 < BUCKETS else b"\xff" * (DEDUPE_KEY_BYTES + 1)
 
 
-def look_up(connection: apsw.Connection, identities: Sequence[bytes], since_ms: int) -> dict[bytes, int]:
+def look_up(connection: apsw.Connection, dedupe_keys: Sequence[bytes], since_ms: int) -> dict[bytes, int]:
     """Those that are in the table, received at `since_ms` or later → when."""
     since = max(0, since_ms).to_bytes(TIME_BYTES, "big")
-    rows = connection.execute(_LOOK_UP, (apsw.carray(tuple(identities)), since)).fetchall()
+    rows = connection.execute(_LOOK_UP, (apsw.carray(tuple(dedupe_keys)), since)).fetchall()
     return {bytes(row[0]): int.from_bytes(bytes(row[1]), "big") for row in rows}  # type: ignore[arg-type]
 
 

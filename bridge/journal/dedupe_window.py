@@ -1,6 +1,6 @@
-"""The window of duplicates as the event loop sees it: which identities were remembered, and since when.
+"""The window of duplicates as the event loop sees it: which dedupe keys were remembered, and since when.
 
-An identity is 16 random bytes, so each would change another page of a large table: 12 to 20 µs of logging and
+A dedupe key is 16 random bytes, so each would change another page of a large table: 12 to 20 µs of logging and
 checkpointing apiece. Hence two places. New ones go to the end of `identities_log`, and into memory (`DedupeBuffer`).
 When memory holds enough of them, those of one bucket (they share the first byte) are merged into their part of the
 sorted table together, where several meet on each page; the round goes over all 256 buckets. Dying at any point is
@@ -15,7 +15,7 @@ from typing import Any, Final, NamedTuple
 import apsw
 
 from bridge.journal import dedupe_table
-from bridge.journal.schema import BUCKETS, IDENTITY_BYTES, ITEM_BYTES, TIME_BYTES
+from bridge.journal.schema import BUCKETS, DEDUPE_KEY_BYTES, ITEM_BYTES, TIME_BYTES
 from bridge.journal.storage import Storage
 from bridge.journal.writer import Step
 
@@ -31,19 +31,19 @@ class DedupeWindow:
     def __init__(
         self, storage: Storage, bytes_max: int, *, queue: Callable[[Step], "asyncio.Future[Any]"], ask: Ask
     ) -> None:
-        self.buffer = DedupeBuffer(storage.identities.logged(), bytes_max)
+        self.buffer = DedupeBuffer(storage.dedupe_keys.logged(), bytes_max)
         self._merged_any = dedupe_table.any_merged(storage.connection)
         self._queue, self._ask = queue, ask
 
     async def seen(self, wanted: Sequence[bytes], since_ms: int) -> dict[bytes, int]:
-        """Those of the identities that were remembered with a time of `since_ms` or later, each with that time."""
+        """Those of the dedupe keys that were remembered with a time of `since_ms` or later, each with that time."""
         found = self.buffer.find(wanted, since_ms)
-        if self._merged_any and (rest := [identity for identity in wanted if identity not in found]):
+        if self._merged_any and (rest := [dedupe_key for dedupe_key in wanted if dedupe_key not in found]):
             found |= await self._ask(lambda connection: dedupe_table.look_up(connection, rest, since_ms))
         return found
 
     def merge(self) -> None:
-        """Move identities from memory into the table, when there are too many. Raises what `queue` does."""
+        """Move dedupe keys from memory into the table, when there are too many. Raises what `queue` does."""
         while (merge := self.buffer.to_merge()) is not None:
             self._merged_any = True
             done = self._queue(partial(_merge_step, merge, self.buffer.log_merged))
@@ -55,11 +55,11 @@ class DedupeWindow:
 
 
 def _merge_step(merge: "Merge", log_merged: int, storage: Storage) -> None:
-    storage.identities.merge(merge.bucket, merge.taken, log_merged)
+    storage.dedupe_keys.merge(merge.bucket, merge.taken, log_merged)
 
 
 class Merge(NamedTuple):
-    """A bucket's identities on their way into the table. `log_end` is set on the last bucket of a round: see below."""
+    """A bucket's dedupe keys on their way into the table. `log_end` is set on the last bucket of a round: see below."""
 
     bucket: int
     taken: dict[bytes, int]
@@ -67,7 +67,7 @@ class Merge(NamedTuple):
 
 
 class DedupeBuffer:
-    """The identities that are not merged yet, by their first byte; and what to merge next.
+    """The dedupe keys that are not merged yet, by their first byte; and what to merge next.
 
     A round begins at bucket 0. When its last bucket is merged, everything that was logged before it began is merged,
     and those rows of the log can go: up to `log_merged`.
@@ -86,21 +86,21 @@ class DedupeBuffer:
         """Take up what row `seq` of the log holds."""
         self._log_end = max(self._log_end, seq)
         buckets = self._buckets
-        for identity, received_at_ms in remembered:
-            bucket = buckets[identity[0]]
-            before = bucket.get(identity)
+        for dedupe_key, received_at_ms in remembered:
+            bucket = buckets[dedupe_key[0]]
+            before = bucket.get(dedupe_key)
             if before is None:
                 self._count += 1
             if before is None or before < received_at_ms:
-                bucket[identity] = received_at_ms
+                bucket[dedupe_key] = received_at_ms
 
-    def find(self, identities: Iterable[bytes], since_ms: int) -> dict[bytes, int]:
+    def find(self, dedupe_keys: Iterable[bytes], since_ms: int) -> dict[bytes, int]:
         """Those that are here, received at `since_ms` or later → when."""
         buckets = self._buckets
         return {
-            identity: at_ms
-            for identity in identities
-            if (at_ms := buckets[identity[0]].get(identity, -1)) >= max(since_ms, 0)
+            dedupe_key: at_ms
+            for dedupe_key in dedupe_keys
+            if (at_ms := buckets[dedupe_key[0]].get(dedupe_key, -1)) >= max(since_ms, 0)
         }
 
     def to_merge(self) -> Merge | None:
@@ -119,9 +119,9 @@ class DedupeBuffer:
     def merged(self, merge: Merge) -> None:
         """What `to_merge` gave is in the table: it can be found there from now on. Called in the same order."""
         bucket = self._buckets[merge.bucket]
-        for identity, received_at_ms in merge.taken.items():
-            if bucket.get(identity) == received_at_ms:  # else it was added again since, later: it stays
-                del bucket[identity]
+        for dedupe_key, received_at_ms in merge.taken.items():
+            if bucket.get(dedupe_key) == received_at_ms:  # else it was added again since, later: it stays
+                del bucket[dedupe_key]
                 self._count -= 1
         self._merging -= len(merge.taken)
         if merge.log_end is not None:
@@ -129,12 +129,12 @@ class DedupeBuffer:
 
 
 def pack(remembered: Iterable[tuple[bytes, int]]) -> bytes:
-    """Identities and times as the log keeps them."""
-    return b"".join([identity + at_ms.to_bytes(TIME_BYTES, "big") for identity, at_ms in remembered])
+    """Dedupe keys and times as the log keeps them."""
+    return b"".join([dedupe_key + at_ms.to_bytes(TIME_BYTES, "big") for dedupe_key, at_ms in remembered])
 
 
 def unpack(items: bytes) -> list[tuple[bytes, int]]:
     return [
-        (items[at : at + IDENTITY_BYTES], int.from_bytes(items[at + IDENTITY_BYTES : at + ITEM_BYTES], "big"))
+        (items[at : at + DEDUPE_KEY_BYTES], int.from_bytes(items[at + DEDUPE_KEY_BYTES : at + ITEM_BYTES], "big"))
         for at in range(0, len(items) - ITEM_BYTES + 1, ITEM_BYTES)
     ]

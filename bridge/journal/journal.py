@@ -63,7 +63,7 @@ class Journal:
         self._lock, self._telemetry, self._loop = lock, telemetry, loop
         self._error: JournalFailedError | None = None
         self._appended = asyncio.Event()  # set for a moment, which wakes whoever waits
-        self._entries, self._parked, self._held = storage.entries, dict(storage.parked), storage.held
+        self._entries, self._deferred, self._pinned = storage.entries, dict(storage.deferred), storage.pinned
         self._maintenance = Maintenance(storage, limits, clock_ms, looking := threading.Lock())
         self._capacity = Capacity(limits.bytes_max, self._maintenance.figures.used)
         self._oldest_pending_ms = storage.oldest_pending_ms()
@@ -92,7 +92,7 @@ class Journal:
         """Own and open the journal in the folder `path`, which is made if it isn't there. Blocks; any thread.
 
         `max_bytes` bounds what is in use, `retain_s` and `retain_bytes` say how long forwarded entries stay, `window_s`
-        how long identities are remembered. `vfs` names the SQLite VFS to use instead of the system's. Raises
+        how long dedupe keys are remembered. `vfs` names the SQLite VFS to use instead of the system's. Raises
         JournalLockedError, JournalCorruptError, JournalUnusableError, or JournalFailedError.
         """
         loop = loop or asyncio.get_running_loop()
@@ -159,29 +159,29 @@ class Journal:
                 return found
         return await self._ask(lambda connection: queries.read(connection, from_id, max_entries, max_bytes))
 
-    async def read_parked(self, topic: str, from_id: int, max_entries: int, max_bytes: int) -> list[Entry]:
-        """The same of the entries that are parked for a topic."""
-        return await self._ask(lambda c: queries.read_parked(c, topic, from_id, max_entries, max_bytes))
+    async def read_deferred(self, topic: str, from_id: int, max_entries: int, max_bytes: int) -> list[Entry]:
+        """The same of the entries that are deferred for a topic."""
+        return await self._ask(lambda c: queries.read_deferred(c, topic, from_id, max_entries, max_bytes))
 
-    async def parked_types(self, topic: str) -> set[str]:
-        """The event types of what is parked for a topic, as they were given to `park`."""
-        return await self._ask(lambda connection: queries.parked_types(connection, topic))
+    async def deferred_types(self, topic: str) -> set[str]:
+        """The event types of what is deferred for a topic, as they were given to `defer`."""
+        return await self._ask(lambda connection: queries.deferred_types(connection, topic))
 
-    async def park(self, rows: Sequence[tuple[int, str, str]]) -> None:
-        """Note entries (id, topic, event type) that wait for their lane. Durable when it returns."""
-        await self._do(lambda storage: storage.park(rows))
+    async def defer(self, rows: Sequence[tuple[int, str, str]]) -> None:
+        """Note entries (id, topic, event type) that wait for their topic queue. Durable when it returns."""
+        await self._do(lambda storage: storage.defer(rows))
 
-    async def unpark_from(self, entry_id: int) -> None:
-        """Forget what a batch parked from this id on that was not committed. Durable when it returns."""
-        await self._do(lambda storage: storage.unpark_from(entry_id))
+    async def drop_deferred_from(self, entry_id: int) -> None:
+        """Forget what a batch deferred from this id on that was not committed. Durable when it returns."""
+        await self._do(lambda storage: storage.drop_deferred_from(entry_id))
 
-    async def hold(self, entry_ids: Sequence[int]) -> None:
-        """Keep these entries whatever retention says, until `journal release`. Durable when it returns."""
-        await self._do(lambda storage: storage.hold(entry_ids))
+    async def pin(self, entry_ids: Sequence[int]) -> None:
+        """Keep these entries whatever retention says, until `journal unpin`. Durable when it returns."""
+        await self._do(lambda storage: storage.pin(entry_ids))
 
-    async def count_held(self) -> int:
+    async def count_pinned(self) -> int:
         """How many entries are kept so."""
-        return await self._ask(queries.count_held)
+        return await self._ask(queries.count_pinned)
 
     # positions and duplicates
 
@@ -195,9 +195,9 @@ class Journal:
         waiting: Iterable[tuple[int, str, str]] = (),
         gone: Iterable[int] = (),
     ) -> None:
-        """Note positions, and the identities (16 bytes, received_at in ms) that the window remembers from now on.
+        """Note positions, and the dedupe keys (16 bytes, received_at in ms) that the window remembers from now on.
 
-        `in_doubt` as in `note_in_doubt`, None for what is noted already; `waiting` as in `park`; entries whose ids are
+        `in_doubt` as in `note_in_doubt`, None for what is noted already; `waiting` as in `defer`; entries whose ids are
         in `gone` don't wait any more.
         One commit, durable when it returns. Raises ValueError for a position that goes back.
         """
@@ -209,11 +209,11 @@ class Journal:
 
         def step(storage: Storage) -> int | None:
             storage.advance(positions, positions_offset)
-            storage.park(waiting)
-            storage.unpark(gone)
+            storage.defer(waiting)
+            storage.drop_deferred(gone)
             if in_doubt is not None:
                 storage.note_in_doubt(in_doubt)
-            return storage.identities.log(items) if items else None
+            return storage.dedupe_keys.log(items) if items else None
 
         if in_doubt is not None:
             self.in_doubt = in_doubt
@@ -261,11 +261,11 @@ class Journal:
                 self._window.merge()
 
     async def seen(self, wanted: Sequence[bytes], since_ms: int) -> dict[bytes, int]:
-        """Those of the identities that were remembered with a time of `since_ms` or later, each with that time."""
+        """Those of the dedupe keys that were remembered with a time of `since_ms` or later, each with that time."""
         return await self._window.seen(wanted, since_ms)
 
     def remember_for(self, window_s: float) -> None:
-        """Another length of the window of duplicates, from now on: how long identities are kept."""
+        """Another length of the window of duplicates, from now on: how long dedupe keys are kept."""
         self._maintenance.set_window(int(window_s * 1000))
 
     # figures
@@ -282,15 +282,15 @@ class Journal:
 
     def usage(self) -> JournalUsage:
         """The journal's state now. Costs no look at the disk."""
-        pending = self.last_id - self.positions.next_id + 1 + sum(self._parked.values())
+        pending = self.last_id - self.positions.next_id + 1 + sum(self._deferred.values())
         return JournalUsage(
             entries=self._entries,
             pending=max(0, pending),
             bytes=self._capacity.used,
             bytes_max=self._capacity.bytes_max,
             oldest_pending_ms=self._oldest_pending_ms if pending > 0 else None,
-            parked=dict(self._parked),
-            held=self._held,
+            deferred=dict(self._deferred),
+            pinned=self._pinned,
         )
 
     # from the writer
@@ -303,7 +303,7 @@ class Journal:
                 future.set_result(entry_id)
             entry_id += 1
         if commit.backlog is not None:
-            self._parked, self._oldest_pending_ms, self._held = commit.backlog
+            self._deferred, self._oldest_pending_ms, self._pinned = commit.backlog
         for future, result in commit.steps:
             if not future.done():
                 future.set_result(result)

@@ -1,4 +1,4 @@
-"""What the writer does besides commits, and when: retention, expiry of identities, checkpoints, figures.
+"""What the writer does besides commits, and when: retention, expiry of dedupe keys, checkpoints, figures.
 
 All of it in steps of a few milliseconds, within the next commit or while nobody waits.
 """
@@ -49,7 +49,7 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """What was measured: bytes that are in use; and when identities had to be forgotten early, how far back they go."""
+    """What was measured: bytes in use; how far back dedupe keys go, when some had to be forgotten early."""
 
     used: int
     remembered_ms: int | None
@@ -96,7 +96,7 @@ class Maintenance:
         turn = self._sweep_turn()
         if turn != self._swept_at or (self._pressed and self._monotonic() >= self._sweep_pressed_at_s):
             self._swept_at = turn
-            # Under pressure not at the window's pace: a journal that was given less room holds too many identities.
+            # Under pressure not at the window's pace: a journal that was given less room holds too many dedupe keys.
             self._sweep_pressed_at_s = self._monotonic() + IDLE_S
             self._sweep_next = (self._sweep_next + 1) % BUCKETS
             self._sweep(self._sweep_next)
@@ -127,14 +127,14 @@ class Maintenance:
         return self._used >= YIELD * self._limits.bytes_max
 
     def _sweep(self, bucket: int) -> None:
-        """Forget identities of one bucket that nobody can ask for any more.
+        """Forget dedupe keys of one bucket that nobody can ask for any more.
 
         Counted back from the oldest entry that is pending, not from now: after a long outage both copies of a webhook
         may still wait, and the first is forwarded before the second.
         """
         now_ms, oldest_ms = self._clock_ms(), self._storage.oldest_pending_ms()
         newest_ms = now_ms if oldest_ms is None else min(now_ms, oldest_ms)
-        self._storage.identities.sweep(bucket, newest_ms - self._limits.window_ms - PENDING_MARGIN_MS)
+        self._storage.dedupe_keys.sweep(bucket, newest_ms - self._limits.window_ms - PENDING_MARGIN_MS)
         if self._pressed:
             self._measure_at_s = 0.0
 
@@ -166,7 +166,7 @@ class Maintenance:
         """The log counts as if it were as long as it may become, so that its coming and going moves no mark."""
         frames, done = self._storage.connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_NOOP)
         log_bytes = max(frames - done, self._log_frames_max) * WAL_FRAME_BYTES
-        table, remembered_ms = self._storage.identities, None
+        table, remembered_ms = self._storage.dedupe_keys, None
         if table.trimmed_ms is not None:
             remembered_ms, table.trimmed_ms = max(0, self._clock_ms() - table.trimmed_ms), None
         return Figures(self._storage.bytes_used() + log_bytes, remembered_ms)

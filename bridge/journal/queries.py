@@ -10,22 +10,22 @@ import apsw
 from bridge.model import (
     NOTHING_IN_DOUBT,
     Entry,
-    HeldEntries,
     InDoubt,
     InDoubtTransaction,
     PendingMarker,
+    PinnedEntries,
     Positions,
 )
 
-EntryState = Literal["pending", "parked", "forwarded"]
+EntryState = Literal["pending", "deferred", "forwarded"]
 PAGE_ROWS: Final = 500
 
 _FIELDS: Final = "id, received_at, source, hint, headers, body"
 _READ: Final = f"SELECT {_FIELDS} FROM entries WHERE id >= ? ORDER BY id LIMIT ?"  # noqa: S608 - a constant
-_READ_PARKED: Final = f"""
+_READ_DEFERRED: Final = f"""
     SELECT {_FIELDS} FROM parked CROSS JOIN entries ON id = entry_id
     WHERE topic = ? AND entry_id >= ? ORDER BY entry_id LIMIT ?"""  # noqa: S608 - a constant
-_HELD: Final = """
+_PINNED: Final = """
     SELECT count(*), coalesce(sum(length(headers) + length(body)), 0) FROM held LEFT JOIN entries ON id = entry_id"""
 _LIST: Final = """
     SELECT id, received_at, source, hint, length(headers), length(body),
@@ -38,7 +38,7 @@ ID_MAX: Final = (1 << 63) - 1
 
 @dataclass(frozen=True, slots=True)
 class EntrySummary:
-    """An entry without its content. `topic` is the lane that it is parked for, else ""; `held` as in `schema`."""
+    """An entry without its content. `topic` is the queue that it is deferred for, else ""; `pinned` as in `schema`."""
 
     id: int
     received_at_ms: int
@@ -48,7 +48,7 @@ class EntrySummary:
     body_bytes: int
     state: EntryState
     topic: str
-    held: bool
+    pinned: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,22 +67,24 @@ def read(connection: apsw.Connection, from_id: int, max_entries: int, max_bytes:
     return _take(connection.execute(_READ, (from_id, max_entries)), max_bytes)
 
 
-def read_parked(connection: apsw.Connection, topic: str, from_id: int, max_entries: int, max_bytes: int) -> list[Entry]:
-    """The same of the entries that are parked for a topic."""
-    return _take(connection.execute(_READ_PARKED, (topic, from_id, max_entries)), max_bytes)
+def read_deferred(
+    connection: apsw.Connection, topic: str, from_id: int, max_entries: int, max_bytes: int
+) -> list[Entry]:
+    """The same of the entries that are deferred for a topic."""
+    return _take(connection.execute(_READ_DEFERRED, (topic, from_id, max_entries)), max_bytes)
 
 
-def parked_types(connection: apsw.Connection, topic: str) -> set[str]:
+def deferred_types(connection: apsw.Connection, topic: str) -> set[str]:
     return {row[0] for row in connection.execute("SELECT DISTINCT event_type FROM parked WHERE topic = ?", (topic,))}
 
 
-def count_held(connection: apsw.Connection) -> int:
+def count_pinned(connection: apsw.Connection) -> int:
     return int(_row(connection.execute("SELECT count(*) FROM held"))[0])
 
 
-def held(connection: apsw.Connection) -> HeldEntries:
+def pinned(connection: apsw.Connection) -> PinnedEntries:
     """How many entries are held, and their bytes. Looks at each of them."""
-    return HeldEntries(*_row(connection.execute(_HELD)))
+    return PinnedEntries(*_row(connection.execute(_PINNED)))
 
 
 def _take(rows: apsw.Cursor, max_bytes: int) -> list[Entry]:
@@ -148,7 +150,7 @@ def in_doubt_text(what: InDoubt) -> str | None:
 
 
 def behind_text(positions: Positions) -> str:
-    """The lanes that are behind, as the column of that name holds them."""
+    """The topic queues that are behind, as the column of that name holds them."""
     return json.dumps(dict(positions.behind))
 
 
@@ -174,8 +176,8 @@ def _summaries(connection: apsw.Connection, sql: str, bindings: tuple[int, int, 
 
 
 def _summary(row: tuple[Any, ...], positions: Positions) -> EntrySummary:
-    entry_id, at_ms, source, hint, headers_bytes, body_bytes, topic, held = row
+    entry_id, at_ms, source, hint, headers_bytes, body_bytes, topic, pinned = row
     state: EntryState = "forwarded" if entry_id < positions.next_id else "pending"
     if topic is not None and entry_id >= positions.of(topic):
-        state = "parked"
-    return EntrySummary(entry_id, at_ms, source, hint, headers_bytes, body_bytes, state, topic or "", bool(held))
+        state = "deferred"
+    return EntrySummary(entry_id, at_ms, source, hint, headers_bytes, body_bytes, state, topic or "", bool(pinned))

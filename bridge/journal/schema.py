@@ -5,7 +5,7 @@
 - An entry is written once and never changed. It is deleted only when it is forwarded and no longer retained.
 - Entry ids grow by one, in the order of arrival, from 1 on; none is used twice, even when all entries are deleted:
   the next id is above both the highest entry and `state.next_id`, and nothing above `next_id` is ever deleted.
-- Everything that one commit holds becomes durable together: entries, positions, parked rows, identities.
+- Everything that one commit holds becomes durable together: entries, positions, deferred rows, dedupe keys.
 - The database is never vacuumed (that would move tables, and stall): freed pages are used again. So the file does not
   shrink, and what is bounded is the pages in use.
 
@@ -19,7 +19,7 @@ A journal is a folder (mode 0700) with these files (mode 0600):
 Versions: `application_id` says that a database is a journal, `user_version` which version of the schema it has.
 `SCHEMA[n]` brings version n to n + 1, in one transaction; a database from a newer program is refused, not guessed at.
 
-Tables of version 3:
+Tables of version 3 (a table keeps the name that it got first: what is on disks is not renamed):
 
     state             one row. journal_id: UUID, made at the first start, names the journal in Kafka. next_id and behind
                       (JSON, topic → entry id): the journal's copy of the positions. kafka_offset: where in the
@@ -34,12 +34,12 @@ Tables of version 3:
     entries           one accepted request each. received_at: ms since the epoch. stream_end: bytes of all entries up to
                       and including this one (headers and body), so that the bytes between two ids are known without a
                       scan. headers: JSON object, empty when there are none. body: as it came
-    parked            an entry that could not be forwarded with its neighbours, because its topic's lane waits. It is
-                      pending while its id is not below that lane's position
-    held              entries that retention must keep: their quarantine record carries only a part of them
-    identities_log    what the window of duplicates learned lately, in order: each row is a string of 22-byte items,
-                      16 bytes of identity, 6 bytes of received_at (ms, big-endian). Rows leave once they are merged
-    identities        the same, merged: sorted by identity. received_at is the 6 bytes, whose order is that of time
+    parked            deferred entries: those that could not be forwarded with their neighbours, because their topic
+                      is paused. One is pending while its id is not below that topic's position
+    held              pinned entries, which retention must keep: their dead letter carries only a part of them
+    identities_log    the latest dedupe keys, in order: each row is a string of 22-byte items,
+                      16 bytes of dedupe key, 6 bytes of received_at (ms, big-endian). Rows leave once they are merged
+    identities        the same, merged: sorted by dedupe key. received_at is the 6 bytes, whose order is that of time
 """
 
 from typing import Final
@@ -52,11 +52,11 @@ WAL_FRAME_BYTES: Final = PAGE_BYTES + 24
 FOLDER_MODE: Final = 0o700
 FILE_MODE: Final = 0o600
 
-IDENTITY_BYTES: Final = 16
+DEDUPE_KEY_BYTES: Final = 16
 TIME_BYTES: Final = 6
-ITEM_BYTES: Final = IDENTITY_BYTES + TIME_BYTES
+ITEM_BYTES: Final = DEDUPE_KEY_BYTES + TIME_BYTES
 BUCKETS: Final = 256
-"""Parts in which `identities` is merged and swept: by the first byte of an identity."""
+"""Parts in which `identities` is merged and swept: by the first byte of a dedupe key."""
 
 SCHEMA: tuple[str, ...] = (
     """

@@ -11,7 +11,7 @@ import apsw
 from bridge.journal import queries
 from bridge.journal.dedupe_table import DedupeTable
 from bridge.journal.schema import PAGE_BYTES
-from bridge.model import Entry, HeldEntries, InDoubt, Positions
+from bridge.model import Entry, InDoubt, PinnedEntries, Positions
 
 ROWS_PER_INSERT: Final = 64
 _COLUMNS: Final = 7
@@ -43,21 +43,21 @@ _RETIRE: Final = f"""
 _FIRST_FREE: Final = f"SELECT id FROM entries WHERE id BETWEEN ? AND ? {_FREE} ORDER BY id LIMIT 1"  # noqa: S608
 _SIZE: Final = "SELECT length(headers) + length(body) FROM entries WHERE id = ?"
 _OLDEST: Final = "SELECT received_at FROM entries WHERE id >= ? ORDER BY id LIMIT 1"
-_OLDEST_PARKED: Final = """
+_OLDEST_DEFERRED: Final = """
     SELECT received_at FROM entries WHERE id = (SELECT min(entry_id) FROM parked WHERE topic = ?)"""
 
 
 class Storage:
     """The tables by their writing connection. Keeps in memory what would cost a scan to ask.
 
-    `last_id` is the highest id that was used; `parked` counts the parked entries of each topic, `held` is what is held.
+    `last_id` is the highest id that was used; `deferred` counts deferred entries by topic, `pinned` the pinned.
     `unconfirmed_from` is the first id given since Kafka's positions were compared last, None once they are; opening
     sets it, if it isn't.
     """
 
     def __init__(self, connection: apsw.Connection, bytes_max: int = BYTES_MAX_DEFAULT) -> None:
         self.connection = connection
-        self.identities = DedupeTable(connection, bytes_max)
+        self.dedupe_keys = DedupeTable(connection, bytes_max)
         state = queries.journal_state(connection)
         self.journal_id = state.journal_id
         self.positions = state.positions
@@ -69,8 +69,8 @@ class Storage:
         self._retained_from = self._one("SELECT min(id) FROM entries", ()) or self.last_id + 1
         self._round_from = 0
         rows = connection.execute("SELECT topic, count(*) FROM parked GROUP BY topic")
-        self.parked = {str(topic): int(count) for topic, count in rows}
-        self.held = queries.held(connection)
+        self.deferred = {str(topic): int(count) for topic, count in rows}
+        self.pinned = queries.pinned(connection)
         self.in_doubt = queries.in_doubt(connection)
         self.unconfirmed_from = self._one("SELECT unconfirmed_from FROM state", ())
         if self.unconfirmed_from is None:
@@ -84,7 +84,7 @@ class Storage:
     @property
     def pending(self) -> int:
         """How many entries are still to be forwarded."""
-        return self.last_id - self.positions.next_id + 1 + sum(self.parked.values())
+        return self.last_id - self.positions.next_id + 1 + sum(self.deferred.values())
 
     # entries
 
@@ -104,51 +104,51 @@ class Storage:
         self.last_id, self._stream_end = entry_id, end
         return first_id
 
-    def park(self, rows: Iterable[tuple[int, str, str]]) -> None:
-        """Note entries (id, topic, event type) that wait for a lane. What is parked already stays as it is."""
+    def defer(self, rows: Iterable[tuple[int, str, str]]) -> None:
+        """Note entries (id, topic, event type) that wait for a topic queue. What is deferred already stays as it is."""
         for entry_id, topic, event_type in rows:
             self.connection.execute("INSERT OR IGNORE INTO parked VALUES (?, ?, ?)", (topic, entry_id, event_type))
             if self.connection.changes():
-                self.parked[topic] = self.parked.get(topic, 0) + 1
+                self.deferred[topic] = self.deferred.get(topic, 0) + 1
 
-    def unpark_from(self, entry_id: int) -> None:
-        """Forget that entries from this id on wait for a lane: they are still to come."""
-        self._unpark("entry_id >= ?", (entry_id,))
+    def drop_deferred_from(self, entry_id: int) -> None:
+        """Forget that entries from this id on wait for a topic queue: they are still to come."""
+        self._drop_deferred("entry_id >= ?", (entry_id,))
 
-    def unpark(self, entry_ids: Iterable[int]) -> None:
-        """Forget that these entries wait for a lane: they have gone."""
+    def drop_deferred(self, entry_ids: Iterable[int]) -> None:
+        """Forget that these entries wait for a topic queue: they have gone."""
         for entry_id in entry_ids:
-            self._unpark("entry_id = ?", (entry_id,))
+            self._drop_deferred("entry_id = ?", (entry_id,))
 
-    def _unpark(self, where: str, bindings: tuple[int | str, ...]) -> None:
+    def _drop_deferred(self, where: str, bindings: tuple[int | str, ...]) -> None:
         sql = f"SELECT topic, count(*), min(entry_id) FROM parked WHERE {where} GROUP BY topic"  # noqa: S608 - ours
         for topic, count, first in self.connection.execute(sql, bindings).fetchall():
-            left = self.parked.pop(str(topic)) - int(str(count))
+            left = self.deferred.pop(str(topic)) - int(str(count))
             if left:
-                self.parked[str(topic)] = left
+                self.deferred[str(topic)] = left
             # Retention passed them over, because they waited.
             self._retained_from = min(self._retained_from, int(str(first)))
         self.connection.execute(f"DELETE FROM parked WHERE {where}", bindings)  # noqa: S608 - ours
 
-    def hold(self, entry_ids: Iterable[int]) -> None:
+    def pin(self, entry_ids: Iterable[int]) -> None:
         """Keep these entries whatever retention says."""
         for entry_id in entry_ids:
             self.connection.execute("INSERT OR IGNORE INTO held VALUES (?)", (entry_id,))
             if self.connection.changes():
                 size = self._one(_SIZE, (entry_id,)) or 0
-                self.held = HeldEntries(self.held.entries + 1, self.held.bytes + size)
+                self.pinned = PinnedEntries(self.pinned.entries + 1, self.pinned.bytes + size)
 
-    def release(self, entry_ids: Iterable[int]) -> None:
+    def unpin(self, entry_ids: Iterable[int]) -> None:
         """Let retention have these entries again."""
         for entry_id in entry_ids:
             self.connection.execute("DELETE FROM held WHERE entry_id = ?", (entry_id,))
             self._retained_from = min(self._retained_from, entry_id)
-        self.held = queries.held(self.connection)
+        self.pinned = queries.pinned(self.connection)
 
     # positions
 
     def advance(self, positions: Positions, positions_offset: int | None) -> None:
-        """Note the positions, and drop the parked rows that they have passed.
+        """Note the positions, and drop the deferred rows that they have passed.
 
         Positions beyond the last id come from Kafka when this database is older than what Kafka knows (a restored
         copy): the ids in between were used, and are not used again.
@@ -160,8 +160,8 @@ class Storage:
             "UPDATE state SET next_id = ?, behind = ?, kafka_offset = coalesce(?, kafka_offset), deleted = ?",
             (positions.next_id, queries.behind_text(positions), positions_offset, self._deleted),
         )
-        for topic in list(self.parked):
-            self._unpark("topic = ? AND entry_id < ?", (topic, positions.of(topic)))
+        for topic in list(self.deferred):
+            self._drop_deferred("topic = ? AND entry_id < ?", (topic, positions.of(topic)))
         self.positions = positions
         if positions_offset is not None:
             self.positions_offset = positions_offset
@@ -187,7 +187,7 @@ class Storage:
         """Delete forwarded entries that are older than `received_before_ms`, or before the last `keep_bytes`.
 
         Each by its own time: the clock may have jumped, so what comes after an entry says nothing about its age. A
-        time that is still to come is not old. Bytes count back from the next entry to forward, whatever lanes are
+        time that is still to come is not old. Bytes count back from the next entry to forward, whatever queues are
         behind.
 
         Looks at the oldest `rows_max` rows at the most, and about RETIRE_BYTES; when none of those was due, at some
@@ -239,7 +239,7 @@ class Storage:
     def oldest_pending_ms(self) -> int | None:
         """When the oldest entry that is still to be forwarded was received."""
         found = [self._one(_OLDEST, (self.positions.next_id,))]
-        found += [self._one(_OLDEST_PARKED, (topic,)) for topic in self.parked]
+        found += [self._one(_OLDEST_DEFERRED, (topic,)) for topic in self.deferred]
         return min((at_ms for at_ms in found if at_ms is not None), default=None)
 
     def bytes_used(self) -> int:

@@ -17,7 +17,7 @@ import apsw
 from bridge.journal.database import transaction
 from bridge.journal.maintenance import Figures, Maintenance
 from bridge.journal.storage import ROWS_PER_INSERT, Storage
-from bridge.model import Entry, HeldEntries
+from bridge.model import Entry, PinnedEntries
 
 MANY_ENTRIES: Final = 16
 GATHER_S: Final = 0.0015
@@ -33,7 +33,7 @@ class Commit:
     """One commit: what went in, and once it is done, what to tell.
 
     `entries` are the futures of the appended entries, whose ids go up from `first_id`; `steps` those of other work
-    with its result. `backlog` is set when a step may have changed it: what is parked, the oldest pending entry's
+    with its result. `backlog` is set when a step may have changed it: what is deferred, the oldest pending entry's
     time, and what is held.
     """
 
@@ -45,7 +45,7 @@ class Commit:
     first_id: int = 0
     last_id: int = 0
     count: int = 0
-    backlog: tuple[dict[str, int], int | None, HeldEntries] | None = None
+    backlog: tuple[dict[str, int], int | None, PinnedEntries] | None = None
     seconds: float = 0.0
 
     def futures(self) -> list["asyncio.Future[Any]"]:
@@ -193,7 +193,7 @@ class Writer:
         """Tell who waits; then what nobody has to wait for."""
         storage, maintenance = self._storage, self._maintenance
         if commit.work:
-            commit.backlog = (dict(storage.parked), storage.oldest_pending_ms(), storage.held)
+            commit.backlog = (dict(storage.deferred), storage.oldest_pending_ms(), storage.pinned)
         commit.last_id, commit.count = storage.last_id, storage.entries
         if commit.entries or commit.work or commit.count != self._told_count:
             self._told_count = commit.count

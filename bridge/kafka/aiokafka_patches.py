@@ -61,7 +61,7 @@ def fail_under_replicated_batches() -> None:
     """Let a batch that too few replicas can take fail after `GRACE_S`, for every producer of this process.
 
     Otherwise that looks like a slow link from outside, and metadata says nothing of it; but it is one topic's trouble,
-    which has to be named. With `at_least_once` all other lanes go on. A transaction that the topic is in can't end
+    which has to be named. With `at_least_once` all other queues go on. A transaction that the topic is in can't end
     before its replicas are back, because Kafka marks its end in that topic as well; then all others go on.
     """
     sender.SendProduceReqHandler = _Handler

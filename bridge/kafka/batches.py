@@ -15,8 +15,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
-from bridge.errors import LaneBlockedError, TimestampRejectedError
-from bridge.kafka.errors import blocked
+from bridge.errors import TimestampRejectedError, TopicPausedError
+from bridge.kafka.errors import paused
 from bridge.model import Prepared, Record
 
 REMEMBER_S: Final = 3600.0
@@ -56,12 +56,12 @@ class Timestamps:
         now_s = self._seconds()
         return Times(self._clock_ms(), frozenset(topic for topic, until_s in self._until_s.items() if now_s < until_s))
 
-    def rejected(self, error: TimestampRejectedError, times: Times) -> TimestampRejectedError | LaneBlockedError:
+    def rejected(self, error: TimestampRejectedError, times: Times) -> TimestampRejectedError | TopicPausedError:
         """A batch with these `times` was rejected. Returns `error` when another try may pass, with the time of sending;
-        a LaneBlockedError when it was rejected with that.
+        a TopicPausedError when it was rejected with that.
         """
         if error.topic in times.topics:
-            return blocked(error.topic, "clock")
+            return paused(error.topic, "clock")
         self._until_s[error.topic] = self._seconds() + REMEMBER_S
         return error
 

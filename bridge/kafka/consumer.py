@@ -19,7 +19,7 @@ from aiokafka.structs import TopicPartition
 from bridge.errors import SinkTimeoutError
 from bridge.kafka.client import client_options, close
 from bridge.kafka.diagnosis import connect
-from bridge.kafka.errors import blocked, translated
+from bridge.kafka.errors import paused, translated
 from bridge.kafka.topics import Topics
 from bridge.settings.models import Kafka
 
@@ -178,7 +178,7 @@ async def ends_of(kafka: Kafka, topic: str) -> dict[int, int]:
     """
     state = (await Topics(kafka).probe([topic]))[topic]
     if state.status != "ok":
-        raise blocked(topic, state.status)
+        raise paused(topic, state.status)
     async with _history_consumer(kafka, committed=False) as consumer:
         ends = await consumer.end_offsets([TopicPartition(topic, n) for n in range(state.partitions)])
         return {place.partition: offset for place, offset in ends.items()}

@@ -12,7 +12,6 @@ from typing import Final
 from aiokafka import errors as kafka
 
 from bridge.errors import (
-    LaneBlockedError,
     ProducerFencedError,
     ProducerLostError,
     RecordRejectedError,
@@ -20,9 +19,10 @@ from bridge.errors import (
     SinkTimeoutError,
     SinkUnavailableError,
     TimestampRejectedError,
+    TopicPausedError,
 )
 
-_LANE_STATES: dict[type[BaseException], str] = {
+_PAUSE_STATES: dict[type[BaseException], str] = {
     kafka.UnknownTopicOrPartitionError: "missing",
     kafka.TopicAuthorizationFailedError: "unauthorized",
     kafka.NotLeaderForPartitionError: "leaderless",
@@ -35,7 +35,7 @@ _LANE_STATES: dict[type[BaseException], str] = {
     kafka.UnsupportedForMessageFormatError: "refusing",
     kafka.PolicyViolationError: "refusing",
 }
-_LANE_ADVICE = {
+_PAUSE_ADVICE = {
     "missing": "it does not exist: create it (`treble-bridge topics create`)",
     "unauthorized": "the bridge's user may not write to it: it needs the ACLs Describe and Write",
     "leaderless": "a partition has no leader, or too few replicas in sync: see the brokers",
@@ -60,9 +60,9 @@ _PERMISSIONS: dict[type[BaseException], str] = {
 _DOUBLINGS_MAX: Final = 60  # 2**60 times any pause is above any cap; beyond it floats would overflow
 
 
-def blocked(topic: str, state: str) -> LaneBlockedError:
+def paused(topic: str, state: str) -> TopicPausedError:
     """The error of a topic that can't take records, with what to do."""
-    return LaneBlockedError(topic, state, f"topic {topic} can't take records: {_LANE_ADVICE[state]}")
+    return TopicPausedError(topic, state, f"topic {topic} can't take records: {_PAUSE_ADVICE[state]}")
 
 
 @contextlib.contextmanager
@@ -85,8 +85,8 @@ def translate(  # noqa: PLR0911 - a list of cases, in the order in which they co
     cause = _root(error)
     kind = type(cause)
     text = _text(cause)
-    if topic and kind in _LANE_STATES:
-        return blocked(topic, _LANE_STATES[kind])
+    if topic and kind in _PAUSE_STATES:
+        return paused(topic, _PAUSE_STATES[kind])
     if topic and isinstance(cause, _REJECTED):
         return RecordRejectedError(topic, partition, f"Kafka rejects it on topic {topic}: {text}")
     if topic and isinstance(cause, kafka.InvalidTimestampError):

@@ -3,11 +3,11 @@
 A compacted topic. Two keys a journal, both on the partition of the journal's id:
 
     <journal id>           {"version": 1, "next": 4711, "topics": {"treble.message.read": 4711, …}, "behind": {…},
-                            "parked": {…}}
+                            "deferred": {…}}
     <journal id>/barrier   {"version": 1, "token": "…", "instance": "…", "host": "…", "pid": 1, "at_ms": 0}
 
-`next` is the id of the next entry to forward; `behind` has the lanes that wait, with theirs, `parked` how many entries
-are parked for each. `topics` says the same for each topic, for people and tools. A barrier is written by each new
+`next` is the id of the next entry to forward; `behind` has the paused topics, with theirs, `deferred` how many entries
+are deferred for each. `topics` says the same for each topic, for people and tools. A barrier is written by each new
 producer in a transaction of its own: once a reader has seen it, it has seen every position committed before (a
 successor of a dead coordinator was seen to answer with an older one), and a barrier of another instance after one's own
 says that another live process took over.
@@ -89,7 +89,7 @@ class PositionsTopic:
             "next": positions.next_id,
             "topics": {topic: positions.of(topic) for topic in sorted({*topics, *positions.behind})},
             "behind": dict(positions.behind),
-            "parked": dict(positions.parked),
+            "deferred": dict(positions.deferred),
         }
         return self._record(producer, partition, self._key, value)
 
@@ -173,10 +173,10 @@ def _field(value: bytes | None, name: str) -> Any:
 
 def _positions(value: bytes | None) -> Positions | None:
     """A position record's value; None for what isn't one (a tombstone, another's bytes)."""
-    next_id, behind, parked = (_field(value, name) for name in ("next", "behind", "parked"))
+    next_id, behind, deferred = (_field(value, name) for name in ("next", "behind", "deferred"))
     if not isinstance(next_id, int) or not isinstance(behind, dict):
         return None
-    return Positions(next_id, _numbers(behind), _numbers(parked or {}))
+    return Positions(next_id, _numbers(behind), _numbers(deferred or {}))
 
 
 def _numbers(by_topic: Mapping[Any, Any]) -> dict[str, int]:

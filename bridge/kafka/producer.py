@@ -14,17 +14,17 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.structs import TopicPartition
 
 from bridge.errors import (
-    LaneBlockedError,
     ProducerFencedError,
     RecordRejectedError,
     SinkError,
     SinkTimeoutError,
     SinkUnavailableError,
     TimestampRejectedError,
+    TopicPausedError,
 )
 from bridge.kafka.aiokafka_patches import fail_under_replicated_batches, kill_producer, use_fast_lz4
 from bridge.kafka.batches import Batch
-from bridge.kafka.errors import blocked, translate, translated
+from bridge.kafka.errors import paused, translate, translated
 from bridge.kafka.transaction_markers import join_transaction, last_stable_offsets, markers_written
 from bridge.model import PendingMarker
 from bridge.settings.models import Kafka
@@ -84,7 +84,7 @@ class Producer:
 
     async def partition_counts(
         self, topics: Sequence[str], tries: int = METADATA_TRIES
-    ) -> dict[str, int | LaneBlockedError]:
+    ) -> dict[str, int | TopicPausedError]:
         """How many partitions each topic has, or why it can't take records.
 
         Asks Kafka for those that aren't known to be well; a topic may come into being by being asked for, so `tries`.
@@ -105,13 +105,13 @@ class Producer:
             counts |= {topic: self._partition_count(topic) for topic in unwell}
         return counts
 
-    def _partition_count(self, topic: str) -> int | LaneBlockedError:
+    def _partition_count(self, topic: str) -> int | TopicPausedError:
         cluster = self._inner.client.cluster
         partitions = cluster.partitions_for_topic(topic)
         if partitions is None:
-            return blocked(topic, "unauthorized" if topic in cluster.unauthorized_topics else "missing")
+            return paused(topic, "unauthorized" if topic in cluster.unauthorized_topics else "missing")
         if any(cluster.leader_for_partition(TopicPartition(topic, p)) in {None, -1} for p in partitions):
-            return blocked(topic, "leaderless")
+            return paused(topic, "leaderless")
         return len(partitions)
 
     async def deliver(self, batches: Sequence[Batch]) -> list[int]:
@@ -215,7 +215,7 @@ class Producer:
             await self._limited(self._inner.client.force_metadata_update())
             for topic in {batch.topic for batch in batches}:
                 count = self._partition_count(topic)
-                if isinstance(count, LaneBlockedError):
+                if isinstance(count, TopicPausedError):
                     raise count
 
     def _timeout_cause(self, batches: Sequence[Batch], futures: "Sequence[asyncio.Future[Any]]") -> SinkError:
@@ -226,7 +226,7 @@ class Producer:
         for position, batch in enumerate(batches):
             if position >= len(futures) or not futures[position].done():
                 count = self._partition_count(batch.topic)
-                if isinstance(count, LaneBlockedError):
+                if isinstance(count, TopicPausedError):
                     return count
         return SinkTimeoutError("Kafka did not confirm a batch in time")
 
@@ -280,7 +280,7 @@ _PRECEDENCE: Final = (
     ProducerFencedError,
     RecordRejectedError,
     TimestampRejectedError,
-    LaneBlockedError,
+    TopicPausedError,
     SinkUnavailableError,
     SinkError,
 )

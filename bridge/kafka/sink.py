@@ -13,17 +13,17 @@ from typing import Any, Protocol
 
 from bridge.errors import (
     FencedError,
-    LaneBlockedError,
     ProducerFencedError,
     RecordRejectedError,
     SinkError,
     SinkUnavailableError,
     TimestampRejectedError,
+    TopicPausedError,
 )
 from bridge.kafka.batches import Batch, Sizing, Timestamps, assemble
 from bridge.kafka.client import current_options
 from bridge.kafka.diagnosis import connect
-from bridge.kafka.errors import blocked
+from bridge.kafka.errors import paused
 from bridge.kafka.positions import Found, Instance, PositionsTopic
 from bridge.kafka.producer import METADATA_TRIES, Producer
 from bridge.model import NOTHING_IN_DOUBT, InDoubt, InDoubtTransaction, PendingMarker, Positions, Prepared
@@ -42,7 +42,7 @@ class Sink(Protocol):
         What is `pending` in the positions' topic is resolved then.
         """
 
-    async def partition_counts(self, topics: Sequence[str], tries: int = ...) -> dict[str, int | LaneBlockedError]:
+    async def partition_counts(self, topics: Sequence[str], tries: int = ...) -> dict[str, int | TopicPausedError]:
         """How many partitions each topic has, or why it can't take records. What is unwell is asked for anew."""
 
     async def send(
@@ -98,7 +98,7 @@ class _ProducerSink:
 
     async def partition_counts(
         self, topics: Sequence[str], tries: int = METADATA_TRIES
-    ) -> dict[str, int | LaneBlockedError]:
+    ) -> dict[str, int | TopicPausedError]:
         return await self.producer.partition_counts(topics, tries)
 
     async def send(
@@ -214,8 +214,8 @@ class TransactionalSink(_ProducerSink):
             )
             found = await self._positions.recover(producer, self._partition, known_offset)
         except TimestampRejectedError as error:  # a barrier's time is always the present one
-            raise self._positions_error(blocked(error.topic, "clock")) from error
-        except (LaneBlockedError, RecordRejectedError) as error:
+            raise self._positions_error(paused(error.topic, "clock")) from error
+        except (TopicPausedError, RecordRejectedError) as error:
             raise self._positions_error(error) from error
         self._barrier_offset = found.barrier_offset
         return found
@@ -233,8 +233,8 @@ class TransactionalSink(_ProducerSink):
             return InDoubt(markers)
         return InDoubt((), InDoubtTransaction(markers, self._sending, own[0].first, producer.acknowledged))
 
-    def _positions_error(self, error: LaneBlockedError | RecordRejectedError) -> SinkError:
-        """Without its positions topic nothing can be forwarded: not one lane's trouble, but everyone's."""
+    def _positions_error(self, error: TopicPausedError | RecordRejectedError) -> SinkError:
+        """Without its positions topic nothing can be forwarded: not one topic queue's trouble, but everyone's."""
         return SinkUnavailableError(str(error)) if error.topic == self._kafka.positions_topic else error
 
     async def _check_takeover(self, positions: PositionsTopic) -> None:
@@ -263,7 +263,7 @@ class TransactionalSink(_ProducerSink):
         except ProducerFencedError:
             self._superseded = True
             raise
-        except (LaneBlockedError, RecordRejectedError) as error:
+        except (TopicPausedError, RecordRejectedError) as error:
             raise self._positions_error(error) from error
         self._sending = None
         return offset

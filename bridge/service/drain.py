@@ -1,6 +1,6 @@
 """Draining: forwards what an abandoned journal still holds, and ends. Takes no webhooks, opens no port.
 
-The stages are those of a running bridge: the journal with its lock, the forwarder with its recovery, lanes, duplicates
+The stages are those of a running bridge: the journal with its lock, the forwarder with its recovery, queues, duplicates
 and quarantine, the look at the topics. So what Kafka has already is not sent again. A drain that is killed, or ended by
 its deadline, leaves the journal as a killed bridge would: the next drain, or the next bridge, goes on.
 """
@@ -61,9 +61,9 @@ def drain(settings: Settings, folder: Path, *, wait_s: float, deadline_s: float,
 
 @dataclass(frozen=True, slots=True)
 class Left:
-    """Entries that were not forwarded. `topic` is the lane they are parked for, None for those that no lane holds.
+    """Entries that were not forwarded. `topic` is the queue they are deferred for, None for those that no queue holds.
 
-    `state` says why in a word: the lane's state, `kafka` (nothing goes to Kafka at all), or `time` (it ran out).
+    `state` says why in a word: the topic queue's state, `kafka` (nothing goes to Kafka at all), or `time` (it ran out).
     """
 
     topic: str | None
@@ -90,7 +90,7 @@ class Drained:
     known: int
     left: tuple[Left, ...]
     kept: int
-    held: int
+    pinned: int
     seconds: float
     cause: str
 
@@ -102,7 +102,7 @@ class Drained:
     @property
     def removable(self) -> bool:
         """Whether nothing is lost with the folder but copies kept for replay."""
-        return not self.left and not self.held
+        return not self.left and not self.pinned
 
     @property
     def exit_code(self) -> ExitCode:
@@ -147,7 +147,7 @@ class Drain:
             before = journal.usage()
             if before.pending:
                 status, outcomes = await self._forward(journal, deadline_s)
-            held = await journal.count_held()
+            pinned = await journal.count_pinned()
         after = journal.usage()
         drained = account(
             before,
@@ -155,7 +155,7 @@ class Drain:
             outcomes,
             tuple(why_left(after, status)) if status is not None else (),
             journal_id=journal.id,
-            held=held,
+            pinned=pinned,
             seconds=round(time.monotonic() - began_s, 3),
             cause=self.shutdown.cause or "nothing left",
         )
@@ -206,7 +206,7 @@ class Drain:
             await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _watch(self, journal: Journal) -> None:
-        """Return when nothing is left, parked entries included; say how far it is meanwhile."""
+        """Return when nothing is left, deferred entries included; say how far it is meanwhile."""
         total = journal.usage().pending
         self._telemetry.drain_started(total)
         told_s = time.monotonic()
@@ -240,7 +240,7 @@ def why_left(usage: JournalUsage, forwarder: Mapping[str, Any]) -> Iterator[Left
     connected, error = forwarder["connected"], forwarder["last_error"]
     paused = paused_topics(forwarder) if connected else {}
     general = ("time", "it was still being forwarded") if connected else ("kafka", error or "no connection yet")
-    for topic, entries in sorted(usage.parked.items()):
+    for topic, entries in sorted(usage.deferred.items()):
         yield Left(topic, entries, *paused.get(topic, general))
-    if others := usage.pending - sum(usage.parked.values()):
+    if others := usage.pending - sum(usage.deferred.values()):
         yield Left(None, others, *general)

@@ -32,8 +32,8 @@ class JournalStatus(TypedDict):
     bytes_max: int
     entries: int
     pending: int
-    parked: Mapping[str, int]
-    held: Mapping[str, int]
+    deferred: Mapping[str, int]
+    pinned: Mapping[str, int]
     oldest_pending_seconds: float | None
     last_id: int
 
@@ -49,7 +49,7 @@ class ServiceStatus(TypedDict):
     config: NotRequired[ReloadStatus]
     journal: NotRequired[JournalStatus]
     positions: NotRequired[Mapping[str, Any]]
-    lanes: NotRequired[Mapping[str, str]]
+    paused_topics: NotRequired[Mapping[str, str]]
     forwarder: NotRequired[Mapping[str, Any]]
     topics: NotRequired[Mapping[str, Any]]
     ingress: NotRequired[Mapping[str, Any]]
@@ -108,7 +108,7 @@ class ServiceHealth:
         topics = {topic: positions.of(topic) for topic in sorted(stages.preparer.topics())}
         status["positions"] = {"next_id": positions.next_id, "topics": topics}
         status["forwarder"] = stages.forwarder.status()
-        status["lanes"] = {topic: state for topic, (state, _) in paused_topics(status["forwarder"]).items()}
+        status["paused_topics"] = {topic: state for topic, (state, _) in paused_topics(status["forwarder"]).items()}
         status["topics"] = stages.topics.status()
         status["ingress"] = {
             "accepting": stages.ingress.accepting,
@@ -129,8 +129,8 @@ def _journal_status(stages: Stages, now_ms: int) -> JournalStatus:
         "bytes_max": usage.bytes_max,
         "entries": usage.entries,
         "pending": usage.pending,
-        "parked": dict(usage.parked),
-        "held": usage.held._asdict(),
+        "deferred": dict(usage.deferred),
+        "pinned": usage.pinned._asdict(),
         "oldest_pending_seconds": None if oldest_ms is None else max(0, now_ms - oldest_ms) / 1000,
         "last_id": journal.last_id,
     }

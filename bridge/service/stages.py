@@ -85,8 +85,8 @@ def set_config_metrics(settings: Settings, telemetry: Telemetry) -> None:
 
 def paused_topics(forwarder: Mapping[str, Any]) -> Mapping[str, tuple[str, str]]:
     """Topic → state and reason, of those that can't take records now. `forwarder` is the forwarder's status."""
-    behind = forwarder["lanes_behind"]
-    return {lane["topic"]: (lane["state"], lane["cause"]) for lane in behind if lane["cause"]}
+    behind = forwarder["topics_behind"]
+    return {queue["topic"]: (queue["state"], queue["cause"]) for queue in behind if queue["cause"]}
 
 
 class Shutdown:

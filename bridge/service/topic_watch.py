@@ -1,6 +1,6 @@
 """Whether the topics are as the configuration wants them: made, compared, reported; asked until they are.
 
-It never stops the bridge. A topic that is missing holds up its own lane; a bridge that refused to start for it would
+It never stops the bridge. A topic that is missing holds up its own queue; a bridge that refused to start for it would
 refuse webhooks, which nobody sends again. A hard answer is what `check --live` and `topics` are for.
 """
 
@@ -63,7 +63,7 @@ class TopicWatch:
     async def run(self) -> None:
         """Look until all is well, then whenever a topic is said to be gone. Ends by cancellation only.
 
-        The positions topic has no lane; without it there is no connection, and only that shows.
+        The positions topic has no topic queue; without it there is no connection, and only that shows.
         """
         while True:
             self._changed.clear()

@@ -91,7 +91,7 @@ class Kafka(Section):
     transaction_timeout: Duration = Field(20.0, gt=0, description="Kafka's transaction.timeout.ms")
     backoff: Duration = Field(0.2, gt=0, description="first pause after a failure; grows to backoff_max")
     backoff_max: Duration = Field(10.0, gt=0, description="longest pause between two tries")
-    lane_probe: Duration = Field(2.0, gt=0, description="how often a lane that waits is tried again")
+    topic_retry_interval: Duration = Field(2.0, gt=0, description="how often a paused topic is tried again")
 
     def contradictions(self) -> Contradictions:
         """Time limits inside one another: what is inside must end first."""

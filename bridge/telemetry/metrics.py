@@ -86,7 +86,9 @@ class Metrics:
         self.hint_conflicts = self._counter(
             "hint_conflicts", "Bodies whose own evidence contradicts the URL's hint.", "source", "type"
         )
-        self.lane_blocked = self._gauge("lane_blocked", "1 while the topic's lane waits, by cause.", "topic", "state")
+        self.topic_paused = self._gauge(
+            "topic_paused", "1 while the topic's topic queue waits, by cause.", "topic", "state"
+        )
         self.transactions = self._counter("transactions", "Kafka transactions, by outcome.", "outcome")
         self.producer_rebuilds = self._counter("producer_rebuilds", "New producers after a failure, by cause.", "cause")
         self.kafka_up = self._gauge("kafka_connected", "1 while the producer works.")
@@ -157,17 +159,17 @@ def _journal_families(usage: JournalUsage, now_ms: int) -> Iterator[Metric]:
         ("bytes_max", "Bound of the journal.", usage.bytes_max),
         ("entries", "Entries in the journal, those kept after forwarding included.", usage.entries),
         ("pending_entries", "Entries that are not forwarded yet.", usage.pending),
-        ("held_entries", "Entries that retention keeps until they are released.", usage.held.entries),
-        ("held_bytes", "Bytes of the entries that retention keeps until they are released.", usage.held.bytes),
+        ("pinned_entries", "Entries that retention keeps until they are released.", usage.pinned.entries),
+        ("pinned_bytes", "Bytes of the entries that retention keeps until they are released.", usage.pinned.bytes),
         ("oldest_pending_seconds", "Age of the oldest entry that is not forwarded.", age_s),
     ):
         yield GaugeMetricFamily(f"{_PREFIX}journal_{name}", meaning, value=value)
-    parked = GaugeMetricFamily(
-        f"{_PREFIX}lane_pending_entries", "Entries parked for a lane that waits.", labels=["topic"]
+    deferred = GaugeMetricFamily(
+        f"{_PREFIX}topic_deferred_entries", "Entries deferred for a paused topic.", labels=["topic"]
     )
-    for topic, entries in usage.parked.items():
-        parked.add_metric([topic], entries)
-    yield parked
+    for topic, entries in usage.deferred.items():
+        deferred.add_metric([topic], entries)
+    yield deferred
 
 
 class FastCounter(Collector):

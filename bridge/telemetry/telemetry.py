@@ -56,7 +56,7 @@ class Telemetry(RateLimitedLogger):
                 m.unauthorized.labels(source, reason)
         for reason in quarantines:
             m.quarantined.labels(reason)
-        for outcome in ("committed", "aborted", "unclear"):
+        for outcome in ("committed", "aborted", "in_doubt"):
             m.transactions.labels(outcome)
         for outcome in ("applied", "unchanged", "refused"):
             m.reloads.labels(outcome)
@@ -107,7 +107,7 @@ class Telemetry(RateLimitedLogger):
         self.log.error("journal.failed", error=error)
 
     def window_shortened(self, seconds: float) -> None:
-        """Identities would take too much of the journal: only those of the last `seconds` are remembered."""
+        """Dedupe keys would take too much of the journal: only those of the last `seconds` are remembered."""
         self.throttled("duplicates.window_shortened", seconds=round(seconds))
 
     # forwarding
@@ -147,33 +147,33 @@ class Telemetry(RateLimitedLogger):
         self.metrics.hint_conflicts.labels(source, event_type).inc()
         self.once("hint.conflicts", source, event_type, source=source, type=event_type, hint=hint)
 
-    def lane_blocked(self, topic: str, state: str, message: str = "") -> None:
-        """A topic can't take records; logged once for each `state` (see `LaneBlockedError`)."""
+    def topic_paused(self, topic: str, state: str, message: str = "") -> None:
+        """A topic can't take records; logged once for each `state` (see `TopicPausedError`)."""
         before = self._blocked.get(topic)
         if before == state:
             return
-        self._forget_lane(topic)
+        self._forget_pause(topic)
         self._blocked[topic] = state
-        self.metrics.lane_blocked.labels(topic, state).set(1)
-        self.log.warning("lane.blocked", topic=topic, state=state, reason=message)
+        self.metrics.topic_paused.labels(topic, state).set(1)
+        self.log.warning("topic.paused", topic=topic, state=state, reason=message)
 
-    def lane_resumed(self, topic: str) -> None:
-        if self._forget_lane(topic):
-            self.log.info("lane.resumed", topic=topic)
+    def topic_resumed(self, topic: str) -> None:
+        if self._forget_pause(topic):
+            self.log.info("topic.resumed", topic=topic)
 
     def marker_missing(self, topic: str, entries: int) -> None:
         """Records of so many entries have no marker in a topic, though their transaction counts."""
         self.log.warning("transaction.marker_missing", topic=topic, entries=entries)
 
-    def _forget_lane(self, topic: str) -> bool:
+    def _forget_pause(self, topic: str) -> bool:
         state = self._blocked.pop(topic, None)
         if state is None:
             return False
-        self.metrics.lane_blocked.remove(topic, state)
+        self.metrics.topic_paused.remove(topic, state)
         return True
 
     def transaction(self, outcome: str) -> None:
-        """A transaction ended: `outcome` is committed, aborted or unclear."""
+        """A transaction ended: `outcome` is committed, aborted or in_doubt."""
         self.metrics.transactions.labels(outcome).inc()
 
     def kafka_connected(self, **fields: Any) -> None:

@@ -35,12 +35,12 @@ def split(
     out: list[Prepared] = []
     duplicates: list[Prepared] = []
     for item in batch:
-        if item.identity is None:
+        if item.dedupe_key is None:
             out.append(item)
-        elif known.get(item.identity, _NEVER) >= item.received_at_ms - window_ms:
+        elif known.get(item.dedupe_key, _NEVER) >= item.received_at_ms - window_ms:
             duplicates.append(item)
         else:
-            known[item.identity] = item.received_at_ms
+            known[item.dedupe_key] = item.received_at_ms
             out.append(item)
     return out, duplicates
 

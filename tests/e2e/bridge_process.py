@@ -41,7 +41,7 @@ class Bridge:
                 "bootstrap_servers": [bootstrap],
                 "positions_topic": self.positions_topic,
                 "backoff_max": "2s",
-                "lane_probe": "500ms",
+                "topic_retry_interval": "500ms",
             },
             "sources": {"treble": {"auth": [{"bearer": [TOKEN]}]}},
             "topics": {
@@ -143,14 +143,14 @@ class Bridge:
         """Wait until all that it accepted is forwarded."""
         await self.until("an empty journal", lambda status: status["journal"]["pending"] == 0, timeout_s)
 
-    async def lane_waits(self, topic: str, state: str, parked: int = 1) -> None:
-        """Wait until a lane is held up, with at least so many entries parked."""
+    async def topic_paused(self, topic: str, state: str, deferred: int = 1) -> None:
+        """Wait until a topic queue is held up, with at least so many entries deferred."""
 
         def waits(status: Any) -> bool:
-            lanes = {lane["topic"]: lane["state"] for lane in status["forwarder"]["lanes_behind"]}
-            return lanes.get(topic) == state and status["journal"]["parked"].get(topic, 0) >= parked
+            queues = {queue["topic"]: queue["state"] for queue in status["forwarder"]["topics_behind"]}
+            return queues.get(topic) == state and status["journal"]["parked"].get(topic, 0) >= deferred
 
-        await self.until(f"{parked} entries that wait for {topic}, which is {state}", waits)
+        await self.until(f"{deferred} entries that wait for {topic}, which is {state}", waits)
 
     async def until(self, what: str, holds: Callable[[Any], bool], timeout_s: float = WAIT_S) -> None:
         """Wait until /status says so."""

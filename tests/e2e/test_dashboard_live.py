@@ -36,7 +36,7 @@ MAY_BE_EMPTY = {
 EXPECTED = {
     "TrebleBridgeQuarantineGrows",
     "TrebleBridgeSchemaDrift",
-    "TrebleBridgeLaneWaits",
+    "TrebleBridgeTopicPaused",
     "TrebleBridgeCredentialExpires",
     "TrebleBridgeCertificateNotRenewed",
     "TrebleBridgeUnauthorized",

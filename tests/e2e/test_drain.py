@@ -86,11 +86,11 @@ async def test_what_a_killed_bridge_left_is_forwarded_once_by_drains_and_a_later
     assert f"belongs to process {bridge.process.pid} on host" in said
     bridge.kill()
     left, account, _ = await drains.ended(bridge, "--deadline", "1s")
-    assert (left, account["left"]["entries"], account["left"]["lanes"][0]["state"]) == (7, 161, "kafka")
+    assert (left, account["left"]["entries"], account["left"]["paused_topics"][0]["state"]) == (7, 161, "kafka")
 
     await asyncio.to_thread(controllable_kafka.resume)
     code, account, said = await drains.ended(bridge)
-    assert (code, account["left"], account["removable"]) == (0, {"entries": 0, "lanes": []}, True), said
+    assert (code, account["left"], account["removable"]) == (0, {"entries": 0, "paused_topics": []}, True), said
     assert account["forwarded"] + account["known"] + account["duplicates"] == account["pending"] == 161
     assert_exactly_once(await delivered(bridge, READS), load.names())
     code, account, said = await drains.ended(bridge)

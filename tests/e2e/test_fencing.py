@@ -77,6 +77,6 @@ async def test_a_bridge_that_stood_still_beyond_its_transactions_time_limit_goes
     await sending
     await bridge.drained()
     assert (await bridge.status())["forwarder"]["producer_rebuilds"], "it stood still in a transaction at least once"
-    assert not (await bridge.status())["lanes"]
+    assert not (await bridge.status())["paused_topics"]
     assert load.statuses() <= {200, 503}  # 503: no confirmation in time, so it may be there, as one without an answer
     assert_exactly_once(await delivered(bridge, READS), load.names(), load.names(503))

@@ -20,13 +20,13 @@ from aiokafka.errors import (
 
 from bridge.errors import (
     FencedError,
-    LaneBlockedError,
     ProducerFencedError,
     ProducerLostError,
     RecordRejectedError,
     SinkError,
     SinkTimeoutError,
     TimestampRejectedError,
+    TopicPausedError,
 )
 from bridge.kafka.batches import Sizing, Timestamps
 from bridge.kafka.errors import translate
@@ -119,7 +119,7 @@ async def test_the_limit_is_for_the_batch_and_smaller_batches_pass(lab: Lab) -> 
     assert len(await read_records(lab.bootstrap, topic)) == 50
 
 
-async def test_a_topic_that_refuses_even_the_present_time_blocks_its_lane_and_takes_it_from_a_clock_put_right(
+async def test_a_topic_that_refuses_even_the_present_time_blocks_its_topic_queue_and_takes_it_from_a_clock_put_right(
     lab: Lab,
 ) -> None:
     topic, now_ms = unique("data"), time.time_ns() // 1_000_000
@@ -138,7 +138,7 @@ async def test_a_topic_that_refuses_even_the_present_time_blocks_its_lane_and_ta
     for _ in range(2):
         await sink.close(healthy=False)
         await sink.open(None)
-        with pytest.raises(LaneBlockedError, match="present time") as raised:
+        with pytest.raises(TopicPausedError, match="present time") as raised:
             await send(sink, [prepared(1, topic, at_ms=now_ms + 3 * HOUR_MS)], 2)
         assert raised.value.state == "clock"
     sink._timestamps = Timestamps()
@@ -245,14 +245,14 @@ async def test_a_missing_topic_is_told_apart_from_one_that_works(lab: Lab) -> No
     counts = await sink.partition_counts([good, missing])
     assert counts[good] == 1
     blocked = counts[missing]
-    assert isinstance(blocked, LaneBlockedError)
+    assert isinstance(blocked, TopicPausedError)
     assert blocked.state == "missing"
     assert missing in str(blocked)
     await create_topics(lab.bootstrap, missing)
     assert (await sink.partition_counts([missing]))[missing] == 1, "the same producer sees it once it is there"
 
 
-async def test_a_topic_deleted_under_way_blocks_its_lane_and_loses_nothing(lab: Lab) -> None:
+async def test_a_topic_deleted_under_way_blocks_its_topic_queue_and_loses_nothing(lab: Lab) -> None:
     good, doomed = unique("good"), unique("doomed")
     await create_topics(lab.bootstrap, good, doomed)
     sink = lab.sink()
@@ -264,7 +264,7 @@ async def test_a_topic_deleted_under_way_blocks_its_lane_and_loses_nothing(lab: 
     await sink.close(healthy=False)
     await sink.open(None)
     blocked = (await sink.partition_counts([good, doomed]))[doomed]
-    assert isinstance(blocked, LaneBlockedError)
+    assert isinstance(blocked, TopicPausedError)
     assert blocked.state == "missing"
     await send(sink, [prepared(3, good)], 4)
     assert len(await read_records(lab.bootstrap, good)) == 2

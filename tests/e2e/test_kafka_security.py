@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from aiokafka import AIOKafkaProducer
 
-from bridge.errors import LaneBlockedError, SinkUnavailableError
+from bridge.errors import SinkUnavailableError, TopicPausedError
 from bridge.kafka.client import client_options
 from bridge.kafka.diagnosis import diagnose
 from bridge.kafka.positions import Instance
@@ -208,7 +208,7 @@ async def test_what_may_have_no_end_in_a_topic_that_may_not_be_written_to_any_mo
     await sink.open(None, [PendingMarker(positions, 0, 0)])
     await sink.partition_counts([denied, other])
     assert await sink.markers_written(ends) == dict.fromkeys(ends, False), "Describe is enough"
-    with pytest.raises(LaneBlockedError, match="may not write") as refused:
+    with pytest.raises(TopicPausedError, match="may not write") as refused:
         await sink.abort_hanging(denied, ends[:1])
     assert refused.value.topic == denied
     await sink.close(healthy=False)

@@ -1,4 +1,4 @@
-"""A topic that can't take records holds up its own lane only, which catches up by itself, in order, exactly once."""
+"""A topic that can't take records holds up its own queue only, which catches up by itself, in order, exactly once."""
 
 import asyncio
 import itertools
@@ -70,35 +70,35 @@ async def all_there(bridge: Bridge, event_type: str, names: set[Name], within_s:
     await until(arrived, f"{len(wanted)} events of {event_type}", within_s)
 
 
-async def test_a_missing_topic_and_a_deleted_one_hold_up_their_own_lanes_also_across_a_restart(
+async def test_a_missing_topic_and_a_deleted_one_hold_up_their_own_topic_queues_also_across_a_restart(
     make_bridge: MakeBridge,
 ) -> None:
     bridge = await made_ready(make_bridge, FINE, DELETED)
     first = await send(bridge, range(50))
     await all_there(bridge, FINE, first, 5)
     await all_there(bridge, DELETED, first, 5)
-    await bridge.lane_waits(bridge.topic(MISSING), "missing", len(of(first, MISSING)))
+    await bridge.topic_paused(bridge.topic(MISSING), "missing", len(of(first, MISSING)))
 
     await delete_topics(bridge.bootstrap, bridge.topic(DELETED))
     second = await send(bridge, range(50, 100))
     await all_there(bridge, FINE, first | second, 20)  # a send to a topic that is gone fails after request_timeout
-    await bridge.lane_waits(bridge.topic(DELETED), "missing", len(of(second, DELETED)))
+    await bridge.topic_paused(bridge.topic(DELETED), "missing", len(of(second, DELETED)))
 
     await bridge.restart()
     third = await send(bridge, range(100, 150))
     await all_there(bridge, FINE, first | second | third, 5)
     waiting = of(second | third, DELETED)
-    await bridge.lane_waits(bridge.topic(DELETED), "missing", len(waiting))
-    await bridge.lane_waits(bridge.topic(MISSING), "missing", len(of(first | second | third, MISSING)))
+    await bridge.topic_paused(bridge.topic(DELETED), "missing", len(waiting))
+    await bridge.topic_paused(bridge.topic(MISSING), "missing", len(of(first | second | third, MISSING)))
 
     await create(bridge, MISSING)
     await all_there(bridge, MISSING, first | second | third, 10)
-    await bridge.lane_waits(bridge.topic(DELETED), "missing", len(waiting))
+    await bridge.topic_paused(bridge.topic(DELETED), "missing", len(waiting))
     await create(bridge, DELETED)
     await bridge.drained(10)
     everything = await delivered(bridge, *TYPES)
     assert_exactly_once(everything, of(first | second | third, FINE) | of(first | second | third, MISSING) | waiting)
-    assert not (await bridge.status())["forwarder"]["lanes_behind"]
+    assert not (await bridge.status())["forwarder"]["topics_behind"]
 
 
 async def test_a_topic_deleted_and_made_anew_under_load_is_written_on_in_order(make_bridge: MakeBridge) -> None:
@@ -130,7 +130,7 @@ async def test_what_waits_for_a_misspelt_topic_goes_to_the_right_one_once_the_ma
     load = Load(bridge.port)
     sending = asyncio.create_task(load.in_order(*map(endless, range(STREAMS))))
     await load.acknowledged(4500)
-    await bridge.lane_waits(misspelt, "missing", 1200)  # more than a batch: it takes several to catch up
+    await bridge.topic_paused(misspelt, "missing", 1200)  # more than a batch: it takes several to catch up
     bridge.configure(topics={"map": {}})
     if how == "reload":
         bridge.reload()

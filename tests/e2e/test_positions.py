@@ -69,7 +69,7 @@ async def test_positions_are_never_taken_for_none_right_after_a_brokers_restart(
     assert not any(lab.journal_id in group or "treble-bridge" in group for group in groups)
 
 
-async def test_a_missing_positions_topic_is_everyones_trouble_not_a_lanes(lab: Lab) -> None:
+async def test_a_missing_positions_topic_is_everyones_trouble_not_a_topic_queues(lab: Lab) -> None:
     sink = lab.sink(positions_topic=unique("absent"))
     with pytest.raises(SinkUnavailableError, match="absent"):
         await sink.open(None)

@@ -57,7 +57,7 @@ async def test_a_backlog_drains_over_a_slow_link_in_order_and_exactly_once(kafka
         forwarding = asyncio.create_task(forwarder.run())
         try:
             await until(lambda: not journal.usage().pending, "the end of the backlog", 50)
-            assert not forwarder.status()["lanes_behind"]
+            assert not forwarder.status()["topics_behind"]
             assert forwarder.status()["producer_rebuilds"] >= 1, "the link is slow enough"
         finally:
             forwarder.request_stop()

@@ -7,7 +7,7 @@ import asyncio
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from bridge.errors import FencedError, LaneBlockedError, SinkUnavailableError
+from bridge.errors import FencedError, SinkUnavailableError, TopicPausedError
 from bridge.kafka.batches import Sizing
 from bridge.kafka.positions import Found
 from bridge.kafka.sink import OnDelivered
@@ -37,10 +37,10 @@ class ScriptedSink:
         self._refuse_when_down()
         return None
 
-    async def partition_counts(self, topics: Sequence[str], tries: int = 1) -> dict[str, int | LaneBlockedError]:
+    async def partition_counts(self, topics: Sequence[str], tries: int = 1) -> dict[str, int | TopicPausedError]:
         """Six partitions each."""
         self._refuse_when_down()
-        return {t: LaneBlockedError(t, "missing", f"{t} is missing") if t in self.blocked else 6 for t in topics}
+        return {t: TopicPausedError(t, "missing", f"{t} is missing") if t in self.blocked else 6 for t in topics}
 
     async def send(
         self,

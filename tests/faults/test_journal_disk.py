@@ -13,7 +13,7 @@ from bridge.errors import ExitCode, JournalCorruptError, JournalFailedError
 from bridge.journal import Journal
 from bridge.model import Positions
 from tests.fakes.disk import Disk
-from tests.unit.journal.making import Heard, identity, open_journal, submission, until
+from tests.unit.journal.making import Heard, dedupe_key, open_journal, submission, until
 
 Opens = Callable[..., Journal]
 
@@ -50,7 +50,7 @@ async def test_nothing_of_a_failed_commit_is_acknowledged_and_a_restart_has_all_
     disk.fail(**fault)
     waiting = [journal.append(submission("lost")) for _ in range(5)]
     waiter = asyncio.create_task(journal.wait_for(100))
-    advancing = asyncio.create_task(journal.advance(Positions(5), [(identity(1), 1)]))
+    advancing = asyncio.create_task(journal.advance(Positions(5), [(dedupe_key(1), 1)]))
     failures = await asyncio.gather(*waiting, advancing, waiter, return_exceptions=True)
     assert all(isinstance(failure, JournalFailedError) for failure in failures), failures
 

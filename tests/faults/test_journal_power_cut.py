@@ -35,15 +35,15 @@ def live(storage: Storage, chance: random.Random, committed: Callable[[], None])
             behind = storage.positions.behind
             with transaction(storage.connection):
                 if turn % 3 == 0 and next_id > front:
-                    storage.park([(front, TOPIC, "message.read")])
+                    storage.defer([(front, TOPIC, "message.read")])
                     behind = behind or {TOPIC: front}
                 elif turn % 5 == 0:
                     behind = {}
                 remembered = [(chance.randbytes(16), NOON_MS + turn) for _ in range(20)]
                 storage.advance(Positions(next_id, behind), turn)
-                storage.identities.log(pack(remembered))
+                storage.dedupe_keys.log(pack(remembered))
                 bucket = {bytes([turn]) + one[1:]: at_ms for one, at_ms in remembered}
-                storage.identities.merge(turn, bucket, max(0, turn - 10))
+                storage.dedupe_keys.merge(turn, bucket, max(0, turn - 10))
                 storage.retire(received_before_ms=0, keep_bytes=20_000, rows_max=10)
             committed()
         if chance.random() < 0.3:

@@ -32,7 +32,7 @@ def folder(tmp_path: Path) -> Path:
 def drain_of(folder: Path, configure: Configure, sink: ScriptedSink) -> Drain:
     """A drain that isn't started yet."""
     settings = load(
-        configure(kafka={"lane_probe": "100ms", "backoff_max": "200ms", "batch_entries": 5}), TABLE
+        configure(kafka={"topic_retry_interval": "100ms", "backoff_max": "200ms", "batch_entries": 5}), TABLE
     ).settings
     return Drain(settings, folder, telemetry=Telemetry(), sink=sink)
 
@@ -47,7 +47,7 @@ async def test_everything_leaves_and_is_accounted_for(folder: Path, configure: C
     assert (again.pending, again.forwarded, len(sink.taken)) == (0, 0, 20)
 
 
-async def test_a_lane_that_waits_is_waited_for_until_the_deadline_and_then_named(
+async def test_a_paused_topic_is_waited_for_until_the_deadline_and_then_named(
     folder: Path, configure: Configure
 ) -> None:
     sink = ScriptedSink(blocked={QUARANTINE})

@@ -163,9 +163,9 @@ async def test_status_shows_what_a_person_looks_for(start_inside: StartInside, h
     assert await bridge.post(http) == 200
     assert await bridge.post(http, {"event_type": "something.new", "event_id": "1"}) == 200
     await bridge.all_forwarded(http, but=1)
-    await until(lambda: bridge.service.health.stages.journal.usage().parked, "the lane that waits")
+    await until(lambda: bridge.service.health.stages.journal.usage().deferred, "the paused topic")
     _, status = await bridge.get(http, "/status")
-    assert status["lanes"] == {"treble.message.read": "missing"}
+    assert status["paused_topics"] == {"treble.message.read": "missing"}
     assert status["positions"]["topics"]["treble.message.read"] == 1
     assert status["positions"]["next_id"] == 3
     assert status["journal"]["pending"] == 1

@@ -1,4 +1,4 @@
-"""A topic that can't take records holds up its own lane and no other."""
+"""A topic that can't take records holds up its own topic queue and no other."""
 
 import aiohttp
 
@@ -7,10 +7,10 @@ from tests.flow.conftest import StartInside
 from tests.flow.running import until, webhook
 
 READ, DELIVERED = "treble.message.read", "treble.message.delivered"
-QUICK = {"lane_probe": "50ms", "backoff": "20ms", "backoff_max": "100ms"}
+QUICK = {"topic_retry_interval": "50ms", "backoff": "20ms", "backoff_max": "100ms"}
 
 
-async def test_a_blocked_lane_waits_alone_and_catches_up_in_order(
+async def test_a_blocked_topic_paused_alone_and_catches_up_in_order(
     start_inside: StartInside, http: aiohttp.ClientSession
 ) -> None:
     sink = ScriptedSink(blocked={DELIVERED})
@@ -21,29 +21,29 @@ async def test_a_blocked_lane_waits_alone_and_catches_up_in_order(
         del body["read_at"]
         assert await bridge.post(http, body, path="/webhooks/treble/delivered") == 200
     await bridge.all_forwarded(http, but=40)
-    await until(lambda: bridge.service.health.stages.journal.usage().parked == {DELIVERED: 40}, "what waits")
+    await until(lambda: bridge.service.health.stages.journal.usage().deferred == {DELIVERED: 40}, "what waits")
     assert len(sink.taken) == 40
     assert {record.topic for record in sink.taken} == {READ}
     status = (await bridge.get(http, "/status"))[1]
     assert status["journal"]["parked"] == {DELIVERED: 40}
-    assert status["lanes"] == {DELIVERED: "missing"}
+    assert status["paused_topics"] == {DELIVERED: "missing"}
 
     sink.blocked.clear()
     await bridge.all_forwarded(http)
     late = [dict(r.headers)["ce_time"] for r in sink.taken if r.topic == DELIVERED]
     assert late == [b"2026-06-22T15:00:%02dZ" % number for number in range(40)]
-    await until(lambda: bridge.log.lines("lane.resumed"), "the line")
-    assert len(bridge.log.lines("lane.blocked")) == len(bridge.log.lines("lane.resumed")) == 1
+    await until(lambda: bridge.log.lines("topic.resumed"), "the line")
+    assert len(bridge.log.lines("topic.paused")) == len(bridge.log.lines("topic.resumed")) == 1
 
 
-async def test_a_lane_that_waits_is_still_there_after_a_restart(
+async def test_a_paused_topic_is_still_there_after_a_restart(
     start_inside: StartInside, http: aiohttp.ClientSession
 ) -> None:
     sink = ScriptedSink(blocked={READ})
     bridge = await start_inside(sink=sink, kafka=QUICK)
     for number in range(10):
         assert await bridge.post(http, webhook(f"s-{number}")) == 200
-    await until(lambda: bridge.log.lines("lane.blocked"), "the lane")
+    await until(lambda: bridge.log.lines("topic.paused"), "the topic queue")
     await bridge.end()
     second = ScriptedSink()
     again = await start_inside(bridge.config, sink=second)
@@ -52,7 +52,7 @@ async def test_a_lane_that_waits_is_still_there_after_a_restart(
     assert sink.taken == []
 
 
-async def test_quarantine_is_a_lane_as_well(start_inside: StartInside, http: aiohttp.ClientSession) -> None:
+async def test_quarantine_is_a_topic_queue_as_well(start_inside: StartInside, http: aiohttp.ClientSession) -> None:
     sink = ScriptedSink(blocked={"treble.quarantine"})
     bridge = await start_inside(sink=sink, kafka=QUICK)
     assert await bridge.post(http, ["not", "an", "object"]) == 200

@@ -39,7 +39,7 @@ async def test_an_event_that_is_replayed_again_and_again_has_the_time_at_which_i
         assert dict(record.headers)["treble_replay"] == b"%d" % entry_id
 
 
-async def test_a_replay_without_again_is_held_against_the_window_by_its_own_time(
+async def test_a_replay_without_again_is_pinned_against_the_window_by_its_own_time(
     start_inside: StartInside, http: aiohttp.ClientSession, tmp_path: Path
 ) -> None:
     first = ScriptedSink()

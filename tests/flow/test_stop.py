@@ -121,13 +121,11 @@ async def test_the_stop_forwards_what_is_there_before_it_ends(
     assert bridge.log.lines("service.stopped")[0]["pending"] == 0
 
 
-async def test_a_lane_that_waits_does_not_hold_up_the_stop(
-    start_inside: StartInside, http: aiohttp.ClientSession
-) -> None:
+async def test_a_paused_topic_does_not_hold_up_the_stop(start_inside: StartInside, http: aiohttp.ClientSession) -> None:
     sink = ScriptedSink(blocked={"treble.message.read"})
     bridge = await start_inside(sink=sink, server={"drain_deadline": "60s"})
     assert await bridge.post(http) == 200
-    await until(lambda: bridge.log.lines("lane.blocked"), "the lane")
+    await until(lambda: bridge.log.lines("topic.paused"), "the topic queue")
     began_s = time.monotonic()
     bridge.service.shutdown.request("test")
     assert await bridge.ended() == 0

@@ -115,7 +115,7 @@ def _copy_part(
     return done, None
 
 
-def release(folder: Path, ids: Iterable[int], clock_ms: Callable[[], int]) -> None:
+def unpin(folder: Path, ids: Iterable[int], clock_ms: Callable[[], int]) -> None:
     """Let retention have held entries again. Raises JournalLockedError while a bridge runs on it."""
     with (
         take_lock(folder),
@@ -123,7 +123,7 @@ def release(folder: Path, ids: Iterable[int], clock_ms: Callable[[], int]) -> No
         _storage(folder, clock_ms) as storage,
         transaction(storage.connection),
     ):
-        storage.release(ids)
+        storage.unpin(ids)
 
 
 @contextlib.contextmanager

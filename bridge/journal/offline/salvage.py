@@ -36,7 +36,7 @@ _TYPES: Final[dict[str, tuple[type, ...]]] = {
     "identities": (bytes, bytes),
 }
 _FROM: Final = "WHERE id >= ? ORDER BY id"
-_PARK: Final = """
+_DEFER: Final = """
     INSERT OR IGNORE INTO parked SELECT ?, id, '' FROM entries WHERE id BETWEEN ? AND ?
     AND id NOT IN (SELECT entry_id FROM parked WHERE event_type <> '')"""
 _FINISH: Final = f"""
@@ -101,7 +101,7 @@ def _rescue(old: apsw.Connection, new: apsw.Connection, target: Path) -> Salvage
     else:
         _copy_state(old, new, result.notes)
         if "parked" in unread and state.positions.behind:
-            _park_whatever_may_wait(new, state.positions, result)
+            _defer_whatever_may_wait(new, state.positions, result)
         if result.entries != (expected := highest - state.deleted):
             result.notes.append(f"{result.entries} entries were rescued; by the journal's state there were {expected}")
     with database.transaction(new):
@@ -133,15 +133,15 @@ def _copy_state(old: apsw.Connection, new: apsw.Connection, notes: list[str]) ->
                 notes.append(f"{name} of the journal's state could not be read")
 
 
-def _park_whatever_may_wait(new: apsw.Connection, positions: Positions, result: Salvaged) -> None:
-    """Which entries waited for a lane is unknown: from the first that may have, all wait that aren't known to."""
+def _defer_whatever_may_wait(new: apsw.Connection, positions: Positions, result: Salvaged) -> None:
+    """Which entries were deferred is unknown: from the first that may have been, all wait that aren't known to."""
     with database.transaction(new):
-        # For each lane: what Kafka says of one must not take along what waits for another.
+        # For each topic queue: what Kafka says of one must not take along what waits for another.
         for topic, first in positions.behind.items():
-            new.execute(_PARK, (topic, first, positions.next_id - 1))
+            new.execute(_DEFER, (topic, first, positions.next_id - 1))
         again = new.execute("SELECT count(DISTINCT entry_id) FROM parked WHERE event_type = ''").fetchall()[0][0]
     result.notes.append(
-        f"which entries waited for a lane is lost: from entry {min(positions.behind.values())} on, {again} will be "
+        f"which entries were deferred is lost: from entry {min(positions.behind.values())} on, {again} will be "
         "looked at again. What the window of duplicates knows does not go out twice; others may, under the same ce_id"
     )
 

@@ -23,16 +23,16 @@ _MUST_BE_NONE: Final = (
     ("SELECT count(*) FROM entries WHERE id < 1", "entries with an id below 1"),
     (
         "SELECT count(*) FROM parked WHERE entry_id NOT IN (SELECT id FROM entries)",
-        "parked rows whose entry is missing",
+        "deferred rows whose entry is missing",
     ),
     ("SELECT count(*) FROM held WHERE entry_id NOT IN (SELECT id FROM entries)", "held rows whose entry is missing"),
     (
         f"SELECT count(*) FROM identities_log WHERE length(items) % {ITEM_BYTES} <> 0",  # noqa: S608 - a constant
-        "rows of the identities' log that are cut",
+        "rows of the dedupe keys' log that are cut",
     ),
     (
         "SELECT count(*) FROM identities WHERE length(identity) <> 16 OR length(received_at) <> 6",
-        "identities of a wrong length",
+        "dedupe keys of a wrong length",
     ),
 )
 
@@ -46,9 +46,9 @@ class Report:
     last_id: int
     entries: int
     pending: int
-    parked: int
-    held: int
-    identities: int
+    deferred: int
+    pinned: int
+    dedupe_keys: int
     damage: tuple[str, ...]
     findings: tuple[str, ...]
 
@@ -86,11 +86,11 @@ def _report(connection: apsw.Connection, damage: tuple[str, ...]) -> Report:
         connection, "SELECT count(*), count(*) FILTER (WHERE id >= ?), coalesce(max(id), 0) FROM entries", (next_id,)
     )
     last_id = max(highest, next_id - 1)
-    parked = sum(
+    deferred = sum(
         _numbers(connection, "SELECT count(*) FROM parked WHERE topic = ? AND entry_id >= ?", (topic, position))[0]
         for topic, position in state.positions.behind.items()
     )
-    identities = _numbers(connection, "SELECT count(*) FROM identities", ())[0]
+    dedupe_keys = _numbers(connection, "SELECT count(*) FROM identities", ())[0]
     logged = _numbers(connection, "SELECT coalesce(sum(length(items)), 0) FROM identities_log", ())[0]
     findings = [text for sql, what in _MUST_BE_NONE if (text := _counted(connection, sql, what))]
     if waiting != last_id - next_id + 1:
@@ -98,16 +98,16 @@ def _report(connection: apsw.Connection, damage: tuple[str, ...]) -> Report:
     if entries != last_id - state.deleted:
         findings.append(f"there are {entries} entries; by the state there should be {last_id - state.deleted}")
     ahead = [topic for topic, position in state.positions.behind.items() if position > next_id]
-    findings += [f"the lane of {topic} is ahead of the next entry" for topic in ahead]
+    findings += [f"the topic queue of {topic} is ahead of the next entry" for topic in ahead]
     return Report(
         journal_id=state.journal_id,
         next_id=next_id,
         last_id=last_id,
         entries=entries,
-        pending=waiting + parked,
-        parked=parked,
-        held=_numbers(connection, "SELECT count(*) FROM held", ())[0],
-        identities=identities + logged // ITEM_BYTES,
+        pending=waiting + deferred,
+        deferred=deferred,
+        pinned=_numbers(connection, "SELECT count(*) FROM held", ())[0],
+        dedupe_keys=dedupe_keys + logged // ITEM_BYTES,
         damage=damage,
         findings=tuple(findings),
     )

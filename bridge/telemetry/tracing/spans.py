@@ -28,7 +28,7 @@ _EVENT_ID_CHARS_MAX: Final = 128
 # As the ingress writes it into the journal: so an entry whose trace is not kept costs no parsing.
 _KEPT: Final = re.compile(rb'"traceparent":"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f][13579bdf]"')
 
-Outcome = Literal["committed", "aborted", "unclear"]
+Outcome = Literal["committed", "aborted", "in_doubt"]
 
 
 class RequestTraces:
@@ -154,7 +154,7 @@ class BatchTrace:
         links = [event.parent if outcome == "aborted" else event.span.get_span_context() for event in events]
         span = self._tracer.start(self._name, "CLIENT", None, self._sent_ns, links)
         self._tracer.end(span, attributes, end_ns, failed=bool(error))
-        if outcome == "unclear":
+        if outcome == "in_doubt":
             for item in kept:
                 self._end_event(item, item.outcome, item.record, end_ns, error)
         self._sent_ns = end_ns

@@ -18,7 +18,7 @@ from tests.unit.journal.test_opening import damage
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A journal of 20 entries: 5 pending, 2 parked, 1 held."""
+    """A journal of 20 entries: 5 pending, 2 deferred, 1 held."""
     with storage_in(tmp_path / "journal") as storage:
         fill(storage)
     return tmp_path / "journal"
@@ -43,9 +43,9 @@ def test_ls_lists_and_chooses(folder: Path) -> None:
         "received_at": "2025-06-15T15:06:43.000Z",
         "source": "s1",
         "hint": "",
-        "state": "parked",
+        "state": "deferred",
         "topic": TOPIC,
-        "held": False,
+        "pinned": False,
         "headers_bytes": 0,
         "body_bytes": 50,
     }
@@ -53,14 +53,14 @@ def test_ls_lists_and_chooses(folder: Path) -> None:
     assert [e["id"] for e in lines(call("ls", folder, "--hint", "", "--source", "s0", "--json"))] == [6, 12, 18]
     assert [e["id"] for e in lines(call("ls", folder, "--since", "2025-06-15T15:06:58", "--json"))] == [18, 19, 20]
     assert lines(call("ls", folder, "--since", "1h", "--json")) == []
-    table = call("ls", folder / "journal.db", "--state", "parked")
-    assert f"parked for {TOPIC}" in table.stdout
+    table = call("ls", folder / "journal.db", "--state", "deferred")
+    assert f"deferred for {TOPIC}" in table.stdout
     assert "next to forward: 16" in table.stderr
 
 
 def test_show_prints_the_body_for_people_for_programs_and_for_pipes(folder: Path) -> None:
     text = call("show", folder, 7)
-    assert "entry     7 (forwarded, held)" in text.stdout
+    assert "entry     7 (forwarded, pinned)" in text.stdout
     assert text.stdout.endswith("7\n")
     (shown,) = lines(call("show", folder, 7, "--json"))
     assert (shown["body"], shown["headers"]) == (f"{7:050}", {})
@@ -126,7 +126,7 @@ def test_what_writes_is_refused_while_a_bridge_runs(folder: Path, tmp_path: Path
     with take_lock(folder):
         for arguments in (
             ["replay", folder, 5],
-            ["release", folder, 7],
+            ["unpin", folder, 7],
             ["renew", folder],
             ["salvage", folder, tmp_path / "new"],
         ):
@@ -147,9 +147,9 @@ def test_renew_names_both_ids_and_what_is_left_to_forward(folder: Path) -> None:
         assert result.stdout == f"journal {former_id} is {storage.journal_id} now; {pending} entries to forward\n"
 
 
-def test_release_lets_go(folder: Path) -> None:
-    assert call("release", folder, 7).exit_code == 0
-    assert not any(entry["held"] for entry in lines(call("ls", folder, "--json")))
+def test_unpin_lets_retention_have_it(folder: Path) -> None:
+    assert call("unpin", folder, 7).exit_code == 0
+    assert not any(entry["pinned"] for entry in lines(call("ls", folder, "--json")))
 
 
 def test_salvage_says_what_was_lost(folder: Path, tmp_path: Path) -> None:
@@ -164,9 +164,9 @@ def test_salvage_says_what_was_lost(folder: Path, tmp_path: Path) -> None:
     assert f"set journal.path to {tmp_path / 'two'}" in partly.stdout
 
 
-@pytest.mark.parametrize("command", ["ls", "verify", "show", "replay", "release", "renew", "salvage"])
+@pytest.mark.parametrize("command", ["ls", "verify", "show", "replay", "unpin", "renew", "salvage"])
 def test_a_path_without_a_journal_is_a_usage_error(tmp_path: Path, command: str) -> None:
-    more: dict[str, list[object]] = {"show": [1], "replay": [1], "release": [1], "salvage": ["new"]}
+    more: dict[str, list[object]] = {"show": [1], "replay": [1], "unpin": [1], "salvage": ["new"]}
     result = call(command, tmp_path, *more.get(command, []))
     assert result.exit_code == ExitCode.USAGE
     assert "there is no journal in" in result.output
@@ -187,7 +187,7 @@ BEYOND = [1 << 63, 99999999999999999999, "9" * 5000]
 @pytest.mark.parametrize("number", BEYOND, ids=["2^63", "twenty digits", "5000 digits"])
 @pytest.mark.parametrize(
     "arguments",
-    [["show"], ["replay"], ["replay", "--from"], ["replay", "--to"], ["release"], ["ls", "--limit"], ["ls", "--since"]],
+    [["show"], ["replay"], ["replay", "--from"], ["replay", "--to"], ["unpin"], ["ls", "--limit"], ["ls", "--since"]],
 )
 def test_a_number_beyond_every_journal_is_a_wrong_option(folder: Path, arguments: list[str], number: object) -> None:
     command, *option = arguments
@@ -200,7 +200,7 @@ def test_the_largest_number_is_an_entry_that_is_not_there(folder: Path) -> None:
     largest = (1 << 63) - 1
     assert call("show", folder, largest).exit_code == ExitCode.MISMATCH
     assert call("replay", folder, largest).exit_code == ExitCode.MISMATCH
-    assert call("release", folder, largest).exit_code == ExitCode.OK
+    assert call("unpin", folder, largest).exit_code == ExitCode.OK
     assert len(lines(call("replay", folder, "--to", largest, "--dry-run", "--json"))) == 13
     assert lines(call("replay", folder, "--from", largest, "--dry-run", "--json")) == []
     assert len(lines(call("ls", folder, "--limit", 1_000_000_000, "--json"))) == 20

@@ -20,7 +20,7 @@ COMMANDS = {
     "ls": ["ls", "JOURNAL"],
     "verify": ["verify", "JOURNAL"],
     "show": ["show", "JOURNAL", "1"],
-    "release": ["release", "JOURNAL", "1"],
+    "unpin": ["unpin", "JOURNAL", "1"],
     "renew": ["renew", "JOURNAL"],
     "replay": ["replay", "JOURNAL", "1"],
     "salvage": ["salvage", "JOURNAL", "NEW"],
@@ -68,7 +68,7 @@ def test_files_of_another_user_are_named_with_their_owner(name: str, folder: Pat
     assert "Permission denied. This runs as " in ran.stderr
 
 
-@pytest.mark.parametrize("name", ["release", "renew", "replay", "salvage", "drain"])
+@pytest.mark.parametrize("name", ["unpin", "renew", "replay", "salvage", "drain"])
 def test_a_journal_in_use_is_to_be_stopped_and_no_other_folder_is_spoken_of(name: str, folder: Path) -> None:
     with take_lock(folder):
         ran = run(name, folder)

@@ -98,40 +98,38 @@ def test_a_journal_with_nothing_left_needs_no_kafka(folder: Path, call: Call) ->
 
 def test_at_the_deadline_it_says_how_many_are_left_and_why(folder: Path, call: Call) -> None:
     with storage_in(folder) as storage:
-        storage.park([(1, "crm.reads", "message.read")])
+        storage.defer([(1, "crm.reads", "message.read")])
         storage.advance(Positions(2, {"crm.reads": 1}), None)
     result = call(folder, "--deadline", "200ms", "--json")
     assert result.exit_code == ExitCode.UNREACHABLE
     said = orjson.loads(result.stdout)
     assert (said["cause"], said["pending"], said["left"]["entries"], said["removable"]) == ("deadline", 3, 3, False)
-    assert [(lane["topic"], lane["entries"], lane["state"]) for lane in said["left"]["lanes"]] == [
+    assert [(queue["topic"], queue["entries"], queue["state"]) for queue in said["left"]["paused_topics"]] == [
         ("crm.reads", 1, "kafka"),
         (None, 2, "kafka"),
     ]
     assert read_state(folder).positions == Positions(2, {"crm.reads": 1})
 
 
-def usage(pending: int, parked: dict[str, int] | None = None) -> JournalUsage:
+def usage(pending: int, deferred: dict[str, int] | None = None) -> JournalUsage:
     """A journal with so much to forward."""
-    return JournalUsage(9, pending, 0, 0, None, parked or {})
+    return JournalUsage(9, pending, 0, 0, None, deferred or {})
 
 
 @pytest.mark.parametrize(
     ("status", "expected"),
     [
         (
-            {"connected": True, "lanes_behind": [{"topic": "a", "state": "missing", "cause": "a is missing"}]},
+            {"connected": True, "topics_behind": [{"topic": "a", "state": "missing", "cause": "a is missing"}]},
             [Left("a", 2, "missing", "a is missing"), Left("b", 1, "time", "it was still being forwarded")],
         ),
         (
-            {"connected": False, "lanes_behind": [{"topic": "a", "state": "missing", "cause": "a is missing"}]},
+            {"connected": False, "topics_behind": [{"topic": "a", "state": "missing", "cause": "a is missing"}]},
             [Left("a", 2, "kafka", "refused"), Left("b", 1, "kafka", "refused"), Left(None, 4, "kafka", "refused")],
         ),
     ],
 )
-def test_a_lane_that_waits_is_the_reason_only_while_kafka_works(
-    status: dict[str, object], expected: list[Left]
-) -> None:
+def test_a_paused_topic_is_the_reason_only_while_kafka_works(status: dict[str, object], expected: list[Left]) -> None:
     pending = 7 if expected[-1].topic is None else 3
     forwarder = cast("ForwarderStatus", {"last_error": "refused", **status})
     assert list(why_left(usage(pending, {"b": 1, "a": 2}), forwarder)) == expected
@@ -140,7 +138,7 @@ def test_a_lane_that_waits_is_the_reason_only_while_kafka_works(
 def drained(**changes: object) -> Drained:
     """The account of 10 entries, all done."""
     outcomes = {"forwarded": 5, "quarantined": 1, "dropped": 1, "duplicate": 2}
-    rest = {"journal_id": "j", "held": 0, "seconds": 1.0, "cause": "nothing left"}
+    rest = {"journal_id": "j", "pinned": 0, "seconds": 1.0, "cause": "nothing left"}
     return account(usage(10), usage(0), outcomes, (), **{**rest, **changes})
 
 
@@ -150,7 +148,7 @@ def test_what_kafka_had_already_is_counted_as_such() -> None:
 
 
 def test_a_journal_that_has_the_only_whole_copy_is_not_called_removable() -> None:
-    held = drained(held=2)
-    assert held.exit_code is ExitCode.OK
-    assert drained_as_json(held, Path("j"))["removable"] is False
-    assert "of 2 entries the quarantine has only a part" in drained_text(held, Path("j"))
+    pinned = drained(pinned=2)
+    assert pinned.exit_code is ExitCode.OK
+    assert drained_as_json(pinned, Path("j"))["removable"] is False
+    assert "of 2 entries the quarantine has only a part" in drained_text(pinned, Path("j"))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bridge.errors import LaneBlockedError, SinkTimeoutError
+from bridge.errors import SinkTimeoutError, TopicPausedError
 from bridge.forward import Forwarder
 from bridge.kafka.batches import Sizing
 from bridge.kafka.positions import Found
@@ -24,7 +24,7 @@ READ, DELIVERED = "treble.message.read", "treble.message.delivered"
 QUARANTINE = "treble.quarantine"
 _KAFKA = {
     "bootstrap_servers": ["127.0.0.1:1"],
-    "lane_probe": "5ms",
+    "topic_retry_interval": "5ms",
     "backoff": "2ms",
     "backoff_max": "10ms",
     "linger": 0,
@@ -73,7 +73,7 @@ class Remembering(ScriptedSink):
         """Take all with the positions, or none."""
         for item in items:
             if item.topic in self.blocked:
-                raise LaneBlockedError(item.topic, "missing", f"{item.topic} is missing")
+                raise TopicPausedError(item.topic, "missing", f"{item.topic} is missing")
         await super().send(items, positions, partitions, sizing, on_delivered)
         self.positions = positions
         if self.loses_answer:
@@ -88,7 +88,7 @@ class Remembering(ScriptedSink):
 
 def shown_as_blocked(telemetry: Telemetry) -> dict[str, str]:
     """The topics that a scrape shows as waiting, with their state."""
-    samples = [sample for family in telemetry.metrics.lane_blocked.collect() for sample in family.samples]
+    samples = [sample for family in telemetry.metrics.topic_paused.collect() for sample in family.samples]
     return {sample.labels["topic"]: sample.labels["state"] for sample in samples}
 
 
@@ -113,13 +113,13 @@ class Running:
         """Another configuration."""
         self.forwarder.reconfigure(Preparer(settings, self.journal.id), settings)
 
-    async def parked(self, **topics: int) -> None:
-        """Wait until so many entries are parked, by the last part of the topic's name."""
+    async def deferred(self, **topics: int) -> None:
+        """Wait until so many entries are deferred, by the last part of the topic's name."""
 
         def counts() -> dict[str, int]:
-            return {topic.rpartition(".")[2]: n for topic, n in self.journal.usage().parked.items()}
+            return {topic.rpartition(".")[2]: n for topic, n in self.journal.usage().deferred.items()}
 
-        await until(lambda: counts() == topics, f"{topics} to be parked")
+        await until(lambda: counts() == topics, f"{topics} to be deferred")
 
     async def all_forwarded(self) -> None:
         """Wait until nothing is pending."""

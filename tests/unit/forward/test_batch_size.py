@@ -4,7 +4,7 @@ import contextlib
 
 import pytest
 
-from bridge.errors import LaneBlockedError, SinkError, SinkTimeoutError, SinkUnavailableError
+from bridge.errors import SinkError, SinkTimeoutError, SinkUnavailableError, TopicPausedError
 from bridge.forward.batch_size import BatchSize
 from bridge.settings.models import Kafka
 from tests.unit.journal.making import Clock
@@ -63,8 +63,8 @@ def test_what_is_halved_is_the_slice_that_was_sent() -> None:
 @pytest.mark.parametrize(
     ("error", "entries"),
     [
-        (LaneBlockedError("t", "leaderless", ""), 500),
-        (LaneBlockedError("t", "missing", ""), 1000),
+        (TopicPausedError("t", "leaderless", ""), 500),
+        (TopicPausedError("t", "missing", ""), 1000),
         (SinkUnavailableError("Kafka is down"), 1000),
     ],
 )

@@ -16,7 +16,7 @@ from zlib import crc32
 import orjson
 import pytest
 
-from bridge.errors import LaneBlockedError, SinkTimeoutError, SinkUnavailableError
+from bridge.errors import SinkTimeoutError, SinkUnavailableError, TopicPausedError
 from bridge.kafka.batches import Sizing
 from bridge.kafka.positions import Found
 from bridge.kafka.sink import OnDelivered
@@ -100,7 +100,7 @@ class Unreliable(Remembering):
         del partitions, sizing, on_delivered
         for item in items:
             if item.topic in self.blocked:
-                raise LaneBlockedError(item.topic, "leaderless", f"{item.topic} has no leader")
+                raise TopicPausedError(item.topic, "leaderless", f"{item.topic} has no leader")
         await asyncio.sleep(0)
         places: dict[Place, list[Prepared]] = {POSITIONS: []}
         for item in items:
@@ -141,10 +141,10 @@ class Unreliable(Remembering):
         left, self.left = self.left, NOTHING_IN_DOUBT
         return left
 
-    async def partition_counts(self, topics: Sequence[str], tries: int = 1) -> dict[str, int | LaneBlockedError]:
+    async def partition_counts(self, topics: Sequence[str], tries: int = 1) -> dict[str, int | TopicPausedError]:
         """Two partitions each, some without a leader."""
         await super().partition_counts(topics, tries)
-        return {t: LaneBlockedError(t, "leaderless", f"{t} has no leader") if t in self.blocked else 2 for t in topics}
+        return {t: TopicPausedError(t, "leaderless", f"{t} has no leader") if t in self.blocked else 2 for t in topics}
 
     async def markers_written(self, ends: Collection[PendingMarker]) -> dict[PendingMarker, bool]:
         """Of some it can't be told."""
@@ -182,7 +182,12 @@ def webhook(chance: random.Random, number: int) -> tuple[str, Entry]:
 @pytest.mark.parametrize("seed", range(SEEDS))
 async def test_each_event_arrives_once(tmp_path: Path, seed: int, reloads: bool) -> None:
     chance = random.Random(seed)
-    kafka = {"batch_entries": chance.choice((2, 3, 5, 20)), "lane_probe": "1ms", "backoff": "1ms", "backoff_max": "2ms"}
+    kafka = {
+        "batch_entries": chance.choice((2, 3, 5, 20)),
+        "topic_retry_interval": "1ms",
+        "backoff": "1ms",
+        "backoff_max": "2ms",
+    }
     settings = configured(kafka)
     sink = Unreliable(chance=chance)
     running = Running(tmp_path / "journal", sink, settings)

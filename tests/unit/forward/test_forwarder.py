@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bridge.errors import LaneBlockedError
+from bridge.errors import TopicPausedError
 from bridge.forward import Forwarder
 from bridge.journal import Journal
 from bridge.kafka.batches import Sizing
@@ -27,7 +27,7 @@ SETTINGS = Settings.model_validate(
     {
         "kafka": {
             "bootstrap_servers": ["127.0.0.1:1"],
-            "lane_probe": "10ms",
+            "topic_retry_interval": "10ms",
             "backoff": "10ms",
             "backoff_max": "20ms",
             "linger": 0,
@@ -66,17 +66,19 @@ async def forwarding(
         await journal.close()
 
 
-async def test_a_lane_that_caught_up_by_a_commit_without_an_answer_is_not_reported_as_blocked(tmp_path: Path) -> None:
+async def test_a_topic_queue_that_caught_up_by_a_commit_without_an_answer_is_not_reported_as_blocked(
+    tmp_path: Path,
+) -> None:
     sink, telemetry = LosesAnswers(blocked={TOPIC}), Telemetry()
     async with forwarding(tmp_path / "journal", sink, telemetry) as (journal, _):
         for session in ("a", "b"):
             await journal.append(submission(f'{{"session_id": "{session}", "read_at": "2026-06-22 15:19:08"}}'))
-        await until(lambda: journal.usage().parked == {TOPIC: 2}, "both entries to be parked")
+        await until(lambda: journal.usage().deferred == {TOPIC: 2}, "both entries to be deferred")
         assert shown_as_blocked(telemetry) == {TOPIC: "missing"}
         sink.loses = 2
         sink.blocked.clear()
-        await until(lambda: not journal.usage().pending, "the lane to catch up")
-        await until(lambda: not shown_as_blocked(telemetry), "the lane to be said to go on", 2)
+        await until(lambda: not journal.usage().pending, "the topic queue to catch up")
+        await until(lambda: not shown_as_blocked(telemetry), "the topic queue to be said to go on", 2)
     assert len(sink.taken) == 2
 
 
@@ -165,13 +167,13 @@ class Refusing(ScriptedSink):
     async def send(self, items: Sequence[Prepared], *more: Any, **options: Any) -> int | None:
         """Take all but those of that topic."""
         if any(item.topic == TOPIC for item in items):
-            raise LaneBlockedError(TOPIC, "unauthorized", "no permission")
+            raise TopicPausedError(TOPIC, "unauthorized", "no permission")
         return await super().send(items, *more, **options)
 
 
 async def test_a_topic_that_refuses_its_records_holds_up_no_other_however_long_a_producer_takes(tmp_path: Path) -> None:
     sink = Refusing()
-    settings = connecting_to("127.0.0.1:1", lane_probe="20ms", backoff_max="200ms", batch_entries=100)
+    settings = connecting_to("127.0.0.1:1", topic_retry_interval="20ms", backoff_max="200ms", batch_entries=100)
     async with forwarding(tmp_path / "journal", sink, Telemetry(), settings) as (journal, _):
         for n in range(3):
             await journal.append(submission(f'{{"session_id": "a{n}", "read_at": "2026-06-22 15:19:08"}}'))
@@ -179,4 +181,4 @@ async def test_a_topic_that_refuses_its_records_holds_up_no_other_however_long_a
         await until(lambda: len(sink.taken) == 3, "the other topic's events")
         opened = sink.opened
         await until(lambda: sink.opened > opened, "another try")
-        assert journal.usage().parked == {TOPIC: 3}
+        assert journal.usage().deferred == {TOPIC: 3}

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from bridge.errors import LaneBlockedError, SinkTimeoutError
+from bridge.errors import SinkTimeoutError, TopicPausedError
 from bridge.forward.in_doubt import CASES, REJECTED_RETRY_S, RETRY_S, Case, InDoubtTransactions
 from bridge.journal import Journal
-from bridge.kafka.errors import blocked
+from bridge.kafka.errors import paused
 from bridge.kafka.positions import Found
 from bridge.model import NOTHING_IN_DOUBT, InDoubt, InDoubtTransaction, PendingMarker, Positions
 from bridge.telemetry import Telemetry
@@ -39,10 +39,10 @@ class Markers(ScriptedSink):
     asked: list[PendingMarker] = field(default_factory=list)
     times_out: bool = False
 
-    async def partition_counts(self, topics: Sequence[str], tries: int = 1) -> dict[str, int | LaneBlockedError]:
+    async def partition_counts(self, topics: Sequence[str], tries: int = 1) -> dict[str, int | TopicPausedError]:
         """As `states` say, three partitions for the others."""
         del tries
-        return {t: blocked(t, self.states[t]) if t in self.states else 3 for t in topics}
+        return {t: paused(t, self.states[t]) if t in self.states else 3 for t in topics}
 
     async def markers_written(self, markers: Collection[PendingMarker]) -> dict[PendingMarker, bool]:
         """Those that are known."""
@@ -52,7 +52,7 @@ class Markers(ScriptedSink):
     async def abort_hanging(self, topic: str, markers: Collection[PendingMarker]) -> None:
         """Abort, refuse, or do it without an answer."""
         if topic in self.refuses:
-            raise blocked(topic, "unauthorized")
+            raise paused(topic, "unauthorized")
         self.aborted += markers
         if self.times_out:
             raise SinkTimeoutError("no answer")
@@ -71,7 +71,7 @@ class Said(Telemetry):
 
 
 class Resolving:
-    """What is in doubt in a journal whose entries 1, 2 and 3 are parked for READ, on a clock that is set by hand."""
+    """What is in doubt in a journal whose entries 1, 2 and 3 are deferred for READ, on a clock that is set by hand."""
 
     def __init__(self, journal: Journal, *markers: PendingMarker, exactly_once: bool = True) -> None:
         self.journal, self.given = journal, InDoubt(markers)
@@ -84,7 +84,7 @@ class Resolving:
         """Fill the journal."""
         for number in range(3):
             await self.journal.append(read("a", number))
-        await self.journal.park([(1, READ, "message.read"), (2, READ, "message.read"), (3, READ, "message.read")])
+        await self.journal.defer([(1, READ, "message.read"), (2, READ, "message.read"), (3, READ, "message.read")])
         await self.journal.advance(Positions(4, {READ: 1}), [], in_doubt=self.given)
         return self
 
@@ -92,14 +92,14 @@ class Resolving:
         """Resolve what can be."""
         return await self.in_doubt.resolve(sink, self.preparer)
 
-    async def parked(self) -> list[int]:
+    async def deferred(self) -> list[int]:
         """What still waits."""
-        return [entry.id for entry in await self.journal.read_parked(READ, 1, 10, 1 << 20)]
+        return [entry.id for entry in await self.journal.read_deferred(READ, 1, 10, 1 << 20)]
 
     def held_up(self) -> set[str]:
         """Which topics may take no record."""
         counts = self.in_doubt.block_in_doubt({READ: 3, DELIVERED: 3})
-        return {topic for topic, count in counts.items() if isinstance(count, LaneBlockedError)}
+        return {topic for topic, count in counts.items() if isinstance(count, TopicPausedError)}
 
 
 @pytest.fixture
@@ -120,7 +120,7 @@ async def test_each_case_of_the_table_does_what_it_says(folder: Path, case: Case
     aborts = case.action in {"abort", "resend"}
     assert sink.aborted == ([marker._replace(entry_ids=())] if aborts else [])
     assert at.journal.in_doubt == (InDoubt((marker,)) if case.action == "wait" else NOTHING_IN_DOUBT)
-    assert await at.parked() == ([2, 3] if case.action == "count" else [1, 2, 3])
+    assert await at.deferred() == ([2, 3] if case.action == "count" else [1, 2, 3])
     assert at.said.missing == ([(topic, 1)] if case.action == "resend" else [])
     await at.journal.close()
 
@@ -130,14 +130,14 @@ async def test_what_has_its_marker_has_gone_and_what_has_none_is_aborted_and_goe
     sink = Markers(found={WRITTEN: True, MISSING: False})
     assert at.held_up() == {READ}
     assert await at.resolve(sink)
-    assert (await at.parked(), sink.aborted, at.journal.in_doubt) == (
+    assert (await at.deferred(), sink.aborted, at.journal.in_doubt) == (
         [2, 3],
         [MISSING._replace(entry_ids=())],
         NOTHING_IN_DOUBT,
     )
     assert (at.held_up(), at.said.missing) == (set(), [(READ, 1)])
     assert not await at.resolve(sink)
-    ids = [at.preparer.prepare(entry).identity for entry in await at.journal.read(1, 3, 1 << 20)]
+    ids = [at.preparer.prepare(entry).dedupe_key for entry in await at.journal.read(1, 3, 1 << 20)]
     assert set(await at.journal.seen([i for i in ids if i], NOON_MS)) == {ids[0]}, "a copy of the first is one"
     await at.journal.close()
 
@@ -146,14 +146,14 @@ async def test_where_it_can_not_be_told_the_topic_waits_and_its_entries_with_it(
     at = await Resolving(open_journal(folder), WRITTEN, UNKNOWN).prepare()
     sink = Markers(found={WRITTEN: True})
     await at.resolve(sink)
-    assert (await at.parked(), at.journal.in_doubt, at.held_up()) == ([2, 3], InDoubt((UNKNOWN,)), {READ})
-    entries = await at.journal.read_parked(READ, 1, 10, 1 << 20)
+    assert (await at.deferred(), at.journal.in_doubt, at.held_up()) == ([2, 3], InDoubt((UNKNOWN,)), {READ})
+    entries = await at.journal.read_deferred(READ, 1, 10, 1 << 20)
     assert [entry.id for entry in at.in_doubt.decided_prefix(entries)] == [2]
     sink.found[UNKNOWN] = True
     assert not await at.resolve(sink), "not at once"
     at.now_s = RETRY_S
     assert await at.resolve(sink)
-    assert (await at.parked(), at.journal.in_doubt) == ([2], NOTHING_IN_DOUBT)
+    assert (await at.deferred(), at.journal.in_doubt) == ([2], NOTHING_IN_DOUBT)
     await at.journal.close()
 
 
@@ -166,7 +166,7 @@ async def test_what_goes_again_is_noted_before_the_abort_that_looks_like_a_commi
     after = Resolving(open_journal(folder))
     sink = Markers(found={MISSING: True})
     assert await after.resolve(sink)
-    assert (sink.asked, await after.parked(), after.journal.in_doubt) == ([], [1, 2, 3], NOTHING_IN_DOUBT)
+    assert (sink.asked, await after.deferred(), after.journal.in_doubt) == ([], [1, 2, 3], NOTHING_IN_DOUBT)
     await after.journal.close()
 
 
@@ -186,7 +186,7 @@ async def test_a_partition_that_is_no_more_and_a_topic_that_is_gone_from_the_map
     at = await Resolving(open_journal(folder), beyond, gone).prepare()
     sink = Markers(states={"once": "missing"})
     await at.resolve(sink)
-    assert (await at.parked(), sink.aborted, at.journal.in_doubt) == ([1, 2, 3], [], NOTHING_IN_DOUBT)
+    assert (await at.deferred(), sink.aborted, at.journal.in_doubt) == ([1, 2, 3], [], NOTHING_IN_DOUBT)
     await at.journal.close()
 
 
@@ -194,7 +194,7 @@ async def test_a_topic_that_refuses_the_abort_holds_up_no_other_and_is_asked_aga
     other = PendingMarker(DELIVERED, 0, 7)
     at = await Resolving(open_journal(folder), MISSING, other).prepare()
     sink = Markers(found={MISSING: False}, refuses={READ})
-    with pytest.raises(LaneBlockedError, match="may not write"):
+    with pytest.raises(TopicPausedError, match="may not write"):
         await at.resolve(sink)
     await at.resolve(sink)
     assert (at.held_up(), sink.aborted) == ({READ}, [other])

@@ -1,4 +1,4 @@
-"""Events whose records carry a time that Kafka refuses: they go out as events, or their lane waits."""
+"""Events whose records carry a time that Kafka refuses: they go out as events, or their topic queue waits."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -64,19 +64,19 @@ async def test_a_quarantine_that_refuses_old_records_gets_them_with_the_time_of_
     assert list(sent(client).values()) == [NOON_MS]
 
 
-async def test_a_lane_waits_and_quarantines_nothing_while_the_brokers_clock_is_behind(tmp_path: Path) -> None:
+async def test_a_topic_paused_and_quarantines_nothing_while_the_brokers_clock_is_behind(tmp_path: Path) -> None:
     brokers, telemetry = Clock(NOON_MS - 2 * HOUR_MS), Telemetry()
     client = ScriptedClient(refuses=takes(brokers, 24 * HOUR_MS))
     async with forwarding(tmp_path / "journal", sink_with(Clock(), client), telemetry) as (journal, _):
         for number in range(5):
             await journal.append(read(number, NOON_MS))
         await journal.append(submission("no JSON", at_ms=NOON_MS))
-        await until(lambda: journal.usage().parked == {TOPIC: 5}, "all of the lane to wait")
-        await until(lambda: client.taken, "the other lane")
+        await until(lambda: journal.usage().deferred == {TOPIC: 5}, "all of the topic queue to wait")
+        await until(lambda: client.taken, "the other topic queue")
         assert shown_as_blocked(telemetry) == {TOPIC: "clock"}
         assert [topic for topic, _ in client.taken] == ["treble.quarantine"]
         brokers.ms = NOON_MS
-        await until(lambda: not journal.usage().pending, "the lane to catch up")
+        await until(lambda: not journal.usage().pending, "the topic queue to catch up")
     assert sorted(key for topic, one in client.taken for key in one.keys if topic == TOPIC) == [
         b"s%d" % number for number in range(5)
     ]

@@ -30,7 +30,7 @@ async def test_each_case_of_the_table_does_what_it_says(tmp_path: Path, case: Ca
     preparer = Preparer(SETTINGS, journal.id)
     waited = case.journal == "deferred" and case.kafka != "ahead"
     if case.journal == "deferred":
-        await journal.park([(1, READ, "message.read")])
+        await journal.defer([(1, READ, "message.read")])
     if case.journal == "counted" or waited:
         await journal.advance(POSITIONS[case.journal], [])
     if case.in_doubt:
@@ -40,9 +40,11 @@ async def test_each_case_of_the_table_does_what_it_says(tmp_path: Path, case: Ca
         )
     truth = await recover(journal, preparer, Found(POSITIONS[case.kafka], 5, 6, "positions"))
 
-    keys = [item.identity for item in map(preparer.prepare, await journal.read(1, 1, 1)) if item.identity is not None]
+    keys = [
+        item.dedupe_key for item in map(preparer.prepare, await journal.read(1, 1, 1)) if item.dedupe_key is not None
+    ]
     remembered = bool(await journal.seen(keys, 0))
-    deferred = [entry.id for entry in await journal.read_parked(READ, truth.of(READ), 10, 1 << 20)]
+    deferred = [entry.id for entry in await journal.read_deferred(READ, truth.of(READ), 10, 1 << 20)]
     assert remembered == (case.action == "remember")
     assert deferred == ([1] if case.action == "defer" or (case.action == "nothing" and waited) else [])
     assert journal.usage().pending == (0 if remembered or case.journal == "counted" else 1)
@@ -56,22 +58,27 @@ MERGES = [
     ("the same", Positions(5, {"a": 3}), Positions(5, {"a": 3}), Positions(5, {"a": 3})),
     ("died after the commit", Positions(5), Positions(9), Positions(9)),
     ("positions topic lost", Positions(9), Positions(1), Positions(9)),
-    ("a lane drained in Kafka only", Positions(9, {"a": 3}), Positions(9), Positions(9)),
-    ("a lane moved in Kafka only", Positions(9, {"a": 3}), Positions(9, {"a": 7}), Positions(9, {"a": 7})),
-    ("a lane fell behind in Kafka's last commit", Positions(5), Positions(9, {"a": 6}), Positions(9, {"a": 6})),
-    ("a lane fell behind in the journal only", Positions(9, {"a": 6}), Positions(5), Positions(9, {"a": 6})),
-    ("an older Kafka has the lane further than it could", Positions(9, {"a": 6}), Positions(8), Positions(9, {"a": 8})),
+    ("a topic queue drained in Kafka only", Positions(9, {"a": 3}), Positions(9), Positions(9)),
+    ("a topic queue moved in Kafka only", Positions(9, {"a": 3}), Positions(9, {"a": 7}), Positions(9, {"a": 7})),
+    ("a topic queue fell behind in Kafka's last commit", Positions(5), Positions(9, {"a": 6}), Positions(9, {"a": 6})),
+    ("a topic queue fell behind in the journal only", Positions(9, {"a": 6}), Positions(5), Positions(9, {"a": 6})),
+    (
+        "an older Kafka has the topic queue further than it could",
+        Positions(9, {"a": 6}),
+        Positions(8),
+        Positions(9, {"a": 8}),
+    ),
 ]
 
 
 @pytest.mark.parametrize(("ours", "kafkas", "expected"), [c[1:] for c in MERGES], ids=[c[0] for c in MERGES])
-def test_the_larger_position_of_each_lane_counts(
+def test_the_larger_position_of_each_topic_queue_counts(
     ours: Positions, kafkas: Positions | None, expected: Positions
 ) -> None:
     assert merge(ours, kafkas) == expected
 
 
-def test_a_lane_whose_entries_go_again_stays_behind_what_kafka_said_and_the_journal_has_noted() -> None:
+def test_a_topic_queue_whose_entries_go_again_stays_behind_what_kafka_said_and_the_journal_has_noted() -> None:
     ours, kafkas = Positions(9, {"a": 6, "b": 7}), Positions(9, {"b": 8, "c": 8})
     assert merge(ours, kafkas, noted=True) == Positions(9, {"a": 6, "b": 7})
     assert merge(ours, kafkas) == Positions(9, {"b": 8})
@@ -85,7 +92,7 @@ positions = st.builds(
 
 
 @given(positions, positions)
-def test_no_lane_ever_goes_back(ours: Positions, kafkas: Positions) -> None:
+def test_no_topic_queue_ever_goes_back(ours: Positions, kafkas: Positions) -> None:
     truth = merge(ours, kafkas)
     for topic in "abcd":
         assert truth.of(topic) == max(ours.of(topic), kafkas.of(topic))

@@ -151,7 +151,7 @@ async def test_an_event_that_went_out_meanwhile_from_another_record_is_marked_on
     async def begins_and_ends() -> None:
         mark = kafka.quarantine  # the other one chose the record's twin, which came later
         mark.append(Kept(0, len(mark), twin.key, twin.value, twin.headers))
-        only = Redrive(KNOWING, Preparer(KNOWING, ""), lambda held: held.place == (0, 3))
+        only = Redrive(KNOWING, Preparer(KNOWING, ""), lambda pinned: pinned.place == (0, 3))
         assert [one.outcome async for one in only.run()] == ["redriven"]
 
     kafka.meanwhile = [begins_and_ends]

@@ -58,7 +58,7 @@ def test_a_single_large_record_does_not_make_later_batches_smaller() -> None:
     assert rejected.rejections(2) == (0, "")
 
 
-def test_what_is_known_of_one_lane_outlives_a_batch_of_another() -> None:
+def test_what_is_known_of_one_topic_queue_outlives_a_batch_of_another() -> None:
     rejected = RejectedRecords()
     rejected.note(rejection(range(1, 5)))
     rejected.note(rejection([4]))

@@ -58,7 +58,7 @@ async def sorted_(journal: Journal, by: Preparer, entries: Sequence[Entry]) -> B
 async def forward(journal: Journal, by: Preparer, entries: Sequence[Entry]) -> list[int]:
     """Sort a slice and note it, as the forwarder does. Returns the ids that went out."""
     batch = await sorted_(journal, by, entries)
-    await journal.advance(Positions(entries[-1].id + 1), batch.identities())
+    await journal.advance(Positions(entries[-1].id + 1), batch.dedupe_keys())
     return [item.entry_id for item in batch.out]
 
 
@@ -102,7 +102,7 @@ async def test_a_repeat_within_the_window_goes_nowhere_and_does_not_make_it_long
     times = (0, 4_000, 10_000, 10_001, 15_000, 20_002)
     entries = await appended(journal, *((at, answer(at)) for at in times))
     assert await forward(journal, preparer(), entries) == [1, 4, 6]
-    assert len({item.identity for item in await prepare(entries, preparer(), lambda _, i: i)}) == len(times)
+    assert len({item.dedupe_key for item in await prepare(entries, preparer(), lambda _, i: i)}) == len(times)
 
 
 async def test_a_copy_of_a_repeat_stays_a_duplicate_after_the_window(journal: Journal) -> None:
@@ -126,7 +126,7 @@ async def test_a_repeat_waits_with_what_it_repeats(journal: Journal) -> None:
     batch = await sorted_(journal, preparer(), entries)
     batch.hold_back({"treble.message.responded"})
     assert [item.entry_id for item in batch.waiting] == [1, 2]
-    assert (batch.out, batch.duplicates, batch.repeats, batch.identities()) == ([], [], [], [])
+    assert (batch.out, batch.duplicates, batch.repeats, batch.dedupe_keys()) == ([], [], [], [])
 
 
 def expected(arrivals: Sequence[tuple[int, str, bytes]]) -> list[int]:

@@ -43,13 +43,13 @@ async def test_a_backlog_drains_over_a_link_that_takes_a_full_slice_in_many_time
             await journal.append(submission(read(number)))
         client.up = True
         await until(lambda: not journal.usage().pending, "the end of the backlog", 20)
-        assert not forwarder.status()["lanes_behind"]
+        assert not forwarder.status()["topics_behind"]
     assert keys(client, TOPIC).keys() == {b"s%d" % number for number in range(400)}
     assert sink.sent[:3] == [400, 200, 100]
     assert sink.opened < 12
 
 
-async def test_lanes_that_catch_up_over_a_slow_link_are_at_the_front_when_nothing_is_parked(
+async def test_topic_queues_that_catch_up_over_a_slow_link_are_at_the_front_when_nothing_is_deferred(
     tmp_path: Path,
 ) -> None:
     client, telemetry = ScriptedClient(leaderless={TOPIC, DELIVERED}), Telemetry()
@@ -58,13 +58,13 @@ async def test_lanes_that_catch_up_over_a_slow_link_are_at_the_front_when_nothin
         for number in range(100):
             await journal.append(submission(read(number)))
             await journal.append(submission(delivered(number), hint="delivered"))
-        await until(lambda: journal.usage().parked == {TOPIC: 100, DELIVERED: 100}, "all to be parked")
+        await until(lambda: journal.usage().deferred == {TOPIC: 100, DELIVERED: 100}, "all to be deferred")
         client.bytes_per_s = 1e6  # 20 entries or so within the limit
         client.leaderless.clear()
-        await until(lambda: not journal.usage().pending, "both lanes to catch up", 20)
-        assert journal.usage().parked == {}
-        await until(lambda: not shown_as_blocked(telemetry), "both lanes at the front")
-        assert not forwarder.status()["lanes_behind"]
+        await until(lambda: not journal.usage().pending, "both topic queues to catch up", 20)
+        assert journal.usage().deferred == {}
+        await until(lambda: not shown_as_blocked(telemetry), "both topic queues at the front")
+        assert not forwarder.status()["topics_behind"]
     for topic in (TOPIC, DELIVERED):
         assert keys(client, topic).keys() == {b"s%d" % number for number in range(100)}
 
@@ -78,7 +78,7 @@ async def test_a_slice_that_got_halfway_over_a_slow_link_blames_no_topic(tmp_pat
         client.up = True
         await until(lambda: len(sink.sent) > 1, "the first timeout")
         assert len(client.taken) > 1, "some of it was confirmed"
-        assert not forwarder.status()["lanes_behind"]
+        assert not forwarder.status()["topics_behind"]
         assert "in time" in forwarder.status()["last_error"]
         await until(lambda: not journal.usage().pending, "the end of the backlog", 20)
 
@@ -105,11 +105,11 @@ async def test_a_topic_that_loses_its_leader_under_way_is_blamed_by_what_metadat
         client.up = True
         await until(lambda: sink.sent, "the sending")
         client.leaderless.add(TOPIC)
-        await until(lambda: journal.usage().parked == {TOPIC: 1}, "the lane to wait")
+        await until(lambda: journal.usage().deferred == {TOPIC: 1}, "the topic queue to wait")
         assert shown_as_blocked(telemetry) == {TOPIC: "leaderless"}
         client.leaderless.clear()
         client.stuck.clear()
-        await until(lambda: not journal.usage().pending, "the lane to catch up")
+        await until(lambda: not journal.usage().pending, "the topic queue to catch up")
     assert keys(client, DELIVERED).keys() == {b"s1"}
 
 

@@ -1,4 +1,4 @@
-"""What is parked keeps its place, whatever becomes of the map, the answer or the journal meanwhile."""
+"""What is deferred keeps its place, whatever becomes of the map, the answer or the journal meanwhile."""
 
 import asyncio
 import shutil
@@ -74,17 +74,17 @@ async def test_the_window_is_the_same_for_a_backlog_as_for_what_comes_live(start
     assert [record.timestamp_ms - NOON_MS for record in sink.taken] == [0, 61_000, 3_600_000]
 
 
-async def test_two_lanes_whose_routes_were_exchanged_while_both_waited_go_on_in_order(start: Start) -> None:
+async def test_two_topic_queues_whose_routes_were_exchanged_while_both_waited_go_on_in_order(start: Start) -> None:
     sink = Remembering(blocked={READ, DELIVERED})
     running = start(sink)
     for number in range(10):
         await running.journal.append(read("s", number))
         await running.journal.append(delivered("s", number))
-    await running.parked(read=10, delivered=10)
+    await running.deferred(read=10, delivered=10)
     exchanged = configured(topics={"map": {"message.read": DELIVERED, "message.delivered": READ}})
     running.reload(exchanged)
     await running.journal.append(read("s", 10))
-    await running.parked(read=11, delivered=10)
+    await running.deferred(read=11, delivered=10)
     await running.kill()
     again = start(sink, exchanged)
     sink.blocked.clear()
@@ -100,10 +100,10 @@ async def test_what_waited_goes_to_the_topic_of_today_before_what_is_new_of_its_
     running = start(sink)
     for number in range(3):
         await running.journal.append(read("s", number))
-    await running.parked(read=3)
+    await running.deferred(read=3)
     running.reload(configured(topics={"map": {"message.read": "crm", "message.delivered": "crm"}}))
     await running.journal.append(read("s", 3))
-    await running.parked(read=4)
+    await running.deferred(read=4)
     sink.blocked.remove("crm")
     await running.all_forwarded()
     await running.journal.append(read("s", 4))
@@ -112,7 +112,7 @@ async def test_what_waited_goes_to_the_topic_of_today_before_what_is_new_of_its_
     assert {record.topic for record in sink.taken} == {"crm"}
 
 
-async def test_a_copy_of_the_journal_from_before_an_entry_was_parked_still_forwards_it(
+async def test_a_copy_of_the_journal_from_before_an_entry_was_deferred_still_forwards_it(
     start: Start, tmp_path: Path
 ) -> None:
     sink = Remembering()
@@ -125,7 +125,7 @@ async def test_a_copy_of_the_journal_from_before_an_entry_was_parked_still_forwa
     shutil.copytree(tmp_path / "journal", tmp_path / "copy")
     sink.blocked, sink.up = {READ}, True
     second = start(sink)
-    await second.parked(read=2)
+    await second.deferred(read=2)
     await until(lambda: sink.positions is not None and sink.positions.next_id == 4, "the batch")
     await second.kill()
     sink.blocked.clear()
@@ -142,13 +142,13 @@ async def test_where_it_is_lost_which_entries_waited_a_salvaged_journal_forwards
     running = start(sink)
     for entry in (delivered("b"), read("a"), delivered("c"), read("d")):
         await running.journal.append(entry)
-    await running.parked(read=2)
+    await running.deferred(read=2)
     await until(lambda: len(sink.keys(DELIVERED)) == 2, "the others")
     await running.kill()
     page = root_page(tmp_path / "journal", "parked")
     damage(tmp_path / "journal" / "journal.db", [page - 1])
     result = salvage(tmp_path / "journal", tmp_path / "new", Clock())
-    assert any("which entries waited for a lane is lost" in note for note in result.notes)
+    assert any("which entries were deferred is lost" in note for note in result.notes)
     sink.blocked.clear()
     again = start(sink, folder=tmp_path / "new")
     await again.all_forwarded()
@@ -167,17 +167,17 @@ class CommitsNothing(Remembering):
         return await super().send(*batch, **options)
 
 
-async def test_what_was_parked_by_a_batch_that_never_went_does_not_go_twice_by_another_map(start: Start) -> None:
+async def test_what_was_deferred_by_a_batch_that_never_went_does_not_go_twice_by_another_map(start: Start) -> None:
     sink = CommitsNothing(blocked={"old"})
     sink.fails = True
     first = start(sink, configured(topics={"map": {"message.delivered": "old"}}, duplicates={"window": 0}))
     await asyncio.gather(*(first.journal.append(entry) for entry in (delivered("d"), read("r"))))  # in one batch
-    await first.parked(old=1)
+    await first.deferred(old=1)
     await first.kill()
     sink.fails, sink.blocked = False, {"old", "new"}
     changed = {"message.delivered": "new", "message.read": "old"}
     second = start(sink, configured(topics={"map": changed}, duplicates={"window": 0}))
-    await second.parked(old=1, new=1)
+    await second.deferred(old=1, new=1)
     sink.blocked.clear()
     await second.all_forwarded()
     assert (sink.keys("new"), sink.keys("old")) == (["d"], ["r"])
@@ -195,14 +195,14 @@ class StopsAfterALostAnswer(Remembering):
             self.up = not last
 
 
-async def test_what_a_salvaged_journal_may_owe_one_lane_is_not_settled_by_what_kafka_says_of_another(
+async def test_what_a_salvaged_journal_may_owe_one_topic_queue_is_not_settled_by_what_kafka_says_of_another(
     start: Start, tmp_path: Path
 ) -> None:
     sink = StopsAfterALostAnswer(blocked={READ, DELIVERED})
     first = start(sink)
     for entry in (read("a"), delivered("b"), read("c"), delivered("d")):
         await first.journal.append(entry)
-    await until(lambda: first.journal.positions.next_id == 5, "all to be parked")
+    await until(lambda: first.journal.positions.next_id == 5, "all to be deferred")
     sink.blocked.remove(READ)
     await until(lambda: not sink.up, "a commit that the journal doesn't note")
     await first.kill()

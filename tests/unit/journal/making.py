@@ -87,6 +87,6 @@ async def until(condition: Callable[[], Any], what: str, timeout_s: float = 10.0
         await asyncio.sleep(0.005)
 
 
-def identity(number: int) -> bytes:
-    """A 16-byte identity."""
+def dedupe_key(number: int) -> bytes:
+    """A 16-byte dedupe key."""
     return number.to_bytes(2, "big") + number.to_bytes(14, "big")

@@ -10,8 +10,8 @@ from bridge.errors import JournalFullError
 from bridge.journal import Journal
 from bridge.journal.capacity import ENTRY_OVERHEAD_BYTES, QUEUED_BYTES_MAX, Capacity
 from bridge.journal.maintenance import LOG_TOO_LONG
-from bridge.journal.offline.replay import release
-from bridge.model import HeldEntries, Positions
+from bridge.journal.offline.replay import unpin
+from bridge.model import PinnedEntries, Positions
 from bridge.telemetry import Telemetry
 from tests.unit.journal.conftest import Opens
 from tests.unit.journal.making import NOON_MS, Clock, Heard, submission, until
@@ -160,7 +160,7 @@ async def test_a_restart_knows_that_it_is_full(opened: Opens) -> None:
         again.append(submission())
 
 
-async def test_identities_take_a_quarter_of_the_journal_at_the_most(opened: Opens) -> None:
+async def test_dedupe_keys_take_a_quarter_of_the_journal_at_the_most(opened: Opens) -> None:
     """A burst of far more events than fit into the window's share: the oldest are forgotten early, and it is said."""
     heard, clock, chance = Heard(), Clock(), random.Random(1)
     journal = opened(max_bytes=4 * MIB, window_s=3600, telemetry=heard, clock_ms=clock)
@@ -202,19 +202,19 @@ async def test_a_bridge_that_starts_with_a_full_journal_shows_that_it_takes_noth
     await until(lambda: b"\ntreble_bridge_accepting 0.0" in telemetry.metrics.exposition("")[0], "the metric to be 0")
 
 
-async def test_what_fills_a_journal_in_which_nothing_waits_is_shown_as_held(opened: Opens, folder: Path) -> None:
+async def test_what_fills_a_journal_in_which_nothing_waits_is_shown_as_pinned(opened: Opens, folder: Path) -> None:
     journal = opened(max_bytes=4 * MIB, retain_s=0, retain_bytes=0)
     taken = 0
     while (entry_id := await full_or_id(journal, 100_000)) is not None:
         taken = entry_id
-        await journal.hold([taken, taken])
+        await journal.pin([taken, taken])
         await journal.advance(Positions(taken + 1), [])
-    everything = HeldEntries(taken, taken * 100_000)
-    assert (journal.usage().pending, journal.usage().held) == (0, everything)
+    everything = PinnedEntries(taken, taken * 100_000)
+    assert (journal.usage().pending, journal.usage().pinned) == (0, everything)
     await journal.close()
     again = opened(max_bytes=4 * MIB)
-    assert again.usage().held == everything
+    assert again.usage().pinned == everything
     await again.close()
-    await asyncio.to_thread(release, folder, range(1, taken), Clock())
+    await asyncio.to_thread(unpin, folder, range(1, taken), Clock())
     last = opened(max_bytes=4 * MIB)
-    assert last.usage().held == HeldEntries(1, 100_000)
+    assert last.usage().pinned == PinnedEntries(1, 100_000)

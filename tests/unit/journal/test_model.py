@@ -20,14 +20,14 @@ TOPICS = ("a", "b", "c")
 
 
 class Journals(RuleBasedStateMachine):
-    """The model: what each entry's body is, what is parked for which topic, what is held; and the positions."""
+    """The model: what each entry's body is, what is deferred for which topic, what is held; and the positions."""
 
     def __init__(self) -> None:
         super().__init__()
         self.folder = Path(tempfile.mkdtemp(prefix="journal-"))
         self.entries: dict[int, bytes] = {}
-        self.parked: dict[int, str] = {}
-        self.held: set[int] = set()
+        self.deferred: dict[int, str] = {}
+        self.pinned: set[int] = set()
         self.positions = Positions()
         self.last_id = 0
         self.now_ms = NOON_MS
@@ -61,7 +61,7 @@ class Journals(RuleBasedStateMachine):
     @precondition(lambda self: self.positions.next_id <= self.last_id)
     @rule(data=st.data())
     def forward(self, data: st.DataObject) -> None:
-        """The front moves; some entries stay behind, parked for their topic; a lane may move or reach the front."""
+        """The front moves; some entries stay behind, deferred for their topic; a queue may move or reach the front."""
         front = self.positions.next_id
         next_id = data.draw(st.integers(front + 1, min(self.last_id + 1, front + 40)))
         waiting = data.draw(st.dictionaries(st.integers(front, next_id - 1), st.sampled_from(TOPICS), max_size=10))
@@ -77,10 +77,10 @@ class Journals(RuleBasedStateMachine):
             behind.setdefault(topic, entry_id)
         positions = Positions(next_id, behind)
         with transaction(self.storage.connection):
-            self.storage.park([(entry_id, topic, "x") for entry_id, topic in waiting.items()])
+            self.storage.defer([(entry_id, topic, "x") for entry_id, topic in waiting.items()])
             self.storage.advance(positions, next_id)
-        self.parked |= waiting
-        self.parked = {i: topic for i, topic in self.parked.items() if i >= positions.of(topic)}
+        self.deferred |= waiting
+        self.deferred = {i: topic for i, topic in self.deferred.items() if i >= positions.of(topic)}
         self.positions = positions
 
     @rule(beyond=st.integers(1, 5))
@@ -94,19 +94,19 @@ class Journals(RuleBasedStateMachine):
 
     @precondition(lambda self: self.entries)
     @rule(data=st.data())
-    def hold(self, data: st.DataObject) -> None:
+    def pin(self, data: st.DataObject) -> None:
         entry_id = data.draw(st.sampled_from(sorted(self.entries)))
         with transaction(self.storage.connection):
-            self.storage.hold([entry_id])
-        self.held.add(entry_id)
+            self.storage.pin([entry_id])
+        self.pinned.add(entry_id)
 
-    @precondition(lambda self: self.held)
+    @precondition(lambda self: self.pinned)
     @rule(data=st.data())
-    def release(self, data: st.DataObject) -> None:
-        entry_id = data.draw(st.sampled_from(sorted(self.held)))
+    def unpin(self, data: st.DataObject) -> None:
+        entry_id = data.draw(st.sampled_from(sorted(self.pinned)))
         with transaction(self.storage.connection):
-            self.storage.release([entry_id])
-        self.held.remove(entry_id)
+            self.storage.unpin([entry_id])
+        self.pinned.remove(entry_id)
 
     @rule(age_s=st.integers(0, 20), rows=st.integers(1, 50))
     def retire(self, age_s: int, rows: int) -> None:
@@ -118,7 +118,7 @@ class Journals(RuleBasedStateMachine):
                 more = self.storage.retire(received_before_ms=before_ms, keep_bytes=1 << 40, rows_max=rows)
         for entry_id in list(self.entries):
             old = entry_id < self.positions.next_id and self.received[entry_id] < before_ms
-            if old and entry_id not in self.parked and entry_id not in self.held:
+            if old and entry_id not in self.deferred and entry_id not in self.pinned:
                 del self.entries[entry_id]
 
     @rule()
@@ -141,12 +141,12 @@ class Journals(RuleBasedStateMachine):
             self.positions,
             len(self.entries),
         )
-        assert storage.pending == self.last_id + 1 - self.positions.next_id + len(self.parked)
+        assert storage.pending == self.last_id + 1 - self.positions.next_id + len(self.deferred)
         for topic in TOPICS:
-            parked = sorted(entry_id for entry_id, lane in self.parked.items() if lane == topic)
-            assert [e.id for e in queries.read_parked(connection, topic, 1, 10_000, 1 << 30)] == parked
-            assert storage.parked.get(topic, 0) == len(parked)
-        waits = [self.received[i] for i in self.entries if i >= self.positions.next_id or i in self.parked]
+            deferred = sorted(entry_id for entry_id, queue in self.deferred.items() if queue == topic)
+            assert [e.id for e in queries.read_deferred(connection, topic, 1, 10_000, 1 << 30)] == deferred
+            assert storage.deferred.get(topic, 0) == len(deferred)
+        waits = [self.received[i] for i in self.entries if i >= self.positions.next_id or i in self.deferred]
         assert storage.oldest_pending_ms() == min(waits, default=None)
 
 

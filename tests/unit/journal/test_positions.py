@@ -1,4 +1,4 @@
-"""Positions, lanes that are behind, and what counts as pending."""
+"""Positions, topic queues that are behind, and what counts as pending."""
 
 import asyncio
 
@@ -21,7 +21,7 @@ async def filled(opened: Opens, count: int = 10) -> Journal:
 async def test_positions_and_kafkas_offset_are_there_after_a_restart(opened: Opens) -> None:
     journal = await filled(opened)
     assert (journal.positions, journal.positions_offset) == (Positions(1), None)
-    await journal.park([(3, TOPIC, "message.read")])
+    await journal.defer([(3, TOPIC, "message.read")])
     await journal.advance(Positions(8, {TOPIC: 3}), [], positions_offset=41)
     await journal.advance(Positions(9, {TOPIC: 3}), [])
     await journal.close()
@@ -39,28 +39,28 @@ async def test_a_position_that_goes_back_is_refused(opened: Opens, back: Positio
     assert journal.positions == Positions(8, {TOPIC: 3})
 
 
-async def test_parked_entries_are_read_in_order_and_leave_as_their_lane_moves(opened: Opens) -> None:
+async def test_deferred_entries_are_read_in_order_and_leave_as_their_topic_queue_moves(opened: Opens) -> None:
     journal = await filled(opened)
-    await journal.park([(4, TOPIC, "message.read"), (2, TOPIC, "message.read"), (5, "other", "unknown")])
-    await journal.park([(4, TOPIC, "message.read")])
+    await journal.defer([(4, TOPIC, "message.read"), (2, TOPIC, "message.read"), (5, "other", "unknown")])
+    await journal.defer([(4, TOPIC, "message.read")])
     await journal.advance(Positions(7, {TOPIC: 2, "other": 5}), [])
-    assert [e.id for e in await journal.read_parked(TOPIC, 1, 10, 1000)] == [2, 4]
-    assert [e.id for e in await journal.read_parked(TOPIC, 3, 10, 1000)] == [4]
-    assert [e.id for e in await journal.read_parked(TOPIC, 1, 1, 1000)] == [2]
-    assert journal.usage().parked == {TOPIC: 2, "other": 1}
+    assert [e.id for e in await journal.read_deferred(TOPIC, 1, 10, 1000)] == [2, 4]
+    assert [e.id for e in await journal.read_deferred(TOPIC, 3, 10, 1000)] == [4]
+    assert [e.id for e in await journal.read_deferred(TOPIC, 1, 1, 1000)] == [2]
+    assert journal.usage().deferred == {TOPIC: 2, "other": 1}
     assert journal.usage().pending == 4 + 3
 
     await journal.advance(Positions(7, {TOPIC: 3, "other": 5}), [])
-    assert [e.id for e in await journal.read_parked(TOPIC, 1, 10, 1000)] == [4]
+    assert [e.id for e in await journal.read_deferred(TOPIC, 1, 10, 1000)] == [4]
     await journal.advance(Positions(7, {"other": 5}), [])
-    assert await journal.read_parked(TOPIC, 1, 10, 1000) == []
-    assert journal.usage().parked == {"other": 1}
+    assert await journal.read_deferred(TOPIC, 1, 10, 1000) == []
+    assert journal.usage().deferred == {"other": 1}
 
 
 async def test_the_oldest_pending_entry_is_told_wherever_it_waits(opened: Opens) -> None:
     journal = await filled(opened)
     assert journal.usage().oldest_pending_ms == NOON_MS + 1
-    await journal.park([(2, TOPIC, "message.read")])
+    await journal.defer([(2, TOPIC, "message.read")])
     await journal.advance(Positions(9, {TOPIC: 2}), [])
     assert journal.usage().oldest_pending_ms == NOON_MS + 2
     await journal.advance(Positions(9), [])
@@ -73,15 +73,15 @@ async def test_the_oldest_pending_entry_is_told_wherever_it_waits(opened: Opens)
 
 async def test_usage_is_the_same_after_a_restart(opened: Opens) -> None:
     journal = await filled(opened)
-    await journal.park([(2, TOPIC, "message.read")])
+    await journal.defer([(2, TOPIC, "message.read")])
     await journal.advance(Positions(9, {TOPIC: 2}), [])
     before = journal.usage()
     await journal.close()
     after = opened().usage()
-    assert (after.entries, after.pending, after.parked, after.oldest_pending_ms) == (
+    assert (after.entries, after.pending, after.deferred, after.oldest_pending_ms) == (
         before.entries,
         before.pending,
-        before.parked,
+        before.deferred,
         before.oldest_pending_ms,
     )
     assert (before.entries, before.pending) == (10, 3)

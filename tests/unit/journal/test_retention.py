@@ -51,11 +51,11 @@ def test_bytes_count_back_from_the_next_entry_to_forward(folder: Path) -> None:
         assert ids(storage) == [8, 9, 10]
 
 
-def test_parked_and_held_entries_stay_and_go_when_they_are_free(folder: Path) -> None:
+def test_deferred_and_pinned_entries_stay_and_go_when_they_are_free(folder: Path) -> None:
     with storage_in(folder) as storage:
         filled(storage)
-        storage.park([(2, TOPIC, "message.read"), (5, TOPIC, "message.read")])
-        storage.hold([3])
+        storage.defer([(2, TOPIC, "message.read"), (5, TOPIC, "message.read")])
+        storage.pin([3])
         storage.advance(Positions(11, {TOPIC: 2}), None)
         while retire(storage, EVERYTHING):
             pass
@@ -65,7 +65,7 @@ def test_parked_and_held_entries_stay_and_go_when_they_are_free(folder: Path) ->
             pass
         assert ids(storage) == [3, 5]
         storage.advance(Positions(11), None)
-        storage.release([3])
+        storage.unpin([3])
         while retire(storage, EVERYTHING):
             pass
         assert (ids(storage), storage.entries, storage.last_id) == ([], 0, 10)
@@ -86,10 +86,10 @@ def test_a_step_is_small_by_rows_and_by_bytes(folder: Path) -> None:
         assert ids(storage) == []
 
 
-def test_a_long_line_of_parked_entries_is_passed_over_step_by_step(folder: Path) -> None:
+def test_a_long_line_of_deferred_entries_is_passed_over_step_by_step(folder: Path) -> None:
     with storage_in(folder) as storage:
         filled(storage, 1000)
-        storage.park([(number, TOPIC, "x") for number in range(1, 901)])
+        storage.defer([(number, TOPIC, "x") for number in range(1, 901)])
         storage.advance(Positions(1001, {TOPIC: 1}), None)
         steps = 0
         while retire(storage, EVERYTHING, rows_max=100):
@@ -132,16 +132,16 @@ def test_entries_of_a_clock_that_was_ahead_keep_no_others_back(folder: Path) -> 
         assert ids(storage) == [*range(7506, 7511)]
 
 
-def test_what_is_parked_held_or_pending_stays_after_a_jump_of_the_clock_too(folder: Path) -> None:
+def test_what_is_deferred_pinned_or_pending_stays_after_a_jump_of_the_clock_too(folder: Path) -> None:
     with storage_in(folder) as storage:
         for turn in range(10):
             stamped(storage, NOON_MS - (200 * HOUR_MS if turn % 2 else 0), 1)
-        storage.park([(2, TOPIC, "message.read")])
-        storage.hold([4])
+        storage.defer([(2, TOPIC, "message.read")])
+        storage.pin([4])
         storage.advance(Positions(9, {TOPIC: 2}), None)
         assert retired(storage, NOON_MS - 72 * HOUR_MS) == [1, 2, 3, 4, 5, 7, 9, 10]
         storage.advance(Positions(9), None)
-        storage.release([4])
+        storage.unpin([4])
         assert retired(storage, NOON_MS - 72 * HOUR_MS) == [1, 3, 5, 7, 9, 10]
 
 

@@ -10,7 +10,7 @@ from aiokafka.producer.message_accumulator import BatchBuilder, MessageBatch
 from aiokafka.record import MemoryRecords
 from aiokafka.structs import TopicPartition
 
-from bridge.errors import LaneBlockedError
+from bridge.errors import TopicPausedError
 from bridge.kafka import aiokafka_patches
 from bridge.kafka.aiokafka_patches import CHECKED_VERSION, GRACE_S, fail_under_replicated_batches
 from bridge.kafka.errors import translate
@@ -74,7 +74,7 @@ async def answered(error: type[BaseException], age_s: float) -> tuple[MessageBat
 
 
 @pytest.mark.parametrize("error", [NotEnoughReplicasError, NotEnoughReplicasAfterAppendError])
-async def test_a_batch_that_lacks_replicas_is_sent_again_for_a_while_and_then_blocks_its_lane(
+async def test_a_batch_that_lacks_replicas_is_sent_again_for_a_while_and_then_blocks_its_topic_queue(
     error: type[BaseException],
 ) -> None:
     batch, again = await answered(error, 0.0)
@@ -83,7 +83,7 @@ async def test_a_batch_that_lacks_replicas_is_sent_again_for_a_while_and_then_bl
     batch, again = await answered(error, GRACE_S + 1)
     assert not again
     blocked = translate(batch.future.exception(), "t", 0)
-    assert isinstance(blocked, LaneBlockedError)
+    assert isinstance(blocked, TopicPausedError)
     assert blocked.state == "leaderless"
 
 

@@ -5,7 +5,7 @@ from aiokafka import errors as kafka
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.errors import LaneBlockedError, ProducerLostError, SinkUnavailableError
+from bridge.errors import ProducerLostError, SinkUnavailableError, TopicPausedError
 from bridge.kafka import diagnosis
 from bridge.kafka.errors import delay_s, translate
 from bridge.kafka.producer import Producer
@@ -19,9 +19,11 @@ INVALID_RECORD = 87
     "error",
     [kafka.for_code(INVALID_RECORD), kafka.PolicyViolationError, kafka.UnsupportedForMessageFormatError],
 )
-def test_a_topic_that_refuses_records_by_a_rule_of_its_own_holds_up_its_lane_only(error: type[BaseException]) -> None:
+def test_a_topic_that_refuses_records_by_a_rule_of_its_own_holds_up_its_topic_queue_only(
+    error: type[BaseException],
+) -> None:
     found = translate(error(), "t", 0)
-    assert isinstance(found, LaneBlockedError)
+    assert isinstance(found, TopicPausedError)
     assert (found.topic, found.state) == ("t", "refusing")
     assert isinstance(translate(error()), ProducerLostError), "where it is about no topic"
 

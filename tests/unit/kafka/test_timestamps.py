@@ -2,7 +2,7 @@
 
 from aiokafka.errors import InvalidTimestampError
 
-from bridge.errors import LaneBlockedError, TimestampRejectedError
+from bridge.errors import TimestampRejectedError, TopicPausedError
 from bridge.kafka.batches import REMEMBER_S, Sizing, Times, Timestamps, assemble
 from bridge.kafka.errors import translate
 from bridge.model import Prepared, Record
@@ -45,10 +45,10 @@ def test_a_topic_that_rejected_a_time_gets_the_time_of_sending_for_an_hour() -> 
     assert timestamps.times().of("t", NOON_MS - 1) == NOON_MS - 1
 
 
-def test_a_topic_that_rejects_the_time_of_sending_blocks_its_lane() -> None:
+def test_a_topic_that_rejects_the_time_of_sending_blocks_its_topic_queue() -> None:
     timestamps = Timestamps(Clock())
     timestamps.rejected(REJECTED, timestamps.times())
     blocked = timestamps.rejected(REJECTED, timestamps.times())
-    assert isinstance(blocked, LaneBlockedError)
+    assert isinstance(blocked, TopicPausedError)
     assert (blocked.topic, blocked.state) == ("t", "clock")
     assert "message.timestamp.before.max.ms" in str(blocked)

@@ -41,13 +41,13 @@ def captured() -> Iterator[Captured]:
 
 
 def test_a_line_names_its_event_its_level_its_time_and_its_meaning(captured: Captured) -> None:
-    Telemetry().lane_blocked("treble.message.read", "missing", "no such topic")
+    Telemetry().topic_paused("treble.message.read", "missing", "no such topic")
     (line,) = captured.lines
     assert line.pop("@timestamp").endswith("Z")
     assert line == {
         "log.level": "warning",
-        "event.name": "lane.blocked",
-        "message": "A topic can't take records; its lane waits, the others go on",
+        "event.name": "topic.paused",
+        "message": "A topic can't take records; it is paused, the others go on",
         "topic": "treble.message.read",
         "state": "missing",
         "reason": "no such topic",

@@ -8,7 +8,7 @@ import pytest
 from structlog.testing import capture_logs
 
 import bridge
-from bridge.model import HeldEntries, JournalUsage, Prepared
+from bridge.model import JournalUsage, PinnedEntries, Prepared
 from bridge.telemetry import Telemetry
 from bridge.telemetry.log_events import EVENTS
 from observability.metrics_page import metrics
@@ -69,18 +69,18 @@ def test_notes_that_are_not_bounded_do_not_grow_the_metrics_without_end() -> Non
     assert value(telemetry, "treble_bridge_schema_drift_total", type="other", kind="other") == 800
 
 
-def test_a_lane_that_waits_is_said_once_shown_with_its_cause_and_gone_when_it_moves() -> None:
+def test_a_paused_topic_is_said_once_shown_with_its_cause_and_gone_when_it_moves() -> None:
     telemetry = Telemetry()
     with capture_logs() as lines:
-        telemetry.lane_blocked("t", "missing")
-        telemetry.lane_blocked("t", "missing")
-        telemetry.lane_blocked("t", "unauthorized")
-        assert value(telemetry, "treble_bridge_lane_blocked", topic="t", state="missing") is None
-        assert value(telemetry, "treble_bridge_lane_blocked", topic="t", state="unauthorized") == 1
-        telemetry.lane_resumed("t")
-        telemetry.lane_resumed("t")
-    assert value(telemetry, "treble_bridge_lane_blocked", topic="t", state="unauthorized") is None
-    assert [line["event"] for line in lines] == ["lane.blocked", "lane.blocked", "lane.resumed"]
+        telemetry.topic_paused("t", "missing")
+        telemetry.topic_paused("t", "missing")
+        telemetry.topic_paused("t", "unauthorized")
+        assert value(telemetry, "treble_bridge_topic_paused", topic="t", state="missing") is None
+        assert value(telemetry, "treble_bridge_topic_paused", topic="t", state="unauthorized") == 1
+        telemetry.topic_resumed("t")
+        telemetry.topic_resumed("t")
+    assert value(telemetry, "treble_bridge_topic_paused", topic="t", state="unauthorized") is None
+    assert [line["event"] for line in lines] == ["topic.paused", "topic.paused", "topic.resumed"]
 
 
 def test_a_storm_of_wrong_tokens_is_counted_and_said_once() -> None:
@@ -95,14 +95,14 @@ def test_a_storm_of_wrong_tokens_is_counted_and_said_once() -> None:
 def test_the_age_of_the_oldest_pending_entry_is_that_of_the_scrape() -> None:
     telemetry = Telemetry()
     now_ms = 5_000
-    usage = JournalUsage(10, 3, 100, 1000, 1_000, {"t": 2}, HeldEntries(4, 50))
+    usage = JournalUsage(10, 3, 100, 1000, 1_000, {"t": 2}, PinnedEntries(4, 50))
     telemetry.metrics.watch_journal(lambda: usage, lambda: now_ms)
     assert value(telemetry, "treble_bridge_journal_oldest_pending_seconds") == 4
     now_ms = 9_000
     assert value(telemetry, "treble_bridge_journal_oldest_pending_seconds") == 8
-    assert value(telemetry, "treble_bridge_lane_pending_entries", topic="t") == 2
-    assert value(telemetry, "treble_bridge_journal_held_entries") == 4
-    assert value(telemetry, "treble_bridge_journal_held_bytes") == 50
+    assert value(telemetry, "treble_bridge_topic_deferred_entries", topic="t") == 2
+    assert value(telemetry, "treble_bridge_journal_pinned_entries") == 4
+    assert value(telemetry, "treble_bridge_journal_pinned_bytes") == 50
 
 
 def test_both_text_formats_can_be_made_from_all_metrics() -> None:

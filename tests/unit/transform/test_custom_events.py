@@ -48,7 +48,7 @@ def test_an_unknown_event_type_gets_name_topic_and_key_and_carries_its_body() ->
 def test_the_id_is_the_one_that_it_had_as_unknown() -> None:
     body = {name: part for name, part in ASSIGNED.items() if name != "event_id"}
     assert value_of(prepared(body))["id"] == value_of(prepared(body, {}))["id"]
-    assert prepared(body).identity != prepared(body, {}).identity
+    assert prepared(body).dedupe_key != prepared(body, {}).dedupe_key
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,8 @@ from bridge.transform.dedupe import split
 WINDOW_MS = 1000
 
 
-def prepared(entry_id: int, identity: bytes | None, received_at_ms: int = 0) -> Prepared:
-    return Prepared(entry_id, received_at_ms, "message.read", "topic", None, identity, "forwarded")
+def prepared(entry_id: int, dedupe_key: bytes | None, received_at_ms: int = 0) -> Prepared:
+    return Prepared(entry_id, received_at_ms, "message.read", "topic", None, dedupe_key, "forwarded")
 
 
 def test_of_copies_in_one_batch_the_first_goes_out() -> None:
@@ -25,19 +25,19 @@ def test_what_was_seen_before_does_not_go_out_again() -> None:
     assert ([item.entry_id for item in out], [item.entry_id for item in duplicates]) == ([2], [1])
 
 
-def test_what_has_no_identity_always_goes_out() -> None:
+def test_what_has_no_dedupe_key_always_goes_out() -> None:
     batch = [prepared(1, None), prepared(2, None)]
     assert split(batch, {b"": 0}, WINDOW_MS) == (batch, [])
 
 
 @given(st.lists(st.one_of(st.none(), st.sampled_from([b"a", b"b", b"c"]))), st.sets(st.sampled_from([b"a", b"b"])))
-def test_order_is_kept_and_nothing_is_lost(identities: list[bytes | None], seen: set[bytes]) -> None:
-    batch = [prepared(number, identity) for number, identity in enumerate(identities)]
+def test_order_is_kept_and_nothing_is_lost(dedupe_keys: list[bytes | None], seen: set[bytes]) -> None:
+    batch = [prepared(number, dedupe_key) for number, dedupe_key in enumerate(dedupe_keys)]
     out, duplicates = split(batch, dict.fromkeys(seen, 0), WINDOW_MS)
     assert sorted([*out, *duplicates], key=lambda item: item.entry_id) == batch
     for part in (out, duplicates):
         assert [item.entry_id for item in part] == sorted(item.entry_id for item in part)
-    going = [item.identity for item in out if item.identity is not None]
+    going = [item.dedupe_key for item in out if item.dedupe_key is not None]
     assert len(going) == len(set(going))
     assert not seen & set(going)
 
@@ -62,6 +62,6 @@ def test_in_whatever_batches_they_come_the_same_go_out(arrivals: list[tuple[byte
     ends = [*sorted(cuts), len(everything)]
     for start, end in zip([0, *ends], ends, strict=False):
         out, _ = split(everything[start:end], seen, WINDOW_MS)
-        seen |= {item.identity: item.received_at_ms for item in out if item.identity is not None}
+        seen |= {item.dedupe_key: item.received_at_ms for item in out if item.dedupe_key is not None}
         in_parts += out
     assert in_parts == at_once

@@ -38,9 +38,9 @@ def test_an_event_goes_to_the_topic_of_its_type_with_its_key() -> None:
     assert key_of(found) == "s1"
 
 
-def test_the_identity_is_sixteen_bytes_of_the_hash_of_source_type_and_id() -> None:
+def test_the_dedupe_key_is_sixteen_bytes_of_the_hash_of_source_type_and_id() -> None:
     found = preparer().prepare(entry({"event_type": "agent.assigned", "event_id": "e1"}))
-    assert found.identity == hashlib.sha256(b"treble\0unknown\0e1").digest()[:16]
+    assert found.dedupe_key == hashlib.sha256(b"treble\0unknown\0e1").digest()[:16]
 
 
 @pytest.mark.parametrize(
@@ -86,7 +86,7 @@ def test_a_route_chooses_the_topic_and_the_default_is_a_pattern() -> None:
 
 def test_a_dropped_type_leaves_no_record_and_nothing_to_remember() -> None:
     found = preparer(topics={"map": {"message.read": {"drop": True}}}).prepare(entry(READ))
-    assert (found.outcome, found.record, found.identity) == ("dropped", None, None)
+    assert (found.outcome, found.record, found.dedupe_key) == ("dropped", None, None)
 
 
 def test_a_bad_body_of_a_dropped_type_is_quarantined_all_the_same() -> None:
@@ -137,7 +137,7 @@ def test_a_zone_that_this_machine_does_not_know_is_not_taken_for_another(zone: s
 def test_what_is_no_event_is_quarantined_with_its_reason(body: Any, reason: str, event_type: str) -> None:
     found = preparer(topics={"quarantine": "q"}).prepare(entry(body))
     assert (found.outcome, found.reason, found.event_type, found.topic) == ("quarantined", reason, event_type, "q")
-    assert found.identity is None
+    assert found.dedupe_key is None
     assert value_of(found)["reason"] == reason
     assert value_of(found)["journal_id"] == "j1"
 
@@ -180,7 +180,7 @@ def test_a_replayed_entry_says_so_and_passes_the_window_only_when_told(
     found = preparer().prepare(entry(READ, headers={"x-treble-bridge-replay": field}))
     assert found.record is not None
     assert dict(found.record.headers).get("treble_replay") == mark
-    assert (found.identity is None) is again
+    assert (found.dedupe_key is None) is again
     assert dict(found.record.headers)["ce_id"] == event(READ).id.encode()
 
 

@@ -169,7 +169,7 @@ def test_rules_are_for_one_topic_and_a_star_for_the_others() -> None:
 
 def test_hiding_changes_neither_the_id_nor_what_the_window_remembers() -> None:
     plain, hidden = Preparer(settings(), "j1").prepare(entry(READ)), preparer({"phone": "drop"}).prepare(entry(READ))
-    assert hidden.identity == plain.identity
+    assert hidden.dedupe_key == plain.dedupe_key
     assert value_of(hidden)["id"] == value_of(plain)["id"]
 
 
@@ -206,7 +206,7 @@ def test_an_id_made_of_what_is_hidden_is_a_keyed_hash(body: Any, hint: str, rule
     assert value_of(found)["id"] == found.record.key.decode() == dict(found.record.headers)["ce_id"].decode()
     assert value_of(found)["id"] == hashed(inner)
     assert inner not in whole(found)
-    assert found.identity == plain.identity, "the window of duplicates knows it as before"
+    assert found.dedupe_key == plain.dedupe_key, "the window of duplicates knows it as before"
 
 
 @pytest.mark.parametrize(

@@ -16,21 +16,21 @@ from bridge.journal.dedupe_window import pack
 from bridge.journal.lock import take_lock
 from bridge.journal.offline import replay as replaying
 from bridge.journal.offline.inspect import Filter, get_entry, list_entries, read_state
-from bridge.journal.offline.replay import Replayed, rehearse, release, replay, select
+from bridge.journal.offline.replay import Replayed, rehearse, replay, select, unpin
 from bridge.journal.offline.salvage import salvage
 from bridge.journal.offline.verify import verify
 from bridge.journal.queries import EntrySummary
 from bridge.journal.storage import Storage
 from bridge.model import RECEIVED_FIELD, REPLAY_FIELD, InDoubt, InDoubtTransaction, PendingMarker, Positions
 from tests.unit.journal.conftest import Opens
-from tests.unit.journal.making import NOON_MS, Clock, identity, storage_in, submission
+from tests.unit.journal.making import NOON_MS, Clock, dedupe_key, storage_in, submission
 from tests.unit.journal.test_opening import damage
 
 TOPIC = "treble.message.read"
 
 
 def fill(storage: Storage, count: int = 20, size: int = 50) -> None:
-    """Entries 1 to `count`; all but the last five forwarded, 3 and 4 parked, 7 held, some identities."""
+    """Entries 1 to `count`; all but the last five forwarded, 3 and 4 deferred, 7 held, some dedupe keys."""
     with transaction(storage.connection):
         storage.append(
             [
@@ -38,11 +38,11 @@ def fill(storage: Storage, count: int = 20, size: int = 50) -> None:
                 for n in range(1, count + 1)
             ]
         )
-        storage.park([(3, TOPIC, "message.read"), (4, TOPIC, "message.read")])
-        storage.hold([7])
+        storage.defer([(3, TOPIC, "message.read"), (4, TOPIC, "message.read")])
+        storage.pin([7])
         storage.advance(Positions(count - 4, {TOPIC: 3}), 99)
-        storage.identities.log(pack([(identity(1), NOON_MS)]))
-        storage.identities.merge(0, {identity(2): NOON_MS}, 0)
+        storage.dedupe_keys.log(pack([(dedupe_key(1), NOON_MS)]))
+        storage.dedupe_keys.merge(0, {dedupe_key(2): NOON_MS}, 0)
 
 
 @pytest.fixture
@@ -60,7 +60,7 @@ def ids(entries: list[EntrySummary]) -> list[int]:
 def test_entries_are_listed_newest_last_and_chosen_by_what_they_are(filled: Path) -> None:
     assert ids(list_entries(filled, Filter(), 3)) == [18, 19, 20]
     assert ids(list_entries(filled, Filter(), None)) == list(range(1, 21))
-    assert ids(list_entries(filled, Filter(state="parked"), None)) == [3, 4]
+    assert ids(list_entries(filled, Filter(state="deferred"), None)) == [3, 4]
     assert ids(list_entries(filled, Filter(state="pending"), None)) == [16, 17, 18, 19, 20]
     assert ids(list_entries(filled, Filter(state="forwarded", source="s1", hint=""), None)) == [9, 15]
     assert ids(list_entries(filled, Filter(since_ms=NOON_MS + 18_000), None)) == [18, 19, 20]
@@ -69,13 +69,13 @@ def test_entries_are_listed_newest_last_and_chosen_by_what_they_are(filled: Path
 async def test_listing_tells_states_while_a_bridge_runs(opened: Opens, folder: Path) -> None:
     journal = opened()
     await asyncio.gather(*(journal.append(submission(f"{number}")) for number in range(4)))
-    await journal.park([(2, "topic", "message.read")])
-    await journal.hold([1])
+    await journal.defer([(2, "topic", "message.read")])
+    await journal.pin([1])
     await journal.advance(Positions(4, {"topic": 2}), [])
     listed = await asyncio.to_thread(list_entries, folder, Filter(), None)
-    assert [(one.id, one.state, one.topic, one.held) for one in listed] == [
+    assert [(one.id, one.state, one.topic, one.pinned) for one in listed] == [
         (1, "forwarded", "", True),
-        (2, "parked", "topic", False),
+        (2, "deferred", "topic", False),
         (3, "forwarded", "", False),
         (4, "pending", "", False),
     ]
@@ -85,7 +85,7 @@ def test_one_entry_is_shown_with_its_state(filled: Path) -> None:
     found = get_entry(filled, 7)
     assert found is not None
     entry, listed = found
-    assert (entry.body, listed.state, listed.held) == (f"{7:050}".encode(), "forwarded", True)
+    assert (entry.body, listed.state, listed.pinned) == (f"{7:050}".encode(), "forwarded", True)
     assert get_entry(filled, 21) is None
     assert read_state(filled).positions == Positions(16, {TOPIC: 3})
 
@@ -110,7 +110,7 @@ async def test_looking_does_not_disturb_a_bridge_that_runs(opened: Opens, folder
 def test_a_whole_journal_verifies_with_its_counts(filled: Path) -> None:
     report = verify(filled)
     assert (report.damage, report.findings) == ((), ())
-    assert (report.entries, report.pending, report.parked, report.held, report.identities) == (20, 7, 2, 1, 2)
+    assert (report.entries, report.pending, report.deferred, report.pinned, report.dedupe_keys) == (20, 7, 2, 1, 2)
     assert (report.next_id, report.last_id) == (16, 20)
 
 
@@ -120,8 +120,8 @@ CONTRADICTIONS = {
     "whose entry is missing": "DELETE FROM entries WHERE id = 3",
     "held rows whose entry": "DELETE FROM entries WHERE id = 7",
     "stream_end": "UPDATE entries SET body = x'00' WHERE id = 9",
-    "rows of the identities' log that are cut": "UPDATE identities_log SET items = x'00'",
-    "identities of a wrong length": "UPDATE identities SET received_at = x'00'",
+    "rows of the dedupe keys' log that are cut": "UPDATE identities_log SET items = x'00'",
+    "dedupe keys of a wrong length": "UPDATE identities SET received_at = x'00'",
     "ahead of the next entry": """UPDATE state SET behind = '{"t": 99}'""",
 }
 
@@ -226,7 +226,7 @@ def refused_while_owned(folder: Path, act: Callable[[], object]) -> None:
 
 def test_writing_commands_are_refused_while_a_bridge_runs(filled: Path, tmp_path: Path) -> None:
     refused_while_owned(filled, lambda: list(replay(filled, [1], again=False, originals_only=False, clock_ms=Clock())))
-    refused_while_owned(filled, lambda: release(filled, [7], Clock()))
+    refused_while_owned(filled, lambda: unpin(filled, [7], Clock()))
     refused_while_owned(filled, lambda: salvage(filled, tmp_path / "new", Clock()))
     assert verify(filled).entries == 20
 
@@ -274,9 +274,9 @@ def test_the_log_of_a_replay_stays_short(folder: Path) -> None:
         assert (folder / "journal.db-wal").stat().st_size < 20 << 20
 
 
-def test_a_released_entry_is_held_no_more(filled: Path) -> None:
-    release(filled, [7], Clock())
-    assert verify(filled).held == 0
+def test_an_unpinned_entry_is_pinned_no_more(filled: Path) -> None:
+    unpin(filled, [7], Clock())
+    assert verify(filled).pinned == 0
 
 
 # salvage
@@ -295,7 +295,7 @@ def test_a_whole_journal_is_salvaged_wholly(filled: Path, tmp_path: Path) -> Non
     old_report, new_report = verify(filled), verify(new)
     assert old_report == new_report
     with storage_in(new) as storage:
-        assert set(look_up(storage.connection, [identity(2)], NOON_MS)) == {identity(2)}
+        assert set(look_up(storage.connection, [dedupe_key(2)], NOON_MS)) == {dedupe_key(2)}
         assert (storage.positions_offset, storage.unconfirmed_from) == (99, 1)
         assert storage.in_doubt == in_doubt
 

@@ -170,7 +170,7 @@ def test_an_entry_that_waited_and_is_gone_without_a_trace_is_said_to_be_lost(fol
 def test_what_was_retired_is_not_lost(folder: Path, new: Path) -> None:
     taken(folder, 2000)
     with storage_in(folder) as storage, transaction(storage.connection):
-        storage.hold([3, 500])
+        storage.pin([3, 500])
         storage.advance(Positions(1001), None)
         storage.retire(received_before_ms=NOON_MS + 1, keep_bytes=1 << 40, rows_max=800)
     result = salvage(folder, new, Clock())

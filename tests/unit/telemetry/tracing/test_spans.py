@@ -180,14 +180,14 @@ async def test_each_entry_says_what_became_of_it(traced: Make) -> None:
     assert {f"{span.parent.span_id:016x}" for span in events} == {REQUEST}
 
 
-@pytest.mark.parametrize(("outcome", "names"), [("aborted", []), ("unclear", ["send t.read"])])
+@pytest.mark.parametrize(("outcome", "names"), [("aborted", []), ("in_doubt", ["send t.read"])])
 async def test_a_try_that_failed_leaves_its_transaction_and_the_events_only_where_it_is_unclear(
     traced: Make, outcome: str, names: list[str]
 ) -> None:
     made = traced(0.0)
     (taken,), trace = await begin(made, traced_entry(1))
     trace.sent()
-    trace.ended([prepared(1)], "aborted" if outcome == "aborted" else "unclear", "timeout")
+    trace.ended([prepared(1)], "aborted" if outcome == "aborted" else "in_doubt", "timeout")
     transaction, *events = made.spans
     assert (transaction.name, failed(transaction), transaction.parent) == ("kafka transaction", True, None)
     assert [(span.name, failed(span)) for span in events] == [(name, True) for name in names]
