@@ -169,8 +169,8 @@ async def test_status_shows_what_a_person_looks_for(start_inside: StartInside, h
     assert status["positions"]["topics"]["treble.message.read"] == 1
     assert status["positions"]["next_id"] == 3
     assert status["journal"]["pending"] == 1
-    assert status["journal"]["parked"] == {"treble.message.read": 1}
-    assert status["journal"]["held"] == {"entries": 0, "bytes": 0}
+    assert status["journal"]["deferred"] == {"treble.message.read": 1}
+    assert status["journal"]["pinned"] == {"entries": 0, "bytes": 0}
     assert status["forwarder"]["connected"] is True
     assert {"version", "uptime_seconds", "versions", "config", "topics", "ingress"} <= set(status)
 
@@ -181,8 +181,8 @@ SERIES = [
     "journal_commit_seconds_count",
     "journal_commit_entries_count",
     "journal_bytes",
-    "journal_held_entries",
-    "journal_held_bytes",
+    "journal_pinned_entries",
+    "journal_pinned_bytes",
     "journal_bytes_max",
     "journal_pending_entries",
     "journal_oldest_pending_seconds",
