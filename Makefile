@@ -6,6 +6,8 @@ JOBS   ?= 3
 ALONE := tests/e2e/test_kafka_away.py tests/e2e/test_demo.py
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.stamp-dev
+# Both runs of `make test` write here what they left out.
+LEFT_OUT := $(VENV)/.left-out
 
 .PHONY: help setup demo test container-test cluster-test check schemas types format lock release-files bench clean
 .DEFAULT_GOAL := help
@@ -29,8 +31,10 @@ test: $(STAMP) ## all tests but those in containers and clusters; a real broker 
 ifdef ARGS
 	$(BIN)/python -m pytest $(ARGS)
 else
-	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile --max-worker-restart 0 $(ALONE:%=--ignore=%)
-	$(BIN)/python -m pytest $(ALONE)
+	@rm -f $(LEFT_OUT)
+	LEFT_OUT_FILE=$(LEFT_OUT) $(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile --max-worker-restart 0 $(ALONE:%=--ignore=%)
+	LEFT_OUT_FILE=$(LEFT_OUT) $(BIN)/python -m pytest $(ALONE)
+	@$(BIN)/python -m tests.left_out $(LEFT_OUT)
 endif
 
 container-test: $(STAMP) ## the image and compose.yaml, in Docker

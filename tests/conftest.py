@@ -1,4 +1,4 @@
-"""For all tests: the real Kafka (`tests/kafka_broker`)."""
+"""For all tests: the real Kafka (`tests/kafka_broker`), and the line about what was left out."""
 
 from collections.abc import Iterator
 
@@ -6,11 +6,18 @@ import hypothesis
 import pytest
 import structlog
 
+from tests import left_out
+
 pytest_plugins = ["tests.kafka_broker.plugin"]
 
 # Properties claim nothing about time, and two processes share the machine.
 hypothesis.settings.register_profile("suite", deadline=None)
 hypothesis.settings.load_profile("suite")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say what was left out."""
+    left_out.report(terminalreporter)
 
 
 @pytest.fixture(autouse=True)

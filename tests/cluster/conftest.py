@@ -17,19 +17,6 @@ Say = Callable[[str], None]
 _NAMESPACE = pytest.StashKey[Namespace]()
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """One loud line that counts what was skipped for want of a cluster."""
-    skipped = terminalreporter.stats.get("skipped", [])
-    left_out = [report for report in skipped if "LEFT OUT, the cluster tests" in str(report.longrepr)]
-    if left_out:
-        terminalreporter.write_line(
-            f"!!! {len(left_out)} tests of the chart in a cluster were LEFT OUT (the reason is above). To run them:"
-            " helm and kubectl on PATH, KUBECONFIG for a cluster that gets the images; REQUIRE_CLUSTER=1: an error",
-            red=True,
-            bold=True,
-        )
-
-
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
     """Add to a failure what the namespace looks like."""

@@ -26,24 +26,6 @@ def _docker() -> Iterator[None]:
     sweeper.communicate(timeout=120)
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """One loud line about what was left out."""
-    skipped = [report for report in terminalreporter.stats.get("skipped", []) if "LEFT OUT, " in str(report.longrepr)]
-    if skipped and not any(_LEFT_OUT in str(report.longrepr) for report in skipped):
-        terminalreporter.write_line(
-            f"!!! {len(skipped)} tests of what compose.yaml mounts and runs were LEFT OUT (the reasons are above)",
-            red=True,
-            bold=True,
-        )
-    elif skipped:
-        terminalreporter.write_line(
-            f"!!! {len(skipped)} tests of the image and of compose.yaml were LEFT OUT. To run them: start Docker"
-            " (25 or newer, with buildx and compose); REQUIRE_DOCKER=1 makes this an error",
-            red=True,
-            bold=True,
-        )
-
-
 @pytest.fixture(scope="session")
 def image(_docker: None, tmp_path_factory: pytest.TempPathFactory) -> str:
     """The image, built from this checkout (Docker's cache may help); its name."""

@@ -58,16 +58,6 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         broker.close()
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """One loud line that counts what was skipped for want of a broker."""
-    # By the reason alone: where workers run the tests, this process knows no markers.
-    skipped = [report for report in terminalreporter.stats.get("skipped", []) if "no Kafka: " in str(report.longrepr)]
-    if skipped:
-        terminalreporter.write_line(
-            f"!!! {len(skipped)} tests that need a real Kafka were SKIPPED. To run them: {HOW_TO}", red=True, bold=True
-        )
-
-
 @pytest.fixture(scope="session")
 def kafka(request: pytest.FixtureRequest) -> Broker:
     """The session's broker. Topics stay from test to test: use `unique` names."""
