@@ -20,6 +20,7 @@ KINDS: Mapping[str, tuple[str, str]] = {
     "no Kafka: ": ("on a real Kafka", HOW_TO),
     "LEFT OUT, the chart": ("of the Helm chart", "helm on PATH, for one also kubeconform and K8S_SCHEMAS"),
     "LEFT OUT, the tests that need Prometheus": ("of rules and queries", "prometheus with promtool on PATH"),
+    "LEFT OUT, promtool": ("of the files for Prometheus", "promtool on PATH"),
     "LEFT OUT, the tests that need HAProxy": ("behind a proxy", "haproxy on PATH"),
     "LEFT OUT, the tests that need": ("in other languages", "Node 20+ with npm, Go 1.26+, Java 17+ with Maven"),
     "LEFT OUT, the tests of the image": ("of the image", "Docker 25 or newer, with buildx and compose"),
