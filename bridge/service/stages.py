@@ -15,7 +15,8 @@ from typing import Any
 
 from bridge.auth import REASONS
 from bridge.errors import ConfigError, ExitCode
-from bridge.forward import Forwarder
+from bridge.forward import Forwarder, ForwarderStatus
+from bridge.forward.topic_queues import TopicQueueStatus
 from bridge.ingress import Ingress
 from bridge.ingress.tls import certificate_end_s
 from bridge.journal import Journal
@@ -83,10 +84,9 @@ def set_config_metrics(settings: Settings, telemetry: Telemetry) -> None:
     telemetry.certificate_ends("kafka", end_s)
 
 
-def paused_topics(forwarder: Mapping[str, Any]) -> Mapping[str, tuple[str, str]]:
-    """Topic → state and reason, of those that can't take records now. `forwarder` is the forwarder's status."""
-    behind = forwarder["topics_behind"]
-    return {queue["topic"]: (queue["state"], queue["cause"]) for queue in behind if queue["cause"]}
+def paused_topics(forwarder: ForwarderStatus) -> Mapping[str, TopicQueueStatus]:
+    """The queues of topics that can't take records now, by topic. The others that are behind catch up."""
+    return {queue["topic"]: queue for queue in forwarder["topics_behind"] if queue["cause"]}
 
 
 class Shutdown:

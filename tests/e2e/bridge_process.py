@@ -148,7 +148,7 @@ class Bridge:
 
         def waits(status: Any) -> bool:
             queues = {queue["topic"]: queue["state"] for queue in status["forwarder"]["topics_behind"]}
-            return queues.get(topic) == state and status["journal"]["parked"].get(topic, 0) >= deferred
+            return queues.get(topic) == state and status["journal"]["deferred"].get(topic, 0) >= deferred
 
         await self.until(f"{deferred} entries that wait for {topic}, which is {state}", waits)
 
