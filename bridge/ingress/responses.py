@@ -12,8 +12,7 @@ import orjson
 from aiohttp import web
 
 _SERVER = ("Server", "treble-bridge")
-_JSON = "application/json"
-_PROBLEM_JSON = "application/problem+json"
+_PROBLEM_JSON = ("Content-Type", "application/problem+json")
 PROBLEM_PREFIX = "urn:treble-bridge:problem:"
 
 
@@ -51,23 +50,16 @@ class Response:
         return response
 
 
-def accepted(body: bytes = b"{}") -> Response:
+def accepted(body: Mapping[str, Any] | None = None) -> Response:
     """200. Treble merges `user_session_keys` of the body into the conversation; `{}` changes nothing."""
-    return Response(200, "accepted", body, (("Content-Type", _JSON),))
-
-
-def accepted_by_type(responses: Mapping[str, Mapping[str, Any]]) -> dict[str, Response]:
-    """The 200 for each event type that has a body of its own."""
-    return {event_type: accepted(orjson.dumps(dict(body))) for event_type, body in responses.items()}
+    return Response(200, "accepted", orjson.dumps(dict(body or {})), (("Content-Type", "application/json"),))
 
 
 def _problem(
     status: int, slug: str, title: str, *headers: tuple[str, str], outcome: str = "", reason: str = ""
 ) -> Response:
     body = orjson.dumps({"type": PROBLEM_PREFIX + slug, "title": title, "status": status})
-    return Response(
-        status, outcome or slug.replace("-", "_"), body, (("Content-Type", _PROBLEM_JSON), *headers), reason
-    )
+    return Response(status, outcome or slug.replace("-", "_"), body, (_PROBLEM_JSON, *headers), reason)
 
 
 def unauthorized(challenge: str) -> Response:

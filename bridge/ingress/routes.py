@@ -21,7 +21,7 @@ from bridge.ingress import responses
 from bridge.ingress.headers import HeaderKeeper
 from bridge.ingress.limits import TokenBucket
 from bridge.ingress.responses import Response
-from bridge.settings.models import RateLimit, Settings, Source
+from bridge.settings.models import Settings, Source
 
 HINT_CHARS_MAX = 64
 _SHOWN_SEGMENTS_MAX = 16
@@ -39,14 +39,11 @@ class Route:
         self.unauthorized = responses.unauthorized(self.credentials.challenge)
         self.keeper = HeaderKeeper(self.credentials.header_names, source.timezone)
         self.accepted = responses.accepted()
-        self.responses: Mapping[str, Response] = responses.accepted_by_type(source.responses)
-        self.rate_limit: RateLimit | None = source.rate_limit
+        self.responses: Mapping[str, Response] = {
+            event_type: responses.accepted(body) for event_type, body in source.responses.items()
+        }
+        self.rate_limit = source.rate_limit
         self.bucket = None if source.rate_limit is None else TokenBucket(source.rate_limit, now_s)
-
-    def take_over(self, former: "Route") -> None:
-        """Go on with the bucket of the route this one replaces: a reload must not hand out a fresh burst."""
-        if self.rate_limit == former.rate_limit:
-            self.bucket = former.bucket
 
 
 class Target(NamedTuple):
@@ -71,8 +68,9 @@ class Routes:
         self._exact = _exact(by_path)
         formerly = {route.source: route for route in former.routes()} if former else {}
         for route in by_path.values():
-            if route.source in formerly:
-                route.take_over(formerly[route.source])
+            before = formerly.get(route.source)
+            if before is not None and before.rate_limit == route.rate_limit:
+                route.bucket = before.bucket  # a reload must not hand out a fresh burst
 
     def routes(self) -> tuple[Route, ...]:
         return tuple(self._by_segments.values())

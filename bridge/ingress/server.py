@@ -10,8 +10,8 @@ from bridge.ingress import fast_path, responses
 from bridge.ingress.acknowledge import Acknowledger, AppendsEntries
 from bridge.ingress.checks import Checks, Rules
 from bridge.ingress.connection import Connections
-from bridge.ingress.limits import ByteBudget, body_bytes_held_max, unauthenticated_bytes_held_max
-from bridge.ingress.listener import Listener
+from bridge.ingress.limits import ByteBudget, body_bytes_held_max
+from bridge.ingress.listener import listen
 from bridge.ingress.routes import Routes
 from bridge.ingress.slow_path import SlowPath
 from bridge.ingress.tls import Certificates
@@ -43,15 +43,15 @@ class Ingress:
     ) -> None:
         server = settings.server
         self._telemetry = telemetry
-        self._budget = ByteBudget(body_bytes_held_max(server.max_body))
-        self._unauthenticated = ByteBudget(unauthenticated_bytes_held_max(server.max_body))
+        self._budget, self._unauthenticated = ByteBudget(), ByteBudget()
+        self._set_budgets(server.max_body)
         self._acknowledger = Acknowledger(journal, telemetry, self._budget)
         rules = Rules(Routes(settings, time.monotonic()), server)
         self._checks = Checks(rules, self._acknowledger, telemetry, clock_ms, traces)
         slow_path = SlowPath(self._checks, self._budget, self._unauthenticated)
         self._connections = Connections(slow_path, self._checks, telemetry)
         self._connections.close_after_response = server.keepalive_timeout == 0
-        self._listener = Listener(self._connections)
+        self._listener: asyncio.Server | None = None
         self._certificates = None if server.tls is None else Certificates(server.tls)
         self._sweeper: asyncio.Task[None] | None = None
         self._draining = False
@@ -63,7 +63,7 @@ class Ingress:
         if self._certificates is not None:
             self._certificates.load()
             context = self._certificates.context
-        await self._listener.start(server.listen, context, server.header_timeout)
+        self._listener = await listen(self._connections, server.listen, context, server.header_timeout)
         self._show_certificate_end()
         self._sweeper = asyncio.create_task(self._sweep(), name="ingress sweep")
         if not fast_path.FAST_PATH:
@@ -71,8 +71,9 @@ class Ingress:
 
     @property
     def addresses(self) -> list[Address]:
-        """Where it listens, with the real ports; empty when it doesn't."""
-        return self._listener.addresses
+        """Where it listens (IPv4 and IPv6, perhaps), with the real ports; empty when it doesn't."""
+        sockets = self._listener.sockets if self._listener is not None else ()
+        return [Address(*each.getsockname()[:2]) for each in sockets]
 
     @property
     def accepting(self) -> bool:
@@ -88,8 +89,7 @@ class Ingress:
         when the settings can't be."""
         former = self._checks.rules
         self._checks.rules = Rules(Routes(settings, time.monotonic(), former.routes), settings.server)
-        self._budget.bytes_max = body_bytes_held_max(settings.server.max_body)
-        self._unauthenticated.bytes_max = unauthenticated_bytes_held_max(settings.server.max_body)
+        self._set_budgets(settings.server.max_body)
         self._connections.close_after_response = self._draining or settings.server.keepalive_timeout == 0
 
     def start_draining(self) -> None:
@@ -97,8 +97,10 @@ class Ingress:
         self._draining = self._connections.close_after_response = True
 
     def stop_listening(self) -> None:
-        """Take no new connections, and drain those that exist."""
-        self._listener.close()
+        """Take no new connections, and drain those that exist. Handshakes go on."""
+        if self._listener is not None:
+            self._listener.close()
+            self._listener = None
         self.start_draining()
 
     async def finish(self, timeout_s: float) -> None:
@@ -121,6 +123,12 @@ class Ingress:
         await self._connections.shutdown(_SHUTDOWN_S)
         self._connections.close()
         await asyncio.sleep(0)  # the transports tell their protocols that the connection is lost
+
+    def _set_budgets(self, max_body: int) -> None:
+        # A quarter beside it for bodies that arrive without proof yet: the signature that is to admit them needs their
+        # bytes. Strangers may send such bodies, and must not take the room of webhooks whose credentials hold.
+        self._budget.bytes_max = body_bytes_held_max(max_body)
+        self._unauthenticated.bytes_max = self._budget.bytes_max // 4
 
     async def _sweep(self) -> None:
         check_tls_s = time.monotonic() + TLS_CHECK_INTERVAL_S
