@@ -39,8 +39,6 @@ def body_bytes_held_max(max_body: int) -> int:
 
 
 class ByteBudget:
-    """A bound for bytes held at the same time."""
-
     __slots__ = ("bytes_max", "held")
 
     def __init__(self, bytes_max: int = 0) -> None:

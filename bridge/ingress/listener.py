@@ -6,7 +6,6 @@ import os
 import resource
 import ssl
 from collections.abc import Callable, Mapping
-from types import MappingProxyType
 from typing import Any, Final
 
 from bridge.errors import ConfigError, ListenError
@@ -15,13 +14,11 @@ from bridge.settings.units import Address
 BACKLOG = 1024
 DESCRIPTORS_KEPT_FREE = 128  # for the journal, Kafka and the admin port
 
-_ADVICE: Final[Mapping[int, tuple[str, type[ConfigError]]]] = MappingProxyType(
-    {
-        errno.EADDRINUSE: ("end the program that listens there, or choose another port", ListenError),
-        errno.EADDRNOTAVAIL: ("no interface of this machine has that address, or not yet", ListenError),
-        errno.EACCES: ("this user may not: choose a port from 1024 on, or give it CAP_NET_BIND_SERVICE", ConfigError),
-    }
-)
+_ADVICE: Final[Mapping[int, tuple[str, type[ConfigError]]]] = {
+    errno.EADDRINUSE: ("end the program that listens there, or choose another port", ListenError),
+    errno.EADDRNOTAVAIL: ("no interface of this machine has that address, or not yet", ListenError),
+    errno.EACCES: ("this user may not: choose a port from 1024 on, or give it CAP_NET_BIND_SERVICE", ConfigError),
+}
 
 
 async def listen(

@@ -39,7 +39,6 @@ class Response:
         self._close_end = b"\r\nConnection: close\r\n\r\n" + body
 
     def encode(self, date: bytes, *, close: bool) -> bytes:
-        """All its bytes in HTTP/1.1."""
         return self._head + date + (self._close_end if close else self._keep_end)
 
     def to_aiohttp(self, *, close: bool) -> web.Response:
@@ -68,7 +67,6 @@ def unauthorized(challenge: str) -> Response:
 
 
 def rate_limited(retry_after_s: int) -> Response:
-    """429."""
     return _problem(429, "rate-limited", "Too many requests for this source", ("Retry-After", str(retry_after_s)))
 
 

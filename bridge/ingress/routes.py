@@ -34,7 +34,7 @@ class Route:
 
     def __init__(self, name: str, source: Source, trusted_proxies: Networks, now_s: float) -> None:
         self.source = name
-        self.path = source.path_of(name).rstrip("/")
+        self.path = source.path_of(name)
         self.credentials = Credentials(source.auth, trusted_proxies)
         self.unauthorized = responses.unauthorized(self.credentials.challenge)
         self.keeper = HeaderKeeper(self.credentials.header_names, source.timezone)
@@ -55,19 +55,15 @@ class Target(NamedTuple):
 
 
 class Routes:
-    """All sources by path."""
-
     def __init__(self, settings: Settings, now_s: float, former: "Routes | None" = None) -> None:
         trusted = settings.server.trusted_proxies
-        by_path = {
-            source.path_of(name): Route(name, source, trusted, now_s) for name, source in settings.sources.items()
-        }
-        self._by_segments = {_segments(path): route for path, route in by_path.items()}
+        routes = [Route(name, source, trusted, now_s) for name, source in settings.sources.items()]
+        self._by_segments = {_segments(route.path): route for route in routes}
         self._words = frozenset(word for segments in self._by_segments for word in segments) | {""}
         self._longest = max(map(len, self._by_segments))
-        self._exact = _exact(by_path)
+        self._exact = _exact(routes)
         formerly = {route.source: route for route in former.routes()} if former else {}
-        for route in by_path.values():
+        for route in routes:
             before = formerly.get(route.source)
             if before is not None and before.rate_limit == route.rate_limit:
                 route.bucket = before.bucket  # a reload must not hand out a fresh burst
@@ -108,13 +104,15 @@ def _route_shown(target: Target) -> str:
     return f"{target.route.path}/{hint}" if target.hint else target.route.path
 
 
-def _exact(by_path: Mapping[str, Route]) -> dict[str, Target]:
+def _exact(routes: list[Route]) -> dict[str, Target]:
     """The paths that well-configured senders use, for a single look-up. A secret is never in it: comparing the keys of
     a dictionary is not constant-time."""
-    plain = [(path.rstrip("/"), route) for path, route in by_path.items() if not route.credentials.has_path_secret]
-    hinted = {f"{path}/{hint}": Target(route, hint, None) for path, route in plain for hint in HINTS}
-    bare = {path: Target(route, "", None) for path, route in plain}
-    return hinted | bare | {f"{path}/": target for path, target in bare.items()}
+    found: dict[str, Target] = {}
+    for route in routes:
+        if not route.credentials.has_path_secret:
+            found[route.path] = found[f"{route.path}/"] = Target(route, "", None)
+            found |= {f"{route.path}/{hint}": Target(route, hint, None) for hint in HINTS}
+    return found
 
 
 def _target(route: Route, rest: tuple[str, ...]) -> Target | None:

@@ -61,10 +61,9 @@ class Ingress:
         server = self._checks.rules.server
         context = None
         if self._certificates is not None:
-            self._certificates.load()
+            self._load_certificate(self._certificates)
             context = self._certificates.context
         self._listener = await listen(self._connections, server.listen, context, server.header_timeout)
-        self._show_certificate_end()
         self._sweeper = asyncio.create_task(self._sweep(), name="ingress sweep")
         if not fast_path.FAST_PATH:
             self._telemetry.once("ingress.slow_path_only")
@@ -104,7 +103,6 @@ class Ingress:
         self.start_draining()
 
     async def finish(self, timeout_s: float) -> None:
-        """Wait until no request is in flight, `timeout_s` seconds at the most."""
         end_s = time.monotonic() + timeout_s
         # Looked at now and then, at the stop only: a signal would cost every request something.
         while self._connections.in_flight and time.monotonic() < end_s:  # noqa: ASYNC110
@@ -148,13 +146,12 @@ class Ingress:
         if certificates is None or not certificates.changed():
             return
         try:
-            certificates.load()
+            self._load_certificate(certificates)
         except ConfigError as error:  # half-written, perhaps: the next change is looked at again
             self._telemetry.certificate_changed(certificates.path, error)
-            return
-        self._telemetry.certificate_changed(certificates.path)
-        self._show_certificate_end()
+        else:
+            self._telemetry.certificate_changed(certificates.path)
 
-    def _show_certificate_end(self) -> None:
-        if self._certificates is not None:
-            self._telemetry.certificate_ends("ingress", self._certificates.end_s())
+    def _load_certificate(self, certificates: Certificates) -> None:
+        certificates.load()
+        self._telemetry.certificate_ends("ingress", certificates.end_s())

@@ -41,8 +41,6 @@ class Health(Protocol):
 
 
 class AdminServer:
-    """The admin port of one process."""
-
     def __init__(self, listen: Address, health: Health, telemetry: Telemetry) -> None:
         self._listen, self._health, self._telemetry = listen, health, telemetry
         app = web.Application(middlewares=[self._problems])
@@ -68,7 +66,6 @@ class AdminServer:
 
     @property
     def addresses(self) -> list[Address]:
-        """Where it listens, with real ports."""
         return [Address(*address[:2]) for address in self._runner.addresses]
 
     async def close(self) -> None:

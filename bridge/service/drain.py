@@ -94,7 +94,6 @@ class Drained:
 
     @property
     def entries_left(self) -> int:
-        """How many entries were not forwarded."""
         return sum(left.entries for left in self.left)
 
     @property
@@ -104,7 +103,6 @@ class Drained:
 
     @property
     def exit_code(self) -> ExitCode:
-        """OK when nothing is left to forward."""
         return ExitCode.UNREACHABLE if self.left else ExitCode.OK
 
 
@@ -162,7 +160,7 @@ class Drain:
         until_s = time.monotonic() + wait_s
         while True:
             try:
-                return await open_journal(self._settings, self._folder, self._telemetry, wall_clock_ms)
+                return await open_journal(self._settings, self._folder, self._telemetry)
             except JournalLockedError as error:
                 if self.shutdown.requested or time.monotonic() >= until_s:
                     raise

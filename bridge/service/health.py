@@ -4,13 +4,13 @@ import asyncio
 import datetime as dt
 import platform
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import cache
 from importlib.metadata import version as version_of
 from typing import Any
 
 from bridge.service.admin import Check, State
-from bridge.service.stages import Shutdown, Stages, paused_topics
+from bridge.service.stages import Shutdown, Stages, paused_topics, wall_clock_ms
 from bridge.telemetry import Telemetry
 from bridge.version import VERSION
 
@@ -23,9 +23,9 @@ _OF_FILL: Mapping[str, State] = {"ok": "ok", "nearly_full": "degraded"}
 class ServiceHealth:
     """The health of one running service. `stages` is None until they are built."""
 
-    def __init__(self, telemetry: Telemetry, shutdown: Shutdown, clock_ms: Callable[[], int]) -> None:
+    def __init__(self, telemetry: Telemetry, shutdown: Shutdown) -> None:
         self.stages: Stages | None = None
-        self._telemetry, self._shutdown, self._clock_ms = telemetry, shutdown, clock_ms
+        self._telemetry, self._shutdown = telemetry, shutdown
         self._started_s = self._beat_s = time.monotonic()
         self._started_at = dt.datetime.now(dt.UTC)
 
@@ -73,7 +73,7 @@ class ServiceHealth:
             return status
         if stages.reloader is not None:
             status["config"] = stages.reloader.status()
-        status["journal"] = _journal_status(stages, self._clock_ms())
+        status["journal"] = _journal_status(stages)
         status["forwarder"] = forwarder = stages.forwarder.status()
         status["paused_topics"] = {topic: queue["state"] for topic, queue in paused_topics(forwarder).items()}
         status["topics"] = stages.topics.status()
@@ -84,7 +84,7 @@ class ServiceHealth:
         return status
 
 
-def _journal_status(stages: Stages, now_ms: int) -> Mapping[str, Any]:
+def _journal_status(stages: Stages) -> Mapping[str, Any]:
     usage, journal = stages.journal.usage(), stages.journal
     oldest_ms = usage.oldest_pending_ms
     return {
@@ -98,7 +98,7 @@ def _journal_status(stages: Stages, now_ms: int) -> Mapping[str, Any]:
         "pending": usage.pending,
         "deferred": dict(usage.deferred),
         "pinned": usage.pinned._asdict(),
-        "oldest_pending_seconds": None if oldest_ms is None else max(0, now_ms - oldest_ms) / 1000,
+        "oldest_pending_seconds": None if oldest_ms is None else max(0, wall_clock_ms() - oldest_ms) / 1000,
         "last_id": journal.last_id,
     }
 

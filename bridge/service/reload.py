@@ -36,8 +36,6 @@ Fingerprint = Mapping[str, str]
 
 
 class Reloader:
-    """Watches the configuration of a running bridge and applies what changes in it."""
-
     def __init__(
         self,
         path: Path,
@@ -109,7 +107,7 @@ class Reloader:
         if isinstance(loaded, ConfigError):
             self._refuse(loaded)
         else:
-            self._take(loaded, self._loaded, quiet=quiet)
+            self._take(loaded, quiet=quiet)
 
     def _try(self) -> tuple[Loaded | ConfigError, frozenset[str]]:
         try:
@@ -119,7 +117,8 @@ class Reloader:
             return error, self._files | frozenset(files)
         return loaded, frozenset({str(self._path), *loaded.files})
 
-    def _take(self, loaded: Loaded, contents: Fingerprint, *, quiet: bool) -> None:
+    def _take(self, loaded: Loaded, *, quiet: bool) -> None:
+        contents = self._loaded or {}
         found, files = changes(self._running, loaded.settings), kafka_files(loaded.settings)
         renewed = [key for key, name in files.items() if contents.get(name) != self._kafka_files.get(name)]
         found = dataclasses.replace(found, reloadable=tuple(dict.fromkeys((*found.reloadable, *renewed))))

@@ -88,8 +88,6 @@ def _settle_memory() -> None:
 
 
 class Service:
-    """One bridge, from its journal's lock to its exit code."""
-
     def __init__(
         self,
         settings: Settings,
@@ -97,7 +95,6 @@ class Service:
         *,
         logs: Logs | None = None,
         telemetry: Telemetry | None = None,
-        clock_ms: Callable[[], int] = wall_clock_ms,
         sink: Sink | None = None,
         on_started: Callable[[], None] = lambda: None,
     ) -> None:
@@ -108,10 +105,10 @@ class Service:
         self.telemetry = telemetry or Telemetry()
         self.telemetry.verbose = settings.log.level == "debug"
         self.shutdown = Shutdown()
-        self.health = ServiceHealth(self.telemetry, self.shutdown, clock_ms)
+        self.health = ServiceHealth(self.telemetry, self.shutdown)
         self.admin = AdminServer(settings.admin.listen, self.health, self.telemetry)
         self._settings, self._config_path, self._logs = settings, config_path, logs
-        self._clock_ms, self._sink, self._on_started = clock_ms, sink, on_started
+        self._sink, self._on_started = sink, on_started
 
     async def run(self) -> ExitCode:
         """Run until a signal, or a failure, ends it. Raises BridgeError when it can't even start."""
@@ -137,12 +134,12 @@ class Service:
         """Raises ConfigError where `journal.path` is of no use: a restart would change nothing."""
         path = Path(self._settings.journal.path)
         try:
-            journal = await open_journal(self._settings, path, self.telemetry, self._clock_ms)
+            journal = await open_journal(self._settings, path, self.telemetry)
         except JournalUnusableError as error:
             raise ConfigError(f"journal.path: {error}, and name it there") from error
         except JournalLockedError as error:
             raise JournalLockedError(f"{error}, or give this one a folder of its own (journal.path)") from error
-        self.telemetry.metrics.watch_journal(journal.usage, self._clock_ms)
+        self.telemetry.metrics.watch_journal(journal.usage, wall_clock_ms)
         return journal
 
     def _build(self, journal: Journal, tracing: Tracing | None) -> Stages:
@@ -150,14 +147,14 @@ class Service:
         requests, batches = (tracing.requests, tracing.batches) if tracing is not None else (None, None)
         preparer = Preparer(settings, journal.id)
         forwarder = Forwarder(
-            settings, journal, preparer, self.telemetry, self._clock_ms, sink=self._sink, traces=batches
+            settings, journal, preparer, self.telemetry, wall_clock_ms, sink=self._sink, traces=batches
         )
         stages = Stages(
             settings=settings,
             telemetry=self.telemetry,
             journal=journal,
             preparer=preparer,
-            ingress=Ingress(settings, journal, self.telemetry, self._clock_ms, traces=requests),
+            ingress=Ingress(settings, journal, self.telemetry, wall_clock_ms, traces=requests),
             forwarder=forwarder,
             topics=TopicWatch(settings, preparer.topics(), self.telemetry, forwarder.topic_is_missing),
             logs=self._logs,
@@ -170,7 +167,6 @@ class Service:
         return stages
 
     async def _live(self, stages: Stages) -> None:
-        """From the first stage's start to the last one's end."""
         async with asyncio.TaskGroup() as group:
 
             def start(stage: str, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:

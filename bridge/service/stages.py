@@ -120,7 +120,6 @@ class Shutdown:
         await self._requested.wait()
 
     async def sleep(self, seconds: float) -> None:
-        """Sleep `seconds`, less when forced."""
         if seconds <= 0 or self.forced:
             return
         with contextlib.suppress(TimeoutError):
@@ -143,7 +142,7 @@ def handled_signals(stop: Callable[[str], None], reload: Callable[[], None] | No
             loop.remove_signal_handler(number)
 
 
-async def open_journal(settings: Settings, path: Path, telemetry: Telemetry, clock_ms: Callable[[], int]) -> Journal:
+async def open_journal(settings: Settings, path: Path, telemetry: Telemetry) -> Journal:
     """Own and open the journal in `path`, with the bounds of the configuration. Raises what `Journal.open` does."""
     journal = await asyncio.to_thread(
         Journal.open,
@@ -153,7 +152,7 @@ async def open_journal(settings: Settings, path: Path, telemetry: Telemetry, clo
         retain_bytes=settings.journal.retain_bytes,
         window_s=settings.duplicates.window,
         telemetry=telemetry,
-        clock_ms=clock_ms,
+        clock_ms=wall_clock_ms,
         loop=asyncio.get_running_loop(),
     )
     telemetry.journal_opened(str(journal.path), journal.id, journal.usage())
