@@ -271,7 +271,7 @@ def caller(remote: str, forwarded_for: Sequence[str], trusted: Networks) -> IpAd
 
     `forwarded_for` are the values of X-Forwarded-For, in order. Only a trusted peer is believed; then the addresses
     are read from the right, each added by the hop to its right, up to the first that is not a trusted proxy itself:
-    what stands left of that one was written by strangers.
+    anyone may have written what stands to the left of that one.
     """
     address = parse_ip(remote)
     if address is None or not forwarded_for or not contains(trusted, address):

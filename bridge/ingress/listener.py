@@ -1,4 +1,4 @@
-"""The listening port, why an address can't be had, and how many connections this process can have open."""
+"""The listening port, why it can't listen, and how many connections this process can have open."""
 
 import asyncio
 import errno
@@ -26,7 +26,7 @@ async def listen(
 ) -> asyncio.Server:
     """Listen, with TLS where there is a context: a handshake may take `handshake_s`. `factory` makes protocols.
 
-    Raises ConfigError when the address can't be had; ListenError when it may be later.
+    Raises ConfigError when the address can't be used; ListenError when a later try may succeed.
     """
     tls: dict[str, Any] = {}
     if context is not None:

@@ -62,7 +62,7 @@ def _problem(
 
 
 def unauthorized(challenge: str) -> Response:
-    """401. The same for every cause: what was wrong goes to the log, not to whoever tries."""
+    """401. The same for every cause: only the log says what was wrong."""
     return _problem(401, "unauthorized", "Credentials are missing or not accepted", ("WWW-Authenticate", challenge))
 
 

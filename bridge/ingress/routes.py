@@ -2,8 +2,7 @@
 
 A configured path never answers 404 for something that a person may have misspelt in Treble's panel: `{path}` and
 `{path}/{anything}` are both taken, the latter with the segment as its hint, cut to `HINT_CHARS_MAX` and to harmless
-characters. The body's own evidence decides what it is; the odd hint is counted where it is compared with that. More
-segments are another path: 404.
+characters. The body decides its event type; a hint that contradicts it is counted. More segments are another path: 404.
 
 A source with a `path_secret` is called as `{path}/{secret}` or `{path}/{secret}/{hint}`. With its other alternatives
 `{path}/{hint}` works too, for the known hints only: an unknown segment is a misspelt secret, and must not be kept.

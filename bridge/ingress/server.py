@@ -85,14 +85,14 @@ class Ingress:
     def reconfigure(self, settings: Settings) -> None:
         """Put new sources, credentials, responses and limits in force, all at once; requests in flight finish under
         the old ones. The address and the paths of TLS files need a new start. Raises ValueError, and changes nothing,
-        when the settings can't be."""
+        when the settings contradict each other."""
         former = self._checks.rules
         self._checks.rules = Rules(Routes(settings, time.monotonic(), former.routes), settings.server)
         self._set_budgets(settings.server.max_body)
         self._connections.close_after_response = self._draining or settings.server.keepalive_timeout == 0
 
     def start_draining(self) -> None:
-        """Close each connection after its next response: whoever calls again finds another instance by that."""
+        """Close each connection after its next response: the next call then reaches another instance."""
         self._draining = self._connections.close_after_response = True
 
     def stop_listening(self) -> None:

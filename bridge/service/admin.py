@@ -56,7 +56,7 @@ class AdminServer:
         self._runner = web.AppRunner(app, access_log=None, logger=_SILENT, **limits)
 
     async def start(self) -> None:
-        """Listen. Raises ConfigError when the address can't be had; ListenError when it may be later."""
+        """Listen. Raises ConfigError when the address can't be used; ListenError when a later try may succeed."""
         await self._runner.setup()
         try:
             await web.TCPSite(self._runner, self._listen.host or None, self._listen.port).start()

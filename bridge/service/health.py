@@ -38,7 +38,7 @@ class ServiceHealth:
             self._telemetry.loop_beat(max(0.0, self._beat_s - before_s - BEAT_S))
 
     def alive(self) -> bool:
-        """Whether the loop turns. Kafka and the disk have no say: a restart would not mend them."""
+        """Whether the loop turns. Kafka and the disk do not count: a restart would not mend them."""
         return time.monotonic() - self._beat_s < STUCK_AFTER_S
 
     def checks(self) -> Mapping[str, Check]:

@@ -93,7 +93,7 @@ class Service:
         settings: Settings,
         config_path: Path | None = None,
         *,
-        logs: Logs | None = None,
+        logs: Logs,
         telemetry: Telemetry | None = None,
         sink: Sink | None = None,
         on_started: Callable[[], None] = lambda: None,

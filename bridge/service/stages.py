@@ -45,7 +45,7 @@ class Stages:
     ingress: Ingress
     forwarder: Forwarder
     topics: TopicWatch
-    logs: Logs | None
+    logs: Logs
     reloader: Reloader | None = None
     tracing: Tracing | None = None
 
@@ -64,9 +64,8 @@ class Stages:
             raise ConfigError(f"this configuration can't be put in force: {error}") from error
         self.forwarder.reconfigure(preparer, settings, reconnect=reconnect)
         self.topics.reconfigure(settings, preparer.topics())
-        if self.logs is not None:
-            self.logs.set_secrets(secret for _, secret in secrets_of(settings))
-            self.logs.set_level(settings.log.level)
+        self.logs.set_secrets(secret for _, secret in secrets_of(settings))
+        self.logs.set_level(settings.log.level)
         self.telemetry.verbose = settings.log.level == "debug"
         self.preparer, self.settings = preparer, settings
         set_config_metrics(settings, self.telemetry)

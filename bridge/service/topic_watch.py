@@ -36,11 +36,10 @@ class TopicWatch:
         self._telemetry = telemetry
         self._is_missing = is_missing
         self._changed = asyncio.Event()
-        self._state = "unknown"
         self._problem = ""
         self._differences: tuple[str, ...] = ()
         self._tries = 0
-        self._set(settings, specs)
+        self.reconfigure(settings, specs)
 
     @property
     def fit(self) -> bool:
@@ -48,8 +47,10 @@ class TopicWatch:
         return self._state in {"ok", "off"} or (self._state == "unknown" and not self._tries)
 
     def reconfigure(self, settings: Settings, specs: Mapping[str, TopicSpec]) -> None:
-        """Want other topics from now on, and look at once."""
-        self._set(settings, specs)
+        """Want these topics from now on, and look at once."""
+        self._kafka, self._mode = settings.kafka, settings.topics.create
+        self._specs: Sequence[TopicSpec] = merged([*specs.values(), *system_topics(settings)])
+        self._state = "unknown"
         self._changed.set()
 
     def status(self) -> Mapping[str, Any]:
@@ -78,11 +79,6 @@ class TopicWatch:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(pause_s):
                     await self._changed.wait()
-
-    def _set(self, settings: Settings, specs: Mapping[str, TopicSpec]) -> None:
-        self._kafka, self._mode = settings.kafka, settings.topics.create
-        self._specs: Sequence[TopicSpec] = merged([*specs.values(), *system_topics(settings)])
-        self._state = "unknown"
 
     async def _look(self) -> None:
         topics = Topics(self._kafka)
