@@ -84,7 +84,7 @@ async def test_what_even_the_quarantine_refuses_is_cut_short_there_and_kept_whol
     assert one.body.startswith(value["raw"].encode())
     assert value["raw_bytes"] == len(one.body)
     kept = journal_show(bridge.journal, value["entry_id"])
-    assert kept["held"]
+    assert kept["pinned"]
     assert kept["body"].encode() == one.body
 
 
