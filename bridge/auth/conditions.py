@@ -2,27 +2,66 @@
 
 Every condition is evaluated on every request, whatever the others said: the time of a refusal must not tell which of
 several secrets was right.
+
+A secret has generations: several values are accepted at once, some until a moment. Treble's panel and the bridge's
+configuration can't change at the same instant, so a rotation needs two valid values for a while.
 """
 
-import hmac
+import datetime as dt
 from base64 import b64decode
 from binascii import Error as BinasciiError
 from collections.abc import Sequence
 from functools import lru_cache
-from hmac import compare_digest
+from hmac import compare_digest, digest
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import ClassVar, Protocol
 from urllib.parse import unquote_to_bytes
 
-from bridge.auth.secrets import Secret, as_bytes
 from bridge.auth.verdicts import ADDRESS, AMBIGUOUS, EXPIRED, MISSING, SIGNATURE, STALE, WRONG, Facts
-from bridge.settings.models import BasicUser, HeaderCredential, Hmac, QueryCredential, SecretValues
+from bridge.settings.models import BasicUser, HeaderCredential, Hmac, QueryCredential, SecretValues, each_value
+from bridge.settings.sources import SecretValue
 
 IpAddress = IPv4Address | IPv6Address
 Networks = Sequence[IPv4Network | IPv6Network]
 
 _ADDRESS_CHARS_MAX = 64  # what is longer is no address: it is neither parsed nor remembered
 _DIGITS_MAX = 12  # UNIX seconds beyond the year 30000 are no time
+_FOREVER_MS = 1 << 62
+_EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+
+
+class Secret:
+    """The accepted values of one secret, newest first as configured."""
+
+    __slots__ = ("values",)
+
+    def __init__(self, values: SecretValues) -> None:
+        self.values = tuple((one.value.get_secret_value().encode(), _end_ms(one)) for one in each_value(values))
+        """Each value, with the first millisecond in which it is no longer valid."""
+
+    def __repr__(self) -> str:
+        return f"Secret({len(self.values)} values)"
+
+    def match(self, given: bytes, now_ms: int) -> int:
+        """The generation that `given` equals, or WRONG, or EXPIRED. Compares with every value, in constant time."""
+        found = WRONG
+        for generation, (value, end_ms) in enumerate(self.values):
+            if compare_digest(value, given) and found < 0:
+                found = generation if now_ms < end_ms else EXPIRED
+        return found
+
+
+def as_bytes(text: str) -> bytes:
+    """The bytes that were sent: what was not UTF-8 stands in `text` as lone surrogates."""
+    return text.encode("utf-8", "surrogateescape")
+
+
+def _end_ms(value: SecretValue) -> int:
+    # A day counts to its end, and a moment is still in.
+    expires = value.expires()
+    if expires is None:
+        return _FOREVER_MS
+    return (expires - _EPOCH) // dt.timedelta(milliseconds=1) + isinstance(value.not_after, dt.datetime)
 
 
 class Condition(Protocol):
@@ -36,8 +75,6 @@ class Condition(Protocol):
 
 
 class Header:
-    """A header with a fixed value."""
-
     kind: ClassVar[str] = "header"
 
     def __init__(self, settings: HeaderCredential) -> None:
@@ -50,8 +87,6 @@ class Header:
 
 
 class Bearer:
-    """`Authorization: Bearer <secret>`."""
-
     kind: ClassVar[str] = "bearer"
 
     def __init__(self, values: SecretValues) -> None:
@@ -84,8 +119,6 @@ class Basic:
 
 
 class Query:
-    """A parameter of the query with a fixed value."""
-
     kind: ClassVar[str] = "query"
 
     def __init__(self, settings: QueryCredential) -> None:
@@ -103,8 +136,6 @@ class Query:
 
 
 class PathSecret:
-    """A secret as the segment after the source's path."""
-
     kind: ClassVar[str] = "path_secret"
 
     def __init__(self, values: SecretValues) -> None:
@@ -119,8 +150,6 @@ class PathSecret:
 
 
 class ClientIp:
-    """The caller's address is in one of the networks."""
-
     kind: ClassVar[str] = "client_ip"
 
     def __init__(self, networks: Networks, trusted: Networks) -> None:
@@ -161,7 +190,7 @@ class Signature:
             body = as_bytes(facts.headers.getall(self._settings.timestamp_header, ())[0].strip()) + b"." + body
         found = SIGNATURE
         for generation, (secret, end_ms) in enumerate(self._secret.values):
-            if hmac.compare_digest(hmac.digest(secret, body, self._settings.algorithm), given) and found < 0:
+            if compare_digest(digest(secret, body, self._settings.algorithm), given) and found < 0:
                 found = generation if now_ms < end_ms else EXPIRED
         return found
 
@@ -242,7 +271,7 @@ def caller(remote: str, forwarded_for: Sequence[str], trusted: Networks) -> IpAd
 
     `forwarded_for` are the values of X-Forwarded-For, in order. Only a trusted peer is believed; then the addresses
     are read from the right, each added by the hop to its right, up to the first that is not a trusted proxy itself:
-    what stands left of that one was written by strangers.
+    anyone may have written what stands to the left of that one.
     """
     address = parse_ip(remote)
     if address is None or not forwarded_for or not contains(trusted, address):

@@ -5,7 +5,7 @@ from typing import Literal
 
 from bridge.auth.conditions import Basic, Bearer, ClientIp, Condition, Header, Networks, PathSecret, Query, Signature
 from bridge.auth.verdicts import DENIED, MISSING, Denied, Facts, Grant, Undecided
-from bridge.settings.models import Alternative, HeaderCredential
+from bridge.settings.models import Alternative
 
 _REALM = 'realm="treble-bridge"'
 _OPEN = Grant(0)
@@ -83,21 +83,16 @@ class _Compiled:
         if not self.conditions:  # nothing to hold would hold for everyone
             raise ValueError("an alternative of auth needs at least one condition")
         self._kinds = tuple(condition.kind for condition in self.conditions)
-        self._grants: dict[tuple[int, ...], Grant] = {}
 
     def grant(self, generations: tuple[int, ...]) -> Grant:
-        """The grant for these generations; there are as many as the configuration has combinations of values."""
-        grant = self._grants.get(generations)
-        if grant is None:
-            grant = self._grants[generations] = Grant(self._number, self._kinds, generations)
-        return grant
+        return Grant(self._number, self._kinds, generations)
 
 
 def _conditions(settings: Alternative, trusted_proxies: Networks) -> list[Condition]:
     found: list[Condition] = []
     if settings.bearer is not None:
         found.append(Bearer(settings.bearer))
-    found.extend(map(Header, _headers(settings)))
+    found.extend(map(Header, settings.headers))
     if settings.basic is not None:
         found.append(Basic(settings.basic))
     if settings.query is not None:
@@ -109,14 +104,8 @@ def _conditions(settings: Alternative, trusted_proxies: Networks) -> list[Condit
     return found
 
 
-def _headers(settings: Alternative) -> tuple[HeaderCredential, ...]:
-    if settings.header is None:
-        return ()
-    return settings.header if isinstance(settings.header, tuple) else (settings.header,)
-
-
 def _secret_headers(settings: Alternative) -> list[str]:
-    names = ["authorization", *(header.name for header in _headers(settings))]
+    names = ["authorization", *(header.name for header in settings.headers)]
     if settings.hmac is not None:
         names.append(settings.hmac.header)
     return names

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from urllib.parse import quote
 
 from bridge.errors import ConfigError
-from bridge.settings.models import Alternative, BasicUser, HeaderCredential, Hmac, SecretValues, Settings, each_value
+from bridge.settings.models import Alternative, Hmac, SecretValues, Settings, each_value
 from bridge.settings.units import Address
 
 _ANYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104 - what is listened on, not where
@@ -24,9 +24,7 @@ class Proof:
     def spoilt(self) -> "Proof":
         """The same in shape, and wrong in every part."""
         headers = {name: f"{value}-wrong" for name, value in self.headers.items()}
-        return Proof(
-            headers, f"{self.query}-wrong" if self.query else "", f"{self.segment}-wrong" if self.segment else ""
-        )
+        return Proof(headers, self.query and f"{self.query}-wrong", self.segment and f"{self.segment}-wrong")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +70,9 @@ def _proof(alternative: Alternative, body: bytes, now: dt.datetime) -> Proof:
     if alternative.bearer is not None:
         headers["Authorization"] = f"Bearer {_current(alternative.bearer, now)}"
     if alternative.basic is not None:
-        headers["Authorization"] = _basic(alternative.basic, now)
-    for header in _listed(alternative.header):
+        user = f"{alternative.basic.username}:{_current(alternative.basic.password, now)}"
+        headers["Authorization"] = f"Basic {base64.b64encode(user.encode()).decode()}"
+    for header in alternative.headers:
         headers[header.name] = _current(header.value, now)
     if alternative.hmac is not None:
         headers |= _signed(alternative.hmac, body, now)
@@ -82,17 +81,6 @@ def _proof(alternative: Alternative, body: bytes, now: dt.datetime) -> Proof:
         query = f"{quote(alternative.query.name)}={quote(_current(alternative.query.value, now), safe='')}"
     segment = _current(alternative.path_secret, now) if alternative.path_secret is not None else ""
     return Proof(headers, query, segment)
-
-
-def _listed(headers: HeaderCredential | tuple[HeaderCredential, ...] | None) -> tuple[HeaderCredential, ...]:
-    if headers is None:
-        return ()
-    return headers if isinstance(headers, tuple) else (headers,)
-
-
-def _basic(user: BasicUser, now: dt.datetime) -> str:
-    text = f"{user.username}:{_current(user.password, now)}"
-    return f"Basic {base64.b64encode(text.encode()).decode()}"
 
 
 def _signed(settings: Hmac, body: bytes, now: dt.datetime) -> dict[str, str]:

@@ -190,8 +190,7 @@ def _conditions(way: Alternative) -> Iterator[str]:
     """The conditions of an alternative in words; of secrets only how many values they have, and until when."""
     if way.bearer is not None:
         yield f"Authorization: Bearer <secret>{_generations(way.bearer)}"
-    headers = way.header if isinstance(way.header, tuple) else () if way.header is None else (way.header,)
-    for header in headers:
+    for header in way.headers:
         yield f"{header.name}: <secret>{_generations(header.value)}"
     if way.basic is not None:
         yield f"basic authentication as {way.basic.username}{_generations(way.basic.password)}"

@@ -19,6 +19,6 @@ def run(config: Path) -> ExitCode:
     Example:
       treble-bridge run --config bridge.yaml
     """
-    from bridge.service.main import run as run_service  # noqa: PLC0415 - the whole bridge: not for --help
+    from bridge.service import run as run_service  # noqa: PLC0415 - the whole bridge: not for --help
 
     return run_service(load_configuration(config).settings, config)

@@ -25,7 +25,6 @@ from bridge.telemetry.tracing.spans import RequestTrace, RequestTraces
 from bridge.transform.json_body import NotJson, decode
 
 NO_SOURCE = "-"  # the label of requests that lead to no source
-_OTHER_HINT = "other"
 _HIDDEN = "***"
 
 
@@ -161,7 +160,8 @@ class Checks:
     def _end_trace(self, context: RequestContext, trace: RequestTrace, response: Response) -> None:
         assert context.target is not None
         found = _span_attributes(context.target, response, tls=context.rules.server.tls is not None)
-        trace.answered(_span_name(context.target), found, str(found.get("error.type", "")))
+        # Method and route: as many names as there are sources, times three.
+        trace.answered(f"POST {found['http.route']}", found, str(found.get("error.type", "")))
 
     def _refusal(self, route: Route, verdict: Grant | Denied, remote: str) -> Response | None:
         """401, 429, or None when the request may go on."""
@@ -187,33 +187,28 @@ def _accepted(route: Route, body: bytes, hint: str) -> Response:
     return route.accepted
 
 
-def _span_name(target: Target) -> str:
-    # Method and route: as many names as there are sources, times three.
-    return f"POST {_route_template(target, segment='{path_secret}', hint='{hint}')}"
-
-
 def _span_attributes(target: Target, response: Response, *, tls: bool) -> dict[str, Any]:
     # Named by OpenTelemetry's conventions for HTTP servers where they have a name. Nothing that a sender chose freely,
     # and no secret.
-    hint = target.hint if target.hint in HINTS else _OTHER_HINT
+    known = target.hint in HINTS
     found: dict[str, Any] = {
         "http.request.method": "POST",
         "http.route": _route_template(target, segment="{path_secret}", hint="{hint}"),
         "url.scheme": "https" if tls else "http",
-        "url.path": _route_template(target, segment=_HIDDEN, hint=hint if hint != _OTHER_HINT else _HIDDEN),
+        "url.path": _route_template(target, segment=_HIDDEN, hint=target.hint if known else _HIDDEN),
         "http.response.status_code": response.status,
         "treble_bridge.source": target.route.source,
         "treble_bridge.outcome": response.outcome,
     }
     if target.hint:
-        found["treble_bridge.hint"] = hint
+        found["treble_bridge.hint"] = target.hint if known else "other"
     if response.status >= 500:
         found["error.type"] = response.reason or str(response.status)
     return found
 
 
 def _route_template(target: Target, *, segment: str, hint: str) -> str:
-    path = target.route.path or "/"
+    path = target.route.path
     if target.path_secret is not None and target.path_secret != target.hint:
         path += f"/{segment}"
     return f"{path}/{hint}" if target.hint else path

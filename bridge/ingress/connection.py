@@ -26,14 +26,17 @@ HEAD_LINES_MAX = 100
 BUFFER_BYTES = 32 << 10  # of an unread body; twice that, and the socket is no longer read
 _NEVER_S = 30 * 86400.0
 
-Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
-
 
 class Connections(web.Server):
     """Makes a `Connection` for each client. `open` are those that were not refused."""
 
-    def __init__(self, handler: Handler, checks: Checks, telemetry: Telemetry) -> None:
-        super().__init__(handler)
+    def __init__(
+        self,
+        slow_path: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]],
+        checks: Checks,
+        telemetry: Telemetry,
+    ) -> None:
+        super().__init__(slow_path)
         self._event_loop = asyncio.get_running_loop()
         self.checks = checks
         self.telemetry = telemetry
@@ -45,7 +48,6 @@ class Connections(web.Server):
         self.closed = False
         self.close_after_response = False
         """Whether each response is its connection's last: the bridge stops, or keeps no idle connections."""
-        self._wanted = self._fit = 0
 
     def __call__(self) -> "Connection":
         line_max = self.checks.rules.server.max_header
@@ -64,7 +66,11 @@ class Connections(web.Server):
 
     def register(self, connection: "Connection") -> bool:
         """Whether one more connection may stay."""
-        if len(self.open) >= self._connections_max():
+        wanted = self.checks.rules.server.max_connections
+        fit = connections_that_fit(wanted)
+        if fit < wanted:
+            self.telemetry.once("ingress.fewer_connections", str(wanted), wanted=wanted, possible=fit)
+        if len(self.open) >= fit:
             self.refused.add(connection)
             self.telemetry.request_answered(NO_SOURCE, "too_many_connections")
             self.telemetry.not_accepted(NO_SOURCE, "too_many_connections")
@@ -86,7 +92,6 @@ class Connections(web.Server):
 
     @property
     def in_flight(self) -> int:
-        """Connections on which a request, or the beginning of one, is here."""
         return sum(connection.in_flight for connection in self.open)
 
     def close_idle(self) -> None:
@@ -99,21 +104,11 @@ class Connections(web.Server):
         for connection in (*self.open, *self.refused):
             connection.abort()
 
-    def _connections_max(self) -> int:
-        wanted = self.checks.rules.server.max_connections
-        if wanted != self._wanted:  # at the first connection, and when a reload has changed it
-            self._wanted, self._fit = wanted, connections_that_fit(wanted)
-            if self._fit < wanted:
-                self.telemetry.once("ingress.fewer_connections", str(wanted), wanted=wanted, possible=self._fit)
-        return self._fit
-
     def _update_date(self) -> None:
         self.date = formatdate(self.checks.clock_ms() // 1000, usegmt=True).encode()
 
 
 class Connection(FastPathHandler):
-    """One connection to the ingress port."""
-
     __slots__ = (
         "_client",
         "_context",
@@ -147,7 +142,7 @@ class Connection(FastPathHandler):
     # the connection's life
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """A client is here; above the bound it gets a 503 and is closed."""
+        """Above the bound, a client gets a 503 and is closed."""
         self._client = client = cast("asyncio.Transport", transport)
         if self._server.closed:
             self.refused = True
@@ -197,12 +192,10 @@ class Connection(FastPathHandler):
             client.close()
 
     def on_request_done(self) -> None:
-        """A request was answered: the connection may idle, unless the next one has begun."""
         self.busy = False
         self.since_s = self._loop.time()
 
     def close_idle(self) -> None:
-        """Close if nothing is under way."""
         if self._client is not None and self.idle and not self.in_flight:
             self._client.close()
 
@@ -212,12 +205,10 @@ class Connection(FastPathHandler):
 
     @property
     def close_after_response(self) -> bool:
-        """Whether the next response is this connection's last."""
         return self._server.close_after_response or (self.half_closed and not self._messages)
 
     @property
     def in_flight(self) -> bool:
-        """Whether a request, or the beginning of one, is here."""
         return self.busy or self.head_bytes > 1
 
     # the fast path

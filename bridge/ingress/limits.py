@@ -34,25 +34,14 @@ class TokenBucket:
 
 
 def body_bytes_held_max(max_body: int) -> int:
-    """The bound on bodies in memory for this `server.max_body`: some of the largest must always fit."""
+    """The bound on bodies in memory for this `server.max_body`: four of the largest must always fit."""
     return max(BODY_BYTES_HELD_MAX, 4 * max_body)
 
 
-def unauthenticated_bytes_held_max(max_body: int) -> int:
-    """The bound on bodies that arrive without proof yet: the signature that is to admit them needs their bytes.
-
-    A part of its own, beside the other one: strangers may send such bodies, and must not take the room of webhooks
-    whose credentials hold. Some of the largest fit here as well.
-    """
-    return body_bytes_held_max(max_body) // 4
-
-
 class ByteBudget:
-    """A bound for bytes held at the same time."""
-
     __slots__ = ("bytes_max", "held")
 
-    def __init__(self, bytes_max: int) -> None:
+    def __init__(self, bytes_max: int = 0) -> None:
         self.bytes_max = bytes_max
         self.held = 0
 

@@ -12,8 +12,7 @@ import orjson
 from aiohttp import web
 
 _SERVER = ("Server", "treble-bridge")
-_JSON = "application/json"
-_PROBLEM_JSON = "application/problem+json"
+_PROBLEM_JSON = ("Content-Type", "application/problem+json")
 PROBLEM_PREFIX = "urn:treble-bridge:problem:"
 
 
@@ -40,7 +39,6 @@ class Response:
         self._close_end = b"\r\nConnection: close\r\n\r\n" + body
 
     def encode(self, date: bytes, *, close: bool) -> bytes:
-        """All its bytes in HTTP/1.1."""
         return self._head + date + (self._close_end if close else self._keep_end)
 
     def to_aiohttp(self, *, close: bool) -> web.Response:
@@ -51,32 +49,24 @@ class Response:
         return response
 
 
-def accepted(body: bytes = b"{}") -> Response:
+def accepted(body: Mapping[str, Any] | None = None) -> Response:
     """200. Treble merges `user_session_keys` of the body into the conversation; `{}` changes nothing."""
-    return Response(200, "accepted", body, (("Content-Type", _JSON),))
-
-
-def accepted_by_type(responses: Mapping[str, Mapping[str, Any]]) -> dict[str, Response]:
-    """The 200 for each event type that has a body of its own."""
-    return {event_type: accepted(orjson.dumps(dict(body))) for event_type, body in responses.items()}
+    return Response(200, "accepted", orjson.dumps(dict(body or {})), (("Content-Type", "application/json"),))
 
 
 def _problem(
     status: int, slug: str, title: str, *headers: tuple[str, str], outcome: str = "", reason: str = ""
 ) -> Response:
     body = orjson.dumps({"type": PROBLEM_PREFIX + slug, "title": title, "status": status})
-    return Response(
-        status, outcome or slug.replace("-", "_"), body, (("Content-Type", _PROBLEM_JSON), *headers), reason
-    )
+    return Response(status, outcome or slug.replace("-", "_"), body, (_PROBLEM_JSON, *headers), reason)
 
 
 def unauthorized(challenge: str) -> Response:
-    """401. The same for every cause: what was wrong goes to the log, not to whoever tries."""
+    """401. The same for every cause: only the log says what was wrong."""
     return _problem(401, "unauthorized", "Credentials are missing or not accepted", ("WWW-Authenticate", challenge))
 
 
 def rate_limited(retry_after_s: int) -> Response:
-    """429."""
     return _problem(429, "rate-limited", "Too many requests for this source", ("Retry-After", str(retry_after_s)))
 
 

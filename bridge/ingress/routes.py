@@ -2,8 +2,7 @@
 
 A configured path never answers 404 for something that a person may have misspelt in Treble's panel: `{path}` and
 `{path}/{anything}` are both taken, the latter with the segment as its hint, cut to `HINT_CHARS_MAX` and to harmless
-characters. The body's own evidence decides what it is; the odd hint is counted where it is compared with that. More
-segments are another path: 404.
+characters. The body decides its event type; a hint that contradicts it is counted. More segments are another path: 404.
 
 A source with a `path_secret` is called as `{path}/{secret}` or `{path}/{secret}/{hint}`. With its other alternatives
 `{path}/{hint}` works too, for the known hints only: an unknown segment is a misspelt secret, and must not be kept.
@@ -21,7 +20,7 @@ from bridge.ingress import responses
 from bridge.ingress.headers import HeaderKeeper
 from bridge.ingress.limits import TokenBucket
 from bridge.ingress.responses import Response
-from bridge.settings.models import RateLimit, Settings, Source
+from bridge.settings.models import Settings, Source
 
 HINT_CHARS_MAX = 64
 _SHOWN_SEGMENTS_MAX = 16
@@ -34,19 +33,16 @@ class Route:
 
     def __init__(self, name: str, source: Source, trusted_proxies: Networks, now_s: float) -> None:
         self.source = name
-        self.path = source.path_of(name).rstrip("/")
+        self.path = source.path_of(name)
         self.credentials = Credentials(source.auth, trusted_proxies)
         self.unauthorized = responses.unauthorized(self.credentials.challenge)
         self.keeper = HeaderKeeper(self.credentials.header_names, source.timezone)
         self.accepted = responses.accepted()
-        self.responses: Mapping[str, Response] = responses.accepted_by_type(source.responses)
-        self.rate_limit: RateLimit | None = source.rate_limit
+        self.responses: Mapping[str, Response] = {
+            event_type: responses.accepted(body) for event_type, body in source.responses.items()
+        }
+        self.rate_limit = source.rate_limit
         self.bucket = None if source.rate_limit is None else TokenBucket(source.rate_limit, now_s)
-
-    def take_over(self, former: "Route") -> None:
-        """Go on with the bucket of the route this one replaces: a reload must not hand out a fresh burst."""
-        if self.rate_limit == former.rate_limit:
-            self.bucket = former.bucket
 
 
 class Target(NamedTuple):
@@ -58,21 +54,18 @@ class Target(NamedTuple):
 
 
 class Routes:
-    """All sources by path."""
-
     def __init__(self, settings: Settings, now_s: float, former: "Routes | None" = None) -> None:
         trusted = settings.server.trusted_proxies
-        by_path = {
-            source.path_of(name): Route(name, source, trusted, now_s) for name, source in settings.sources.items()
-        }
-        self._by_segments = {_segments(path): route for path, route in by_path.items()}
+        routes = [Route(name, source, trusted, now_s) for name, source in settings.sources.items()]
+        self._by_segments = {_segments(route.path): route for route in routes}
         self._words = frozenset(word for segments in self._by_segments for word in segments) | {""}
         self._longest = max(map(len, self._by_segments))
-        self._exact = _exact(by_path)
+        self._exact = _exact(routes)
         formerly = {route.source: route for route in former.routes()} if former else {}
-        for route in by_path.values():
-            if route.source in formerly:
-                route.take_over(formerly[route.source])
+        for route in routes:
+            before = formerly.get(route.source)
+            if before is not None and before.rate_limit == route.rate_limit:
+                route.bucket = before.bucket  # a reload must not hand out a fresh burst
 
     def routes(self) -> tuple[Route, ...]:
         return tuple(self._by_segments.values())
@@ -110,13 +103,15 @@ def _route_shown(target: Target) -> str:
     return f"{target.route.path}/{hint}" if target.hint else target.route.path
 
 
-def _exact(by_path: Mapping[str, Route]) -> dict[str, Target]:
+def _exact(routes: list[Route]) -> dict[str, Target]:
     """The paths that well-configured senders use, for a single look-up. A secret is never in it: comparing the keys of
     a dictionary is not constant-time."""
-    plain = [(path.rstrip("/"), route) for path, route in by_path.items() if not route.credentials.has_path_secret]
-    hinted = {f"{path}/{hint}": Target(route, hint, None) for path, route in plain for hint in HINTS}
-    bare = {path: Target(route, "", None) for path, route in plain}
-    return hinted | bare | {f"{path}/": target for path, target in bare.items()}
+    found: dict[str, Target] = {}
+    for route in routes:
+        if not route.credentials.has_path_secret:
+            found[route.path] = found[f"{route.path}/"] = Target(route, "", None)
+            found |= {f"{route.path}/{hint}": Target(route, hint, None) for hint in HINTS}
+    return found
 
 
 def _target(route: Route, rest: tuple[str, ...]) -> Target | None:

@@ -10,8 +10,8 @@ from bridge.ingress import fast_path, responses
 from bridge.ingress.acknowledge import Acknowledger, AppendsEntries
 from bridge.ingress.checks import Checks, Rules
 from bridge.ingress.connection import Connections
-from bridge.ingress.limits import ByteBudget, body_bytes_held_max, unauthenticated_bytes_held_max
-from bridge.ingress.listener import Listener
+from bridge.ingress.limits import ByteBudget, body_bytes_held_max
+from bridge.ingress.listener import listen
 from bridge.ingress.routes import Routes
 from bridge.ingress.slow_path import SlowPath
 from bridge.ingress.tls import Certificates
@@ -43,15 +43,15 @@ class Ingress:
     ) -> None:
         server = settings.server
         self._telemetry = telemetry
-        self._budget = ByteBudget(body_bytes_held_max(server.max_body))
-        self._unauthenticated = ByteBudget(unauthenticated_bytes_held_max(server.max_body))
+        self._budget, self._unauthenticated = ByteBudget(), ByteBudget()
+        self._set_budgets(server.max_body)
         self._acknowledger = Acknowledger(journal, telemetry, self._budget)
         rules = Rules(Routes(settings, time.monotonic()), server)
         self._checks = Checks(rules, self._acknowledger, telemetry, clock_ms, traces)
         slow_path = SlowPath(self._checks, self._budget, self._unauthenticated)
         self._connections = Connections(slow_path, self._checks, telemetry)
         self._connections.close_after_response = server.keepalive_timeout == 0
-        self._listener = Listener(self._connections)
+        self._listener: asyncio.Server | None = None
         self._certificates = None if server.tls is None else Certificates(server.tls)
         self._sweeper: asyncio.Task[None] | None = None
         self._draining = False
@@ -61,18 +61,18 @@ class Ingress:
         server = self._checks.rules.server
         context = None
         if self._certificates is not None:
-            self._certificates.load()
+            self._load_certificate(self._certificates)
             context = self._certificates.context
-        await self._listener.start(server.listen, context, server.header_timeout)
-        self._show_certificate_end()
+        self._listener = await listen(self._connections, server.listen, context, server.header_timeout)
         self._sweeper = asyncio.create_task(self._sweep(), name="ingress sweep")
         if not fast_path.FAST_PATH:
             self._telemetry.once("ingress.slow_path_only")
 
     @property
     def addresses(self) -> list[Address]:
-        """Where it listens, with the real ports; empty when it doesn't."""
-        return self._listener.addresses
+        """Where it listens (IPv4 and IPv6, perhaps), with the real ports; empty when it doesn't."""
+        sockets = self._listener.sockets if self._listener is not None else ()
+        return [Address(*each.getsockname()[:2]) for each in sockets]
 
     @property
     def accepting(self) -> bool:
@@ -85,24 +85,24 @@ class Ingress:
     def reconfigure(self, settings: Settings) -> None:
         """Put new sources, credentials, responses and limits in force, all at once; requests in flight finish under
         the old ones. The address and the paths of TLS files need a new start. Raises ValueError, and changes nothing,
-        when the settings can't be."""
+        when the settings contradict each other."""
         former = self._checks.rules
         self._checks.rules = Rules(Routes(settings, time.monotonic(), former.routes), settings.server)
-        self._budget.bytes_max = body_bytes_held_max(settings.server.max_body)
-        self._unauthenticated.bytes_max = unauthenticated_bytes_held_max(settings.server.max_body)
+        self._set_budgets(settings.server.max_body)
         self._connections.close_after_response = self._draining or settings.server.keepalive_timeout == 0
 
     def start_draining(self) -> None:
-        """Close each connection after its next response: whoever calls again finds another instance by that."""
+        """Close each connection after its next response: the next call then reaches another instance."""
         self._draining = self._connections.close_after_response = True
 
     def stop_listening(self) -> None:
-        """Take no new connections, and drain those that exist."""
-        self._listener.close()
+        """Take no new connections, and drain those that exist. Handshakes go on."""
+        if self._listener is not None:
+            self._listener.close()
+            self._listener = None
         self.start_draining()
 
     async def finish(self, timeout_s: float) -> None:
-        """Wait until no request is in flight, `timeout_s` seconds at the most."""
         end_s = time.monotonic() + timeout_s
         # Looked at now and then, at the stop only: a signal would cost every request something.
         while self._connections.in_flight and time.monotonic() < end_s:  # noqa: ASYNC110
@@ -122,6 +122,12 @@ class Ingress:
         self._connections.close()
         await asyncio.sleep(0)  # the transports tell their protocols that the connection is lost
 
+    def _set_budgets(self, max_body: int) -> None:
+        # A quarter beside it for bodies that arrive without proof yet: the signature that is to admit them needs their
+        # bytes. Strangers may send such bodies, and must not take the room of webhooks whose credentials hold.
+        self._budget.bytes_max = body_bytes_held_max(max_body)
+        self._unauthenticated.bytes_max = self._budget.bytes_max // 4
+
     async def _sweep(self) -> None:
         check_tls_s = time.monotonic() + TLS_CHECK_INTERVAL_S
         while True:
@@ -140,13 +146,12 @@ class Ingress:
         if certificates is None or not certificates.changed():
             return
         try:
-            certificates.load()
+            self._load_certificate(certificates)
         except ConfigError as error:  # half-written, perhaps: the next change is looked at again
             self._telemetry.certificate_changed(certificates.path, error)
-            return
-        self._telemetry.certificate_changed(certificates.path)
-        self._show_certificate_end()
+        else:
+            self._telemetry.certificate_changed(certificates.path)
 
-    def _show_certificate_end(self) -> None:
-        if self._certificates is not None:
-            self._telemetry.certificate_ends("ingress", self._certificates.end_s())
+    def _load_certificate(self, certificates: Certificates) -> None:
+        certificates.load()
+        self._telemetry.certificate_ends("ingress", certificates.end_s())

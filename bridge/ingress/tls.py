@@ -12,8 +12,6 @@ _NO_CHECK_TIME: Final = 0x200000
 _TURNS: Final = 4
 """Each side speaks twice in TLS 1.2, once or twice in 1.3."""
 
-_Fingerprint = tuple[tuple[int, int, int] | None, ...]
-
 
 class RenewableContext(ssl.SSLContext):
     """Begins each handshake with the newest context.
@@ -25,17 +23,14 @@ class RenewableContext(ssl.SSLContext):
     newest: ssl.SSLContext
 
     def wrap_bio(self, *args: Any, **kwargs: Any) -> ssl.SSLObject:
-        """Called by the event loop for each connection."""
         return self.newest.wrap_bio(*args, **kwargs)
 
 
 class Certificates:
-    """The files of one `tls` section, and the context made from them."""
-
     def __init__(self, settings: Tls) -> None:
         self._settings = settings
         self._paths = [path for path in (settings.certificate, settings.key, settings.client_ca) if path is not None]
-        self._seen: _Fingerprint = ()
+        self._seen: list[tuple[int, int, int] | None] = []
         self.context = RenewableContext(ssl.PROTOCOL_TLS_SERVER)
         """For the server; of use once `load` was called."""
 
@@ -73,11 +68,11 @@ class Certificates:
         return context
 
     def end_s(self) -> float | None:
-        """When the certificate on disk expires (UNIX time, seconds); None when it can't be told."""
+        """As `certificate_end_s` has it, of the certificate on disk."""
         return certificate_end_s(self._settings.certificate, self._settings.key)
 
-    def _fingerprint(self) -> _Fingerprint:
-        return tuple(_stat(path) for path in self._paths)
+    def _fingerprint(self) -> list[tuple[int, int, int] | None]:
+        return [_stat(path) for path in self._paths]
 
 
 def certificate_end_s(

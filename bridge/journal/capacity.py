@@ -13,7 +13,8 @@ YIELD: Final = 0.75
 YIELD_TO: Final = 0.70
 """How far that goes."""
 QUEUED_BYTES_MAX: Final = 64 << 20
-"""Bytes of entries that may wait for a commit: a disk that stalls must not fill the memory."""
+"""Bytes of entries that may wait for a commit: a disk that stalls must not fill the memory. One entry alone may have
+more: `server.max_body` may be larger than this."""
 ENTRY_OVERHEAD_BYTES: Final = 96
 """What an entry takes on disk besides its own bytes, about."""
 
@@ -41,7 +42,7 @@ class Capacity:
         """Count an entry of `size` bytes in. Raises JournalFullError if it can't be taken now."""
         size += ENTRY_OVERHEAD_BYTES
         if self.state != "full":
-            if self._queued + size > QUEUED_BYTES_MAX:
+            if self._queued and self._queued + size > QUEUED_BYTES_MAX:
                 raise JournalFullError(f"{self._queued} bytes wait for the disk already")
             taken = self.used + self._queued + self._unmeasured
             if taken + size <= self.bytes_max:

@@ -1,11 +1,10 @@
 """The composition root: builds every stage, starts them in order, decides when and how they end.
 
-`service` holds the order, `stages` what runs and why it ends, `health` what the `admin` port shows, `reload` a changed
-configuration, `topic_watch` the fitness of topics, `main` the process around it (logs, loop, exit code). `drain` is the
-same for an abandoned journal, without the taking of webhooks. No rule about an event or a request is here.
+`service` holds the process and the order, `stages` what runs and why it ends, `health` what the `admin` port shows,
+`reload` a changed configuration, `topic_watch` the fitness of topics. `drain` is the same for an abandoned journal,
+without the taking of webhooks. No rule about an event or a request is here.
 """
 
-from bridge.service.main import run
-from bridge.service.service import Service
+from bridge.service.service import Service, run
 
 __all__ = ["Service", "run"]

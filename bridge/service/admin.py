@@ -1,6 +1,6 @@
-"""The admin port: /livez, /readyz, /metrics, /status. It only asks and shows; what is true is `Health`'s business.
+"""The admin port: /livez, /readyz, /metrics, /status. GET (and HEAD) only.
 
-For probes and scrapers inside: no credentials, no secrets in any response, never to be published. GET (and HEAD) only.
+For probes and scrapers inside: no credentials, no secrets in any response, never to be published.
 """
 
 import logging
@@ -15,9 +15,6 @@ from aiohttp.typedefs import Handler
 from bridge.ingress.listener import cannot_listen
 from bridge.settings.units import Address
 from bridge.telemetry import Telemetry
-
-KEEPALIVE_S = 75.0
-SHUTDOWN_S = 1.0
 
 _SILENT: Final = logging.getLogger("bridge.admin")
 """aiohttp logs a traceback for whatever is not HTTP. What goes wrong in here is logged by `_problems`."""
@@ -36,7 +33,7 @@ class Check:
 
 
 class Health(Protocol):
-    """Who knows how the bridge is. All answers are immediate: nothing here asks a disk or a broker."""
+    """How the bridge is. All answers are immediate: nothing here asks a disk or a broker."""
 
     def alive(self) -> bool: ...
     def checks(self) -> Mapping[str, Check]: ...
@@ -44,47 +41,35 @@ class Health(Protocol):
 
 
 class AdminServer:
-    """The admin port of one process."""
-
     def __init__(self, listen: Address, health: Health, telemetry: Telemetry) -> None:
         self._listen, self._health, self._telemetry = listen, health, telemetry
-        self._app = web.Application(middlewares=[self._problems])
-        self._app.add_routes(
-            [
-                web.get("/livez", self._livez),
-                web.get("/readyz", self._readyz),
-                web.get("/metrics", self._metrics),
-                web.get("/status", self._status),
-            ]
-        )
-        self._runner: web.AppRunner | None = None
+        app = web.Application(middlewares=[self._problems])
+        for path, handler in (
+            ("/livez", self._livez),
+            ("/readyz", self._readyz),
+            ("/metrics", self._metrics),
+            ("/status", self._status),
+        ):
+            app.router.add_get(path, handler)
+        # No body is wanted, nor waited for.
+        limits: dict[str, Any] = {"keepalive_timeout": 75.0, "lingering_time": 0, "shutdown_timeout": 1.0}
+        self._runner = web.AppRunner(app, access_log=None, logger=_SILENT, **limits)
 
     async def start(self) -> None:
-        """Listen. Raises ConfigError when the address can't be had; ListenError when it may be later."""
-        runner = web.AppRunner(
-            self._app,
-            access_log=None,
-            logger=_SILENT,
-            keepalive_timeout=KEEPALIVE_S,
-            lingering_time=0,  # no body is wanted, nor waited for
-            shutdown_timeout=SHUTDOWN_S,
-        )
-        await runner.setup()
+        """Listen. Raises ConfigError when the address can't be used; ListenError when a later try may succeed."""
+        await self._runner.setup()
         try:
-            await web.TCPSite(runner, self._listen.host or None, self._listen.port).start()
+            await web.TCPSite(self._runner, self._listen.host or None, self._listen.port).start()
         except OSError as error:
-            await runner.cleanup()
+            await self._runner.cleanup()
             raise cannot_listen("admin.listen", self._listen, error) from error
-        self._runner = runner
 
     @property
     def addresses(self) -> list[Address]:
-        """Where it listens, with real ports."""
-        return [Address(*address[:2]) for address in self._runner.addresses] if self._runner is not None else []
+        return [Address(*address[:2]) for address in self._runner.addresses]
 
     async def close(self) -> None:
-        if self._runner is not None:
-            await self._runner.cleanup()
+        await self._runner.cleanup()
 
     @web.middleware
     async def _problems(self, request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -110,12 +95,10 @@ class AdminServer:
 
     async def _readyz(self, _request: web.Request) -> web.Response:
         checks = self._health.checks()
-        state = _overall(checks)
-        body = {
-            "status": state,
-            "checks": {name: {"status": check.state, **check.detail} for name, check in checks.items()},
-        }
-        return _json(body, 503 if state == "unready" else 200)
+        deciding = {check.state for check in checks.values() if not check.reported}
+        state = next((state for state in ("unready", "degraded") if state in deciding), "ok")
+        shown = {name: {"status": check.state, **check.detail} for name, check in checks.items()}
+        return _json({"status": state, "checks": shown}, 503 if state == "unready" else 200)
 
     async def _metrics(self, request: web.Request) -> web.Response:
         text, content_type = self._telemetry.metrics.exposition(request.headers.get("Accept", ""))
@@ -123,13 +106,6 @@ class AdminServer:
 
     async def _status(self, _request: web.Request) -> web.Response:
         return _json(self._health.status(), 200)
-
-
-def _overall(checks: Mapping[str, Check]) -> State:
-    deciding = {check.state for check in checks.values() if not check.reported}
-    if "unready" in deciding:
-        return "unready"
-    return "degraded" if "degraded" in deciding else "ok"
 
 
 def _problem(status: int, title: str) -> web.Response:

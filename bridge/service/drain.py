@@ -1,8 +1,7 @@
 """Draining: forwards what an abandoned journal still holds, and ends. Takes no webhooks, opens no port.
 
-The stages are those of a running bridge: the journal with its lock, the forwarder with its recovery, queues, duplicates
-and quarantine, the look at the topics. So what Kafka has already is not sent again. A drain that is killed, or ended by
-its deadline, leaves the journal as a killed bridge would: the next drain, or the next bridge, goes on.
+The stages are those of a running bridge, so what Kafka has already is not sent again. A drain that is killed, or ended
+by its deadline, leaves the journal as a killed bridge would: the next drain, or the next bridge, goes on.
 """
 
 import asyncio
@@ -17,7 +16,7 @@ from typing import Any, Final
 import uvloop
 
 from bridge.errors import ExitCode, JournalLockedError
-from bridge.forward import Forwarder
+from bridge.forward import Forwarder, ForwarderStatus
 from bridge.journal import Journal
 from bridge.kafka.sink import Sink
 from bridge.model import JournalUsage
@@ -35,7 +34,6 @@ LOCK_POLL_S: Final = 0.2
 PROGRESS_S: Final = 5.0
 CLOSE_S: Final = 10.0
 """For the producer to close in order, once nothing is left: what it sent is committed by then."""
-STDERR: Final = 2
 
 Tell = Callable[[int, int], None]
 """Called once in a while: entries that are done, entries that are left."""
@@ -49,7 +47,7 @@ def drain(settings: Settings, folder: Path, *, wait_s: float, deadline_s: float,
     level, form = settings.log.level, settings.log.format
     if tell is not None:
         level, form = "error" if level == "error" else "warning", "console"
-    logs = Logs(level, form, sink=descriptor_sink(STDERR), secrets=[secret for _, secret in secrets_of(settings)])
+    logs = Logs(level, form, sink=descriptor_sink(2), secrets=[secret for _, secret in secrets_of(settings)])
     try:
         telemetry = Telemetry()
         telemetry.verbose = level == "debug"
@@ -77,7 +75,7 @@ class Drained:
     """What became of a journal's entries, in numbers of them.
 
     `pending` is how many there were to forward; `known` those that Kafka turned out to have. `kept` are still in the
-    journal, forwarded or not; `held` those of them whose quarantine record carries only a part: the journal has the
+    journal, forwarded or not; `pinned` those of them whose quarantine record carries only a part: the journal has the
     only whole copy. `cause` of the end: "nothing left", "deadline", or a signal's name.
     """
 
@@ -96,7 +94,6 @@ class Drained:
 
     @property
     def entries_left(self) -> int:
-        """How many entries were not forwarded."""
         return sum(left.entries for left in self.left)
 
     @property
@@ -106,7 +103,6 @@ class Drained:
 
     @property
     def exit_code(self) -> ExitCode:
-        """OK when nothing is left to forward."""
         return ExitCode.UNREACHABLE if self.left else ExitCode.OK
 
 
@@ -115,7 +111,7 @@ NO_JOURNAL: Final = Drained("", 0, 0, 0, 0, 0, 0, (), 0, 0, 0.0, "no journal")
 
 
 class Drain:
-    """One drain of the journal in `folder`. The configuration's own `journal.path` has no say; `sink` is for tests."""
+    """One drain of the journal in `folder`; `journal.path` of the configuration is not used. `sink` is for tests."""
 
     def __init__(
         self,
@@ -124,13 +120,11 @@ class Drain:
         *,
         telemetry: Telemetry,
         tell: Tell | None = None,
-        clock_ms: Callable[[], int] = wall_clock_ms,
         sink: Sink | None = None,
     ) -> None:
         self.shutdown = Shutdown()
         self._settings, self._folder, self._telemetry = settings, folder, telemetry
-        self._tell = tell or telemetry.drain_progress
-        self._clock_ms, self._sink = clock_ms, sink
+        self._tell, self._sink = tell or telemetry.drain_progress, sink
 
     async def run(self, *, wait_s: float, deadline_s: float) -> Drained:
         """Wait `wait_s` for an owner to go, then forward for `deadline_s` at the most (0: as long as it takes).
@@ -138,7 +132,7 @@ class Drain:
         Raises JournalLockedError when it has an owner still, the other errors of a journal, and FencedError.
         """
         began_s = time.monotonic()
-        status: Mapping[str, Any] | None = None
+        status: ForwarderStatus | None = None
         outcomes: Mapping[str, int] = {}
         async with AsyncExitStack() as closing:
             closing.enter_context(handled_signals(self.shutdown.request))
@@ -166,7 +160,7 @@ class Drain:
         until_s = time.monotonic() + wait_s
         while True:
             try:
-                return await open_journal(self._settings, self._folder, self._telemetry, self._clock_ms)
+                return await open_journal(self._settings, self._folder, self._telemetry)
             except JournalLockedError as error:
                 if self.shutdown.requested or time.monotonic() >= until_s:
                     raise
@@ -175,15 +169,15 @@ class Drain:
                 async with asyncio.timeout(LOCK_POLL_S):
                     await self.shutdown.wait()
 
-    async def _forward(self, journal: Journal, deadline_s: float) -> tuple[Mapping[str, Any], Mapping[str, int]]:
+    async def _forward(self, journal: Journal, deadline_s: float) -> tuple[ForwarderStatus, Mapping[str, int]]:
         """Forward until nothing is left, the deadline, or a signal. The forwarder's status then, and its outcomes."""
         preparer = Preparer(self._settings, journal.id)
-        forwarder = Forwarder(self._settings, journal, preparer, self._telemetry, self._clock_ms, sink=self._sink)
+        forwarder = Forwarder(self._settings, journal, preparer, self._telemetry, wall_clock_ms, sink=self._sink)
         topics = TopicWatch(self._settings, preparer.topics(), self._telemetry, forwarder.topic_is_missing)
         forwarding = asyncio.create_task(forwarder.run())
         emptied = asyncio.create_task(self._watch(journal))
         asked = asyncio.create_task(self.shutdown.wait())
-        looking = asyncio.create_task(keep_running("topics", topics.run, self._telemetry))
+        tasks = (forwarding, emptied, asked, asyncio.create_task(keep_running("topics", topics.run, self._telemetry)))
         ends: set[asyncio.Future[Any]] = {forwarding, emptied, asked, journal.failed}
         try:
             await asyncio.wait(ends, timeout=deadline_s or None, return_when=asyncio.FIRST_COMPLETED)
@@ -200,7 +194,6 @@ class Drain:
                 self.shutdown.request("deadline")
             return status, forwarder.outcomes
         finally:
-            tasks = (forwarding, emptied, asked, looking)
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
@@ -235,11 +228,13 @@ def account(
     )
 
 
-def why_left(usage: JournalUsage, forwarder: Mapping[str, Any]) -> Iterator[Left]:
+def why_left(usage: JournalUsage, forwarder: ForwarderStatus) -> Iterator[Left]:
     """What is left by `usage`, with the reason that the forwarder's status gives."""
-    connected, error = forwarder["connected"], forwarder["last_error"]
-    paused = paused_topics(forwarder) if connected else {}
-    general = ("time", "it was still being forwarded") if connected else ("kafka", error or "no connection yet")
+    if forwarder["connected"]:
+        general = ("time", "it was still being forwarded")
+        paused = {topic: (queue["state"], queue["cause"]) for topic, queue in paused_topics(forwarder).items()}
+    else:
+        general, paused = ("kafka", forwarder["last_error"] or "no connection yet"), {}
     for topic, entries in sorted(usage.deferred.items()):
         yield Left(topic, entries, *paused.get(topic, general))
     if others := usage.pending - sum(usage.deferred.values()):

@@ -1,14 +1,14 @@
 """A changed configuration takes effect without a restart; a wrong one changes nothing.
 
-What is watched: the file itself, every `${file:…}` in it, certificates and keys. They are compared by content, read
-through symbolic links: so the swap of a Kubernetes ConfigMap's or Secret's `..data` is a change like any other, a file
-that is written twice within one tick of the file system's clock is not missed, and `touch` is no change.
+Watched are the file itself, every `${file:…}` in it, certificates and keys. They are compared by content, through
+symbolic links: the swap of a Kubernetes ConfigMap's `..data` is a change, two writes within one tick of the file
+system's clock are seen, and `touch` is no change.
 
-A change is taken once two looks in a row found the same content: an editor that writes a file in two steps is not
-caught in between. SIGHUP (`request`) does not wait for that.
+A change is taken once two looks in a row found the same content: an editor may write a file in two steps. SIGHUP
+(`request`) does not wait for that.
 
-Other content in a file that `kafka.security` names is a change of that key, although the configuration says the same
-as before. (The ingress looks after its own certificates.)
+Other content in a file that `kafka.security` names is a change of that key. (The ingress looks after its own
+certificates.)
 """
 
 import asyncio
@@ -18,7 +18,7 @@ import hashlib
 import stat
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
-from typing import TypedDict
+from typing import Any
 
 from bridge.catalogue import TABLE
 from bridge.errors import ConfigError
@@ -35,18 +35,7 @@ _LOADS_MAX = 3  # one, and one more whenever a load made known files that were n
 Fingerprint = Mapping[str, str]
 
 
-class ReloadStatus(TypedDict):
-    """What is in force, what is wrong with the file, what waits for a restart."""
-
-    path: str
-    hash: str
-    error: str | None
-    needs_restart: list[str]
-
-
 class Reloader:
-    """Watches the configuration of a running bridge and applies what changes in it."""
-
     def __init__(
         self,
         path: Path,
@@ -86,8 +75,8 @@ class Reloader:
         """Read the configuration now (SIGHUP), whether it changed or not. Called in the event loop."""
         self._asked.set()
 
-    def status(self) -> ReloadStatus:
-        """For /status and /readyz."""
+    def status(self) -> Mapping[str, Any]:
+        """What is in force, what is wrong with the file, what waits for a restart. For /status and /readyz."""
         return {
             "path": str(self._path),
             "hash": self._hash,
@@ -107,7 +96,7 @@ class Reloader:
     async def _load(self, found: Fingerprint, *, quiet: bool) -> None:
         for _ in range(_LOADS_MAX):
             self._loaded = found
-            loaded, error, files = await asyncio.to_thread(self._try)
+            loaded, files = await asyncio.to_thread(self._try)
             if files <= self._files:
                 break
             # A file that is watched from now on may have changed after it was read: look, then read again.
@@ -115,21 +104,21 @@ class Reloader:
             found = await asyncio.to_thread(fingerprint, self._files)
         self._files = files | {str(self._path)}
         self._loaded = self._seen = {name: content for name, content in found.items() if name in self._files}
-        if loaded is None:
-            self._refuse(error)
+        if isinstance(loaded, ConfigError):
+            self._refuse(loaded)
         else:
-            self._take(loaded, self._loaded, quiet=quiet)
+            self._take(loaded, quiet=quiet)
 
-    def _try(self) -> tuple[Loaded | None, ConfigError, frozenset[str]]:
+    def _try(self) -> tuple[Loaded | ConfigError, frozenset[str]]:
         try:
             loaded = self._load_file(self._path, TABLE)
-        except InvalidSettingsError as error:
-            return None, error, frozenset(error.files) | self._files
         except ConfigError as error:
-            return None, error, self._files
-        return loaded, ConfigError(), frozenset({str(self._path), *loaded.files})
+            files = error.files if isinstance(error, InvalidSettingsError) else ()
+            return error, self._files | frozenset(files)
+        return loaded, frozenset({str(self._path), *loaded.files})
 
-    def _take(self, loaded: Loaded, contents: Fingerprint, *, quiet: bool) -> None:
+    def _take(self, loaded: Loaded, *, quiet: bool) -> None:
+        contents = self._loaded or {}
         found, files = changes(self._running, loaded.settings), kafka_files(loaded.settings)
         renewed = [key for key, name in files.items() if contents.get(name) != self._kafka_files.get(name)]
         found = dataclasses.replace(found, reloadable=tuple(dict.fromkeys((*found.reloadable, *renewed))))

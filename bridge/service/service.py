@@ -10,11 +10,15 @@ ends the waiting, not the order. A journal that fails, or a stage that does, goe
 
 import asyncio
 import contextlib
+import gc
+import threading
 import time
 from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
+
+import uvloop
 
 from bridge.errors import (
     BridgeError,
@@ -42,25 +46,55 @@ from bridge.service.stages import (
 )
 from bridge.service.topic_watch import TopicWatch
 from bridge.settings.models import Settings
+from bridge.settings.sources import secrets_of
 from bridge.telemetry import Telemetry
 from bridge.telemetry.logs import Logs
 from bridge.telemetry.tracing import Tracing, start_tracing
 from bridge.transform.prepare import Preparer
 
 FINISH_MARGIN_S = 1.0  # beyond ack_deadline, for a response to be written
+GC_THRESHOLD = 50_000  # objects between two looks for cycles, of which requests make few
+
+
+def run(settings: Settings, config_path: Path | None = None) -> ExitCode:
+    """Run the bridge in this process until it ends. `config_path` is the file to read again on SIGHUP or a change.
+
+    Expected errors are logged, and come back as exit codes; so do unforeseen ones, with their traceback in the log.
+    """
+    logs = Logs(settings.log.level, settings.log.format, secrets=[secret for _, secret in secrets_of(settings)])
+    telemetry = Telemetry()
+    threading.excepthook = lambda failed: telemetry.thread_failed(
+        failed.thread.name if failed.thread else "?", failed.exc_value or failed.exc_type()
+    )
+    telemetry.metrics.watch_log(lambda: logs.dropped)
+    try:
+        service = Service(settings, config_path, logs=logs, telemetry=telemetry, on_started=_settle_memory)
+        return uvloop.run(service.run())
+    except BridgeError as error:
+        telemetry.service_not_started(error)
+        return error.exit_code
+    except Exception as error:  # noqa: BLE001 - the last place that can log it
+        telemetry.service_failed("service", error)
+        return ExitCode.FAILURE
+    finally:
+        logs.close()
+
+
+def _settle_memory() -> None:
+    """What was built once is not looked at again by the garbage collector."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(GC_THRESHOLD, 20, 50)
 
 
 class Service:
-    """One bridge, from its journal's lock to its exit code."""
-
     def __init__(
         self,
         settings: Settings,
         config_path: Path | None = None,
         *,
-        logs: Logs | None = None,
+        logs: Logs,
         telemetry: Telemetry | None = None,
-        clock_ms: Callable[[], int] = wall_clock_ms,
         sink: Sink | None = None,
         on_started: Callable[[], None] = lambda: None,
     ) -> None:
@@ -71,10 +105,10 @@ class Service:
         self.telemetry = telemetry or Telemetry()
         self.telemetry.verbose = settings.log.level == "debug"
         self.shutdown = Shutdown()
-        self.health = ServiceHealth(self.telemetry, self.shutdown, clock_ms)
+        self.health = ServiceHealth(self.telemetry, self.shutdown)
         self.admin = AdminServer(settings.admin.listen, self.health, self.telemetry)
         self._settings, self._config_path, self._logs = settings, config_path, logs
-        self._clock_ms, self._sink, self._on_started = clock_ms, sink, on_started
+        self._sink, self._on_started = sink, on_started
 
     async def run(self) -> ExitCode:
         """Run until a signal, or a failure, ends it. Raises BridgeError when it can't even start."""
@@ -100,12 +134,12 @@ class Service:
         """Raises ConfigError where `journal.path` is of no use: a restart would change nothing."""
         path = Path(self._settings.journal.path)
         try:
-            journal = await open_journal(self._settings, path, self.telemetry, self._clock_ms)
+            journal = await open_journal(self._settings, path, self.telemetry)
         except JournalUnusableError as error:
             raise ConfigError(f"journal.path: {error}, and name it there") from error
         except JournalLockedError as error:
             raise JournalLockedError(f"{error}, or give this one a folder of its own (journal.path)") from error
-        self.telemetry.metrics.watch_journal(journal.usage, self._clock_ms)
+        self.telemetry.metrics.watch_journal(journal.usage, wall_clock_ms)
         return journal
 
     def _build(self, journal: Journal, tracing: Tracing | None) -> Stages:
@@ -113,14 +147,14 @@ class Service:
         requests, batches = (tracing.requests, tracing.batches) if tracing is not None else (None, None)
         preparer = Preparer(settings, journal.id)
         forwarder = Forwarder(
-            settings, journal, preparer, self.telemetry, self._clock_ms, sink=self._sink, traces=batches
+            settings, journal, preparer, self.telemetry, wall_clock_ms, sink=self._sink, traces=batches
         )
         stages = Stages(
             settings=settings,
             telemetry=self.telemetry,
             journal=journal,
             preparer=preparer,
-            ingress=Ingress(settings, journal, self.telemetry, self._clock_ms, traces=requests),
+            ingress=Ingress(settings, journal, self.telemetry, wall_clock_ms, traces=requests),
             forwarder=forwarder,
             topics=TopicWatch(settings, preparer.topics(), self.telemetry, forwarder.topic_is_missing),
             logs=self._logs,
@@ -133,7 +167,6 @@ class Service:
         return stages
 
     async def _live(self, stages: Stages) -> None:
-        """From the first stage's start to the last one's end."""
         async with asyncio.TaskGroup() as group:
 
             def start(stage: str, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:

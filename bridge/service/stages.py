@@ -15,7 +15,8 @@ from typing import Any
 
 from bridge.auth import REASONS
 from bridge.errors import ConfigError, ExitCode
-from bridge.forward import Forwarder
+from bridge.forward import Forwarder, ForwarderStatus
+from bridge.forward.topic_queues import TopicQueueStatus
 from bridge.ingress import Ingress
 from bridge.ingress.tls import certificate_end_s
 from bridge.journal import Journal
@@ -44,7 +45,7 @@ class Stages:
     ingress: Ingress
     forwarder: Forwarder
     topics: TopicWatch
-    logs: Logs | None
+    logs: Logs
     reloader: Reloader | None = None
     tracing: Tracing | None = None
 
@@ -63,9 +64,8 @@ class Stages:
             raise ConfigError(f"this configuration can't be put in force: {error}") from error
         self.forwarder.reconfigure(preparer, settings, reconnect=reconnect)
         self.topics.reconfigure(settings, preparer.topics())
-        if self.logs is not None:
-            self.logs.set_secrets(secret for _, secret in secrets_of(settings))
-            self.logs.set_level(settings.log.level)
+        self.logs.set_secrets(secret for _, secret in secrets_of(settings))
+        self.logs.set_level(settings.log.level)
         self.telemetry.verbose = settings.log.level == "debug"
         self.preparer, self.settings = preparer, settings
         set_config_metrics(settings, self.telemetry)
@@ -83,10 +83,9 @@ def set_config_metrics(settings: Settings, telemetry: Telemetry) -> None:
     telemetry.certificate_ends("kafka", end_s)
 
 
-def paused_topics(forwarder: Mapping[str, Any]) -> Mapping[str, tuple[str, str]]:
-    """Topic → state and reason, of those that can't take records now. `forwarder` is the forwarder's status."""
-    behind = forwarder["topics_behind"]
-    return {queue["topic"]: (queue["state"], queue["cause"]) for queue in behind if queue["cause"]}
+def paused_topics(forwarder: ForwarderStatus) -> Mapping[str, TopicQueueStatus]:
+    """The queues of topics that can't take records now, by topic. The others that are behind catch up."""
+    return {queue["topic"]: queue for queue in forwarder["topics_behind"] if queue["cause"]}
 
 
 class Shutdown:
@@ -120,7 +119,6 @@ class Shutdown:
         await self._requested.wait()
 
     async def sleep(self, seconds: float) -> None:
-        """Sleep `seconds`, less when forced."""
         if seconds <= 0 or self.forced:
             return
         with contextlib.suppress(TimeoutError):
@@ -143,7 +141,7 @@ def handled_signals(stop: Callable[[str], None], reload: Callable[[], None] | No
             loop.remove_signal_handler(number)
 
 
-async def open_journal(settings: Settings, path: Path, telemetry: Telemetry, clock_ms: Callable[[], int]) -> Journal:
+async def open_journal(settings: Settings, path: Path, telemetry: Telemetry) -> Journal:
     """Own and open the journal in `path`, with the bounds of the configuration. Raises what `Journal.open` does."""
     journal = await asyncio.to_thread(
         Journal.open,
@@ -153,7 +151,7 @@ async def open_journal(settings: Settings, path: Path, telemetry: Telemetry, clo
         retain_bytes=settings.journal.retain_bytes,
         window_s=settings.duplicates.window,
         telemetry=telemetry,
-        clock_ms=clock_ms,
+        clock_ms=wall_clock_ms,
         loop=asyncio.get_running_loop(),
     )
     telemetry.journal_opened(str(journal.path), journal.id, journal.usage())

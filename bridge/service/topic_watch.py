@@ -5,6 +5,7 @@ refuse webhooks, which nobody sends again. A hard answer is what `check --live` 
 """
 
 import asyncio
+import contextlib
 import random
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -35,11 +36,10 @@ class TopicWatch:
         self._telemetry = telemetry
         self._is_missing = is_missing
         self._changed = asyncio.Event()
-        self._state = "unknown"
         self._problem = ""
         self._differences: tuple[str, ...] = ()
         self._tries = 0
-        self._set(settings, specs)
+        self.reconfigure(settings, specs)
 
     @property
     def fit(self) -> bool:
@@ -47,8 +47,10 @@ class TopicWatch:
         return self._state in {"ok", "off"} or (self._state == "unknown" and not self._tries)
 
     def reconfigure(self, settings: Settings, specs: Mapping[str, TopicSpec]) -> None:
-        """Want other topics from now on, and look at once."""
-        self._set(settings, specs)
+        """Want these topics from now on, and look at once."""
+        self._kafka, self._mode = settings.kafka, settings.topics.create
+        self._specs: Sequence[TopicSpec] = merged([*specs.values(), *system_topics(settings)])
+        self._state = "unknown"
         self._changed.set()
 
     def status(self) -> Mapping[str, Any]:
@@ -71,18 +73,12 @@ class TopicWatch:
                 self._state, self._differences = "off", ()
             elif self._state != "ok" or self._is_missing():
                 await self._look()
-            pause_s = delay_s(self._tries, *self._backoff_s, random.random()) if self._tries else LOOK_AGAIN_S  # noqa: S311 - jitter
-            try:
+            pause_s = LOOK_AGAIN_S
+            if self._tries:
+                pause_s = delay_s(self._tries, self._kafka.backoff, self._kafka.backoff_max, random.random())  # noqa: S311 - jitter
+            with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(pause_s):
                     await self._changed.wait()
-            except TimeoutError:
-                continue
-
-    def _set(self, settings: Settings, specs: Mapping[str, TopicSpec]) -> None:
-        self._kafka, self._mode = settings.kafka, settings.topics.create
-        self._backoff_s = (settings.kafka.backoff, settings.kafka.backoff_max)
-        self._specs: Sequence[TopicSpec] = merged([*specs.values(), *system_topics(settings)])
-        self._state = "unknown"
 
     async def _look(self) -> None:
         topics = Topics(self._kafka)
@@ -102,9 +98,7 @@ class TopicWatch:
         news = differences != self._differences or self._state == "unknown"
         self._tries, self._problem = 0, ""
         self._differences, self._state = differences, "ok" if fit else "differ"
-        if not news:
-            return
-        if differences:
+        if news and differences:
             self._telemetry.topics_differ(differences)
-        else:
+        elif news:
             self._telemetry.topics_checked(len(self._specs))

@@ -218,6 +218,11 @@ class Alternative(Section):
         for at, header in self._headers():
             yield (*at, "value"), header.value
 
+    @property
+    def headers(self) -> tuple[HeaderCredential, ...]:
+        """The headers that must hold together, none when it asks for none."""
+        return tuple(header for _, header in self._headers())
+
     def _headers(self) -> Iterator[tuple[Loc, HeaderCredential]]:
         if isinstance(self.header, tuple):
             yield from ((("header", index), header) for index, header in enumerate(self.header))

@@ -166,8 +166,8 @@ async def test_status_shows_what_a_person_looks_for(start_inside: StartInside, h
     await until(lambda: bridge.service.health.stages.journal.usage().deferred, "the paused topic")
     _, status = await bridge.get(http, "/status")
     assert status["paused_topics"] == {"treble.message.read": "missing"}
-    assert status["positions"]["topics"]["treble.message.read"] == 1
-    assert status["positions"]["next_id"] == 3
+    assert status["forwarder"]["positions"]["treble.message.read"] == 1
+    assert status["forwarder"]["next_id"] == 3
     assert status["journal"]["pending"] == 1
     assert status["journal"]["deferred"] == {"treble.message.read": 1}
     assert status["journal"]["pinned"] == {"entries": 0, "bytes": 0}

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from multidict import CIMultiDict
 
-from bridge.auth import REASONS, Credentials, Denied, Facts, Grant, Undecided, secrets
+from bridge.auth import REASONS, Credentials, Denied, Facts, Grant, Undecided, conditions
 from bridge.auth.conditions import caller, parse_ip
 from bridge.settings.models import Alternative, SecretValue, Source
 
@@ -196,7 +196,7 @@ def test_a_signed_time_must_be_one_near_number(stamp: list[str], expected: str) 
     ],
 )
 def test_a_value_is_good_to_the_end_of_its_not_after(not_after: Any, last_ms: int) -> None:
-    secret = secrets.Secret((SecretValue.model_validate({"value": "x", "not_after": not_after}),))
+    secret = conditions.Secret((SecretValue.model_validate({"value": "x", "not_after": not_after}),))
     assert secret.match(b"x", last_ms) == 0
     if not_after is not None:
         assert secret.match(b"x", last_ms + 1) < 0
@@ -214,7 +214,7 @@ def test_every_value_of_every_condition_is_compared_in_constant_time(monkeypatch
         compared.append(one)
         return hmac.compare_digest(one, other)
 
-    monkeypatch.setattr(secrets, "compare_digest", counting)
+    monkeypatch.setattr(conditions, "compare_digest", counting)
     checked = credentials({"bearer": ["a", "b", "c"], "header": {"name": "X", "value": ["d", "e"]}})
     for token in ("a", "c", "x"):
         compared.clear()
@@ -287,7 +287,7 @@ def test_no_repr_shows_a_secret() -> None:
     verdict = checked.before_body(facts(("X-Sig", "00"), ("Authorization", "hunter2")), NOW_MS)
     texts = [repr(checked), repr(shown), repr(verdict), repr(checked.decide(shown, b"", NOW_MS))]
     texts += [repr(each) for alternative in checked._alternatives for each in alternative.conditions]
-    texts += [repr(secrets.Secret(Source.model_validate({"auth": [{"bearer": "hunter2"}]}).auth[0].bearer))]  # type: ignore[union-attr, arg-type]
+    texts += [repr(conditions.Secret(Source.model_validate({"auth": [{"bearer": "hunter2"}]}).auth[0].bearer))]  # type: ignore[union-attr, arg-type]
     assert "hunter2" not in "".join(texts)
 
 

@@ -45,6 +45,16 @@ def test_the_marks_are_80_100_and_95_percent() -> None:
     ]
 
 
+def test_an_entry_larger_than_the_bound_of_the_queue_is_taken_when_nothing_is_queued() -> None:
+    capacity = Capacity(1 << 30)
+    large = QUEUED_BYTES_MAX + MIB
+    capacity.admit(large)
+    with pytest.raises(JournalFullError):
+        capacity.admit(1)
+    capacity.committed(1, large)
+    capacity.admit(large)
+
+
 def test_what_was_admitted_since_the_last_measurement_counts() -> None:
     capacity = Capacity(10_000)
     size = 1000 - ENTRY_OVERHEAD_BYTES

@@ -50,6 +50,22 @@ def test_tls_checks_the_certificate_and_the_host_unless_told_otherwise(authority
     assert (context.verify_mode, context.check_hostname) == (ssl.CERT_REQUIRED, False)
 
 
+def test_a_private_ca_without_a_key_identifier_is_taken_by_every_python(
+    authority: Authority, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make = ssl.create_default_context
+
+    def as_from_python_3_13_on(**arguments: Any) -> ssl.SSLContext:
+        context = make(**arguments)
+        context.verify_flags |= ssl.VERIFY_X509_STRICT
+        return context
+
+    monkeypatch.setattr(ssl, "create_default_context", as_from_python_3_13_on)
+    context = options(protocol="SSL", ca_file=str(authority.file))["ssl_context"]
+    assert not context.verify_flags & ssl.VERIFY_X509_STRICT
+    assert context.verify_mode == ssl.CERT_REQUIRED
+
+
 def test_an_encrypted_key_is_opened_with_its_password_and_never_asked_for_on_the_terminal(authority: Authority) -> None:
     certificate, key = authority.issue("client", password="s3cret")
     files = {"certificate_file": str(certificate), "key_file": str(key)}
