@@ -10,7 +10,7 @@ READ, DELIVERED = "treble.message.read", "treble.message.delivered"
 QUICK = {"topic_retry_interval": "50ms", "backoff": "20ms", "backoff_max": "100ms"}
 
 
-async def test_a_blocked_topic_paused_alone_and_catches_up_in_order(
+async def test_a_blocked_topic_is_paused_alone_and_catches_up_in_order(
     start_inside: StartInside, http: aiohttp.ClientSession
 ) -> None:
     sink = ScriptedSink(blocked={DELIVERED})
@@ -25,7 +25,7 @@ async def test_a_blocked_topic_paused_alone_and_catches_up_in_order(
     assert len(sink.taken) == 40
     assert {record.topic for record in sink.taken} == {READ}
     status = (await bridge.get(http, "/status"))[1]
-    assert status["journal"]["parked"] == {DELIVERED: 40}
+    assert status["journal"]["deferred"] == {DELIVERED: 40}
     assert status["paused_topics"] == {DELIVERED: "missing"}
 
     sink.blocked.clear()
