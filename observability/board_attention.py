@@ -172,7 +172,7 @@ PROCESS = Row(
             "Lines that standard output did not take, since the start.",
             (Query("treble_bridge_log_lines_dropped_total{$on}", "{{instance}}"),),
             thresholds=((1, "orange"),),
-            runbook="log-lines-are-left-out",
+            runbook="log-lines-are-dropped",
         ),
     ),
 )

@@ -47,6 +47,21 @@ def prose(name: str) -> str:
     return re.sub(r"^```.*?^```", "", text_of(name), flags=re.MULTILINE | re.DOTALL)
 
 
+RENAMED = re.compile(r"^(\| [^|\n]+ \|)([^|\n]+)(\| [^|\n]+ \|)$", re.MULTILINE)
+
+
+def renamed() -> str:
+    """The table of names that were given up, in the changelog."""
+    return (
+        text_of("CHANGELOG.md").partition("\n### Changed before 1.0\n")[2].partition("\n**What is done otherwise**")[0]
+    )
+
+
+def without_former_names(name: str, text: str) -> str:
+    """The text of a page, but for the column of former names in the changelog's table."""
+    return text.replace(renamed(), RENAMED.sub(r"\1 \3", renamed())) if name == "CHANGELOG.md" else text
+
+
 def anchors(page: Path) -> set[str]:
     """The anchors of a page's headings, as they are made where Markdown is shown."""
     headings = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
@@ -107,7 +122,8 @@ def test_every_command_is_in_the_table_and_has_help(command: str) -> None:
 
 @every_page
 def test_every_metric_that_is_named_exists(name: str) -> None:
-    text = re.sub(r"\w+:treble_bridge_\w+:\w+", "", text_of(name))  # what a rule records
+    text = without_former_names(name, text_of(name))
+    text = re.sub(r"\w+:treble_bridge_\w+:\w+", "", text)  # what a rule records
     assert set(re.findall(r"treble_bridge_[a-z_]*[a-z]", text)) <= {*metrics(), *series()}
 
 
@@ -116,9 +132,21 @@ def test_every_option_and_log_event_that_is_named_exists(name: str) -> None:
     known_options = {option.path for option in options()}
     heads = {path.partition(".")[0] for path in [*known_options, *EVENTS]}
     fields = {field.name for field in FIELDS.values()}
-    for word in re.findall(r"`([a-z_]+(?:\.[a-z_]+)+)(?:: [^`]*)?`", prose(name)):
+    for word in re.findall(r"`([a-z_]+(?:\.[a-z_]+)+)(?:: [^`]*)?`", without_former_names(name, prose(name))):
         if word.partition(".")[0] in heads and not word.endswith((".db", ".lock", ".py", ".yaml", ".md")):
             assert word in {*EVENTS, *known_options, *TABLE, *fields}, f"{name} names {word}"
+
+
+def test_a_former_name_in_the_changelog_is_gone() -> None:
+    kinds = ("| configuration", "| metric", "| log event")
+    former = {
+        name
+        for kind, old, _ in RENAMED.findall(renamed())
+        if kind.startswith(kinds)
+        for name in re.findall(r"`((?:treble_bridge_|[a-z]+\.)[a-z_]+)`", old)
+    }
+    assert {"treble_bridge_lane_blocked", "lane.blocked", "kafka.lane_probe"} <= former
+    assert not former & {*metrics(), *series(), *EVENTS, *(option.path for option in options())}
 
 
 @every_page
@@ -207,7 +235,9 @@ def test_the_file_map_names_every_package_and_module_and_nothing_else() -> None:
 
 @every_page
 def test_every_file_of_the_project_that_is_named_exists(name: str) -> None:
-    for path in re.findall(r"`((?:bridge|tests|config|docs|bench|requirements)/[\w./-]*)`", prose(name)):
+    for path in re.findall(
+        r"`((?:bridge|tests|config|docs|bench|requirements)/[\w./-]*)`", without_former_names(name, prose(name))
+    ):
         assert (ROOT / path).exists(), f"{name} names {path}"
 
 

@@ -10,7 +10,7 @@ READ, DELIVERED = "treble.message.read", "treble.message.delivered"
 QUICK = {"topic_retry_interval": "50ms", "backoff": "20ms", "backoff_max": "100ms"}
 
 
-async def test_a_blocked_topic_paused_alone_and_catches_up_in_order(
+async def test_a_blocked_topic_is_paused_alone_and_catches_up_in_order(
     start_inside: StartInside, http: aiohttp.ClientSession
 ) -> None:
     sink = ScriptedSink(blocked={DELIVERED})
