@@ -61,9 +61,9 @@ def list_entries(  # noqa: PLR0917 - click hands over an argument an option
         for entry in entries:
             print_json(_summary_as_json(entry))
         return
-    standing = inspect.read_state(path)
+    state_now = inspect.read_state(path)
     console().print(_table(entries))
-    note(f"{len(entries)} entries shown; next to forward: {standing.positions.next_id}")
+    note(f"{len(entries)} entries shown; next to forward: {state_now.positions.next_id}")
 
 
 @journal.command("show")

@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from string import ascii_lowercase
 from typing import Any, Final, Self
 
 import aiohttp
@@ -179,7 +180,7 @@ async def _with_kafka(options: Options, closing: AsyncExitStack, screen: Screen)
         real=options.kafka is not None,
         token=f"demo-{secrets.token_urlsafe(18)}",
         api_key=f"demo-{secrets.token_urlsafe(18)}",
-        prefix="" if options.kafka is None else f"demo-{secrets.token_hex(4)}.",
+        prefix="" if options.kafka is None else topic_prefix(),
         port=options.port,
     )
     if options.keep is None:
@@ -193,6 +194,11 @@ async def _with_kafka(options: Options, closing: AsyncExitStack, screen: Screen)
     plan.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     servers = tuple(broker.settings.bootstrap_servers)
     return replace(plan, servers=servers, replication_factor=broker.replication_factor), broker
+
+
+def topic_prefix() -> str:
+    """Of letters only: eight digits in a row would be masked as a phone number on the screen."""
+    return f"demo-{''.join(secrets.choice(ascii_lowercase) for _ in range(8))}."
 
 
 def _show(stage: Stage, screen: Screen) -> None:
