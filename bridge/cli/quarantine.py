@@ -4,13 +4,14 @@ import re
 import sys
 from collections import Counter, deque
 from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
 import click
 import orjson
 
-from bridge.cli.console import console, note, print_json, run, time_text
+from bridge.cli.console import note, print_json, print_table, run, time_text
 from bridge.cli.options import (
     LIMIT,
     Parsed,
@@ -106,15 +107,7 @@ def list_records(  # noqa: PLR0917 - click hands over an argument an option
         for row in rows:
             print_json(row)
         return
-    from rich.table import Table  # noqa: PLC0415 - not for --help
-
-    table = Table(box=None, pad_edge=False)
-    for title in _COLUMNS:
-        table.add_column(title, no_wrap=True, justify="right" if title == "bytes" else "left")
-    for row in rows:
-        cells = {**row, "id": row["id"][:ID_CHARS_SHOWN], "redriven": "yes" if row["redriven"] else ""}
-        table.add_row(*(str(cells[name] or "") for name in _COLUMNS.values()))
-    console().print(table)
+    print_table(tuple(_COLUMNS), map(_cells, rows), right={"bytes"})
     note(f"{len(rows)} records of {settings.topics.quarantine}")
 
 
@@ -201,7 +194,7 @@ async def _redrive(
     async for done in work.rehearse() if dry_run else work.run():
         counts[done.outcome] += 1
         if as_json:
-            print_json(_as_json(done, dry_run=dry_run))
+            print_json({**asdict(done), "place": _place(done), "dry_run": dry_run})
         elif done.outcome != "already" or named:
             click.echo(f"{_place(done)}: {_WORDS[done.outcome]}: {done.detail}")
     if not as_json:
@@ -256,15 +249,9 @@ def _row(letter: DeadLetter) -> dict[str, Any]:
     }
 
 
-def _as_json(done: Redriven, *, dry_run: bool) -> dict[str, Any]:
-    return {
-        "place": _place(done),
-        "id": done.id,
-        "outcome": done.outcome,
-        "detail": done.detail,
-        "event_type": done.event_type,
-        "dry_run": dry_run,
-    }
+def _cells(row: dict[str, Any]) -> list[str]:
+    shown = {**row, "id": row["id"][:ID_CHARS_SHOWN], "redriven": "yes" if row["redriven"] else ""}
+    return [str(shown[name] or "") for name in _COLUMNS.values()]
 
 
 def _place(letter: DeadLetter | Redriven) -> str:
