@@ -11,15 +11,7 @@ from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 
-from bridge.catalogue.scenarios import (
-    Posting,
-    Wish,
-    conversation,
-    malformed,
-    reads,
-    singles,
-    unauthorized,
-)
+from bridge.catalogue.scenarios import Posting, Wish, conversation, malformed, reads, singles, unauthorized
 from bridge.demo.broker import StageError
 from bridge.demo.ledger import Ledger, Verdict
 from bridge.demo.plan import PATH
@@ -218,25 +210,13 @@ class Run:
 
     async def agreed_counts(self) -> Mapping[str, float]:
         """The bridge's counts, once they agree with the ledger's; after some time as they are."""
-        counts = await self._bridge_counts()
+        counts = await self._stage.counts()
         deadline_s = time.monotonic() + AGREE_S
         # The bridge counts an event a moment after its consumers can see it.
         while self.ledger.verdict(counts).problems and time.monotonic() < deadline_s:
             await asyncio.sleep(QUIET_S)
-            counts = await self._bridge_counts()
+            counts = await self._stage.counts()
         return counts
-
-    async def _bridge_counts(self) -> Mapping[str, float]:
-        """The counts of the run as the bridge's own metrics have them."""
-        sums = await self._stage.metrics()
-        return {
-            "acknowledged": sums.get("requests_total/accepted", 0),
-            "refused": sums.get("requests_total/unauthorized", 0) + sums.get("requests_total/not_json", 0),
-            "forwarded": sums.get("events_total/forwarded", 0),
-            "duplicates": sums.get("duplicates_total", 0),
-            "quarantined": sums.get("quarantined_total", 0),
-            "pending": sums.get("journal_pending_entries", 0),
-        }
 
 
 def _wish(seed: int) -> Wish:
@@ -262,7 +242,7 @@ def _show_counts(result: Result, screen: Screen) -> None:
     verdict = result.verdict
     screen.line(f"\nCounts after {result.seconds} s, with {result.delivery}", "bold")
     screen.line(f"{'':<12}  seen here  bridge's metrics", "dim")
-    for name, value in asdict(verdict.counts).items():
+    for name, value in verdict.counts.items():
         bridge = f"{verdict.bridge[name]:g}" if name in verdict.bridge else ""
         screen.line(f"{name:<12}  {value:>9}  {bridge:>16}  {_MEANINGS[name]}", "")
     if verdict.ack_ms:
