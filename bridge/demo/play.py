@@ -5,6 +5,7 @@ import datetime as dt
 import itertools
 import secrets
 import shlex
+import signal
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -158,15 +159,15 @@ class Run:
         return await self._outage(outage_s)
 
     async def _outage(self, seconds: float) -> Outage:
-        broker = self._stage.broker
-        if broker.process is None or not seconds:
-            why = "not wanted" if broker.process else "this Kafka is not the demo's to stop"
+        kafka = self._stage.broker.process
+        if kafka is None or not seconds:
+            why = "not wanted" if kafka else "this Kafka is not the demo's to stop"
             self._screen.line(f"  A broker that goes away is not shown: {why}.", "yellow")
             return Outage(shown=False)
         self._begin("Kafka goes away", f"for {seconds:g} s; webhooks go on, and are answered")
         slowest_ms, postings, number = 0.0, reads(_wish(secrets.randbits(40))), 0
         ends_s = time.monotonic() + seconds
-        broker.freeze()
+        kafka.send_signal(signal.SIGSTOP)
         try:
             while (left_s := ends_s - time.monotonic()) > 0:
                 slowest_ms = max(slowest_ms, (await self._post(next(postings))).ms)
@@ -174,7 +175,7 @@ class Run:
                 await asyncio.sleep(min(max(OUTAGE_PACE_S, seconds / OUTAGE_WEBHOOKS), left_s))
             kept = int((await self._stage.status())["journal"]["pending"])
         finally:
-            broker.thaw()
+            kafka.send_signal(signal.SIGCONT)
         self._screen.line(f"  Kafka is back. {kept} webhooks waited for it in the journal.", "yellow")
         if self.ledger.missing() != number:
             self.ledger.problem("events came out of a Kafka that was away: the outage did not happen")

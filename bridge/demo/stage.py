@@ -57,11 +57,12 @@ class Screen:
     record: Callable[[Incoming, float | None], None]
 
 
+@dataclass(frozen=True, slots=True)
 class BridgeProcess:
     """The bridge, as a process of its own."""
 
-    def __init__(self, process: Process, log: Path) -> None:
-        self.process, self._log = process, log
+    process: Process
+    log: Path
 
     @classmethod
     async def start(cls, plan: Plan) -> Self:
@@ -104,8 +105,8 @@ class BridgeProcess:
 
     def end_of_log(self) -> str:
         """The last lines that it wrote."""
-        with self._log.open("rb") as file:
-            file.seek(max(0, self._log.stat().st_size - _LOG_BYTES_READ))
+        with self.log.open("rb") as file:
+            file.seek(max(0, self.log.stat().st_size - _LOG_BYTES_READ))
             return "\n".join(file.read().decode(errors="replace").splitlines()[-LOG_LINES_SHOWN:])
 
 
