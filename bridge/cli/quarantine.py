@@ -101,7 +101,7 @@ def list_records(  # noqa: PLR0917 - click hands over an argument an option
     Example:
       treble-bridge quarantine ls --config bridge.yaml --since 2h
     """
-    settings = load_configuration(config).settings
+    settings = load_configuration(config)
     rows = [_row(letter) for letter in run(_last(settings, _filter(reason, source, since), limit or None))]
     if as_json:
         for row in rows:
@@ -126,7 +126,7 @@ def show(record: str, config: Path, raw: bool, as_json: bool) -> ExitCode:
     Example:
       treble-bridge quarantine show 2@17 --config bridge.yaml
     """
-    settings = load_configuration(config).settings
+    settings = load_configuration(config)
     found = run(_last(settings, lambda letter: record == _place(letter) or letter.returned.id.startswith(record), 1))
     if not found:
         note(f"there is no record {record} in {settings.topics.quarantine}")
@@ -176,7 +176,7 @@ def redrive(  # noqa: PLR0917 - as above
     chosen = bool(reason or source or since is not None)
     if bool(records) == (everything or chosen):
         raise click.UsageError("name records, or choose them by --all, --reason, --source, --since")
-    settings = load_configuration(config).settings
+    settings = load_configuration(config)
     wanted = _filter(reason, source, since)
     return run(_redrive(settings, wanted, records, dry_run=dry_run, as_json=as_json))
 

@@ -41,7 +41,7 @@ def tail(topic: tuple[str, ...], config: Path | None, kafka: str | None, **optio
       treble-bridge tail --config bridge.yaml --from-beginning
       treble-bridge tail --kafka localhost:9092 treble.message.read --count 1 --json
     """
-    settings = load_configuration(config).settings if config is not None and kafka is None else None
+    settings = load_configuration(config) if config is not None and kafka is None else None
     if settings is not None:
         where = settings.kafka
     elif kafka is not None:

@@ -35,7 +35,7 @@ def list_topics(config: Path, as_json: bool) -> None:
     Example:
       treble-bridge topics list --config bridge.yaml
     """
-    settings = load_configuration(config).settings
+    settings = load_configuration(config)
     specs, uses = wanted_topics(settings)
     states = run(Topics(settings.kafka).probe([spec.name for spec in specs]))
     rows = [_row(spec, states[spec.name], uses[spec.name]) for spec in specs]
@@ -59,7 +59,7 @@ def create_topics(config: Path, only_print: bool, as_json: bool) -> ExitCode:
     Example:
       treble-bridge topics create --config bridge.yaml --print
     """
-    settings = load_configuration(config).settings
+    settings = load_configuration(config)
     specs, _ = wanted_topics(settings)
     if only_print:
         for spec in specs:
@@ -87,7 +87,7 @@ def verify_topics(config: Path, as_json: bool) -> ExitCode:
     Example:
       treble-bridge topics verify --config bridge.yaml
     """
-    settings = load_configuration(config).settings
+    settings = load_configuration(config)
     specs, _ = wanted_topics(settings)
     found = run(Topics(settings.kafka).compare(specs))
     if as_json:

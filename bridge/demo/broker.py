@@ -53,7 +53,7 @@ class StageError(BridgeError):
 class Broker:
     """A Kafka that is up. `settings` is how the demo's own clients reach it.
 
-    Only the embedded one has a `process`. While that is frozen (SIGSTOP), connections stay open and nothing is answered.
+    Only the embedded one has a `process`. While it is frozen (SIGSTOP), connections stay open, and nothing is answered.
     """
 
     name: str

@@ -77,7 +77,7 @@ class Drained:
     """What became of a journal's entries, in numbers of them.
 
     `pending` is how many there were to forward; `known` those that Kafka turned out to have. `kept` are still in the
-    journal, forwarded or not; `held` those of them whose quarantine record carries only a part: the journal has the
+    journal, forwarded or not; `pinned` those of them whose quarantine record carries only a part: the journal has the
     only whole copy. `cause` of the end: "nothing left", "deadline", or a signal's name.
     """
 
