@@ -128,17 +128,9 @@ def _row(entry: EntrySummary) -> tuple[str, ...]:
 
 def _summary_as_json(entry: EntrySummary) -> dict[str, Any]:
     """An entry without its content, for programs."""
-    return {
-        "id": entry.id,
-        "received_at": time_text(entry.received_at_ms),
-        "source": entry.source,
-        "hint": entry.hint,
-        "state": entry.state,
-        "topic": entry.topic or None,
-        "pinned": entry.pinned,
-        "headers_bytes": entry.headers_bytes,
-        "body_bytes": entry.body_bytes,
-    }
+    shown = asdict(entry)
+    shown["received_at"] = time_text(shown.pop("received_at_ms"))
+    return {**shown, "topic": entry.topic or None}
 
 
 def _entry_as_json(entry: Entry, listed: EntrySummary) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """`treble-bridge topics`: the topics of a configuration, as they are on Kafka and as they should be."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -157,10 +158,6 @@ def _is_and_wanted(actual: int, wanted: int) -> str:
 
 
 def _as_json(difference: Difference) -> dict[str, Any]:
-    return {
-        "topic": difference.topic,
-        "kind": difference.kind,
-        "message": difference.message,
-        "command": difference.create_line or None,
-        "blocking": difference.blocking,
-    }
+    shown = asdict(difference)
+    shown["command"] = shown.pop("create_line") or None
+    return shown

@@ -24,7 +24,6 @@ ARRIVAL_S: Final = 20.0
 AGREE_S: Final = 5.0
 QUIET_S: Final = 0.2
 PACE_S: Final = 0.06
-OUTAGE_PACE_S: Final = 0.3
 OUTAGE_WEBHOOKS: Final = 16
 CONVERSATIONS: Final = 2
 _OTHER_TYPES: Final = ("message.timed_out", "contact.opted_out", "hsm.status_changed", "deployment.failed")
@@ -172,7 +171,7 @@ class Run:
             while (left_s := ends_s - time.monotonic()) > 0:
                 slowest_ms = max(slowest_ms, (await self._post(next(postings))).ms)
                 number += 1
-                await asyncio.sleep(min(max(OUTAGE_PACE_S, seconds / OUTAGE_WEBHOOKS), left_s))
+                await asyncio.sleep(min(seconds / OUTAGE_WEBHOOKS, left_s))
             kept = int((await self._stage.status())["journal"]["pending"])
         finally:
             kafka.send_signal(signal.SIGCONT)

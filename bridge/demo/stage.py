@@ -32,7 +32,6 @@ STOP_S: Final = 8.0
 ANSWER_S: Final = 10.0
 LOOK_S: Final = 0.03
 LOG_LINES_SHOWN: Final = 25
-_LOG_BYTES_READ: Final = 64 << 10
 _METRIC_PREFIX: Final = "treble_bridge_"
 
 
@@ -105,9 +104,7 @@ class BridgeProcess:
 
     def end_of_log(self) -> str:
         """The last lines that it wrote."""
-        with self.log.open("rb") as file:
-            file.seek(max(0, self.log.stat().st_size - _LOG_BYTES_READ))
-            return "\n".join(file.read().decode(errors="replace").splitlines()[-LOG_LINES_SHOWN:])
+        return "\n".join(self.log.read_text(errors="replace").splitlines()[-LOG_LINES_SHOWN:])
 
 
 @dataclass(frozen=True, slots=True)
