@@ -167,8 +167,8 @@ def renew(path: Path, as_json: bool) -> None:
 
     Kafka counts entries by the journal's id. A copy from a backup takes new webhooks under ids that Kafka has counted
     already, so a bridge forwards nothing from it, and says so (`journal.restored` in its log, `kafka` in /readyz). Stop
-    it, run this, and start it again: what the copy holds and Kafka doesn't have is forwarded. Don't run it on a journal
-    that no bridge has refused: what Kafka took last might be sent a second time.
+    it, run this, and start it again: every entry that Kafka doesn't have is forwarded. Don't run it on a journal that
+    no bridge has refused: its last entries might be sent a second time.
 
     \b
     Example:

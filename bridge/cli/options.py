@@ -108,7 +108,7 @@ BOUND: Final = Parsed("id or time", _bound)
 class JournalPath(click.ParamType):  # type: ignore[type-arg]  # generic in newer versions of click only
     """A journal's folder; the database inside it names the same. With `empty` there may be no journal in it.
 
-    Raises JournalUnusableError where this user may not look: who may not must not hear that nothing is there.
+    Raises JournalUnusableError when this user may not look into the folder: there may be a journal.
     """
 
     name = "path"

@@ -31,7 +31,7 @@ ID_CHARS_SHOWN: Final = 12
 _OK: Final = frozenset({"redriven", "already", "twin", "dropped"})
 
 PREFIX_CHARS_MIN: Final = 8
-"""Fewer characters of an id could mean a record that nobody thought of."""
+"""A shorter beginning of an id might mean another record than the user thinks."""
 
 _NAME: Final = re.compile(rf"[0-9]{{1,10}}@[0-9]{{1,19}}|[0-9a-f]{{{PREFIX_CHARS_MIN},}}")
 _WORDS: Final = {

@@ -52,7 +52,7 @@ def list_topics(config: Path, as_json: bool) -> None:
 @click.option("--print", "only_print", is_flag=True, help="Print commands to paste; change nothing.")
 @json_option
 def create_topics(config: Path, only_print: bool, as_json: bool) -> ExitCode:
-    """Make the topics that are missing. What exists is left as it is, and said where it differs.
+    """Make the topics that are missing. Existing topics are left as they are; differences are printed.
 
     Exit code 8 when one can't be made.
 

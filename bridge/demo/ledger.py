@@ -1,6 +1,6 @@
 """What was sent, what was answered, what came out on Kafka; and whether it adds up. Pure.
 
-A record and the webhook that it comes from are told to belong together by the body, which the record carries.
+A record carries the body of its webhook: by that, the two are matched.
 """
 
 from collections import Counter
@@ -153,7 +153,7 @@ class Ledger:
 
 
 def _mark(body: bytes) -> bytes:
-    """What a body is recognised by: its JSON in one spelling, or its bytes where it is none."""
+    """A body in one spelling: sorted JSON, or the bytes if it is no JSON."""
     try:
         return orjson.dumps(orjson.loads(body), option=orjson.OPT_SORT_KEYS)
     except orjson.JSONDecodeError:

@@ -1,4 +1,4 @@
-"""A run from start to end: the acts, in their order, and the counts. Or staying up, for whoever posts by hand."""
+"""A run from start to end: the acts, in their order, and the counts. Or staying up, for webhooks that are posted by hand."""
 
 import asyncio
 import datetime as dt
@@ -28,7 +28,7 @@ OUTAGE_WEBHOOKS: Final = 16
 CONVERSATIONS: Final = 2
 _OTHER_TYPES: Final = ("message.timed_out", "contact.opted_out", "hsm.status_changed", "deployment.failed")
 _BEFORE: Final = dt.timedelta(minutes=10)
-"""What Treble would take a day for happens within minutes here, all of them before now."""
+"""A day of a conversation is minutes here, and all of them are in the past."""
 _MEANINGS: Final = {
     "sent": "posted",
     "acknowledged": "answered 200",
@@ -232,7 +232,7 @@ def acts(seed: int) -> list[Act]:
         Act("Conversations", "two people, and what else there is: each of the nine types of webhooks", world),
         Act("Wrong credentials", "no token, then a wrong one: answered 401, and nothing is kept",
             tuple(itertools.islice(unauthorized(wish), 2))),
-        Act("A broken body", "no JSON, from someone who knows the token: answered 400, and kept in quarantine",
+        Act("A broken body", "no JSON, with the right token: answered 400, and kept in quarantine",
             tuple(itertools.islice(malformed(wish), 1))),
         Act("A duplicate", "a webhook from above once more: answered 200, and not forwarded again", world[1:2]),
     ]  # fmt: skip
