@@ -1,4 +1,4 @@
-"""A run from start to end: the acts, in their order, and the counts. Or staying up, for webhooks that are posted by hand."""
+"""A run from start to end: the acts, in their order, and the counts. Or staying up for webhooks posted by hand."""
 
 import asyncio
 import datetime as dt
