@@ -1,24 +1,30 @@
 """`treble-bridge check`: what is wrong with a configuration, or what it amounts to."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
 import click
 
 from bridge.catalogue import HINTS, TABLE
-from bridge.cli.console import console, print_json
+from bridge.cli.console import print_json, print_table, run
 from bridge.cli.options import config_option, json_option
 from bridge.cli.topics import wanted_topics
-from bridge.errors import ConfigError, ExitCode
+from bridge.errors import ConfigError, ExitCode, SinkError
+from bridge.kafka.client import client_options
+from bridge.kafka.diagnosis import diagnose
+from bridge.kafka.producer import Producer
+from bridge.kafka.topics import Difference, Topics
 from bridge.settings.changes import config_hash
 from bridge.settings.load import load
-from bridge.settings.models import Alternative, SecretValues, Settings, Source, each_value
+from bridge.settings.models import Alternative, Kafka, SecretValues, Settings, Source, each_value
 from bridge.settings.problems import ConfigProblem, InvalidSettingsError
 from bridge.settings.units import format_duration, format_rate
 from bridge.transform.prepare import Preparer, key_kind_name
 
 _DEFAULT_URL = "https://<your host>"
+_CONNECTION, _TOPICS = "kafka", "topics"
 _COLOURS: Final = {"error": "red", "warning": "yellow", "note": None}
 
 
@@ -49,16 +55,59 @@ def check(file: Path | None, config: Path | None, live: bool, url: str, as_json:
         return _report(path, list(found), None, as_json=as_json, code=ExitCode.USAGE)
     problems, code = list(loaded.warnings), ExitCode.OK
     if live:
-        from bridge.cli.check_live import exit_code_of, live_findings  # noqa: PLC0415 - only with --live
-
         try:
-            asked = live_findings(loaded.settings)
+            client_options(loaded.settings.kafka)
+            asked = run(_ask_kafka(loaded.settings))
         except ConfigError as error:
             asked, code = [ConfigProblem("error", "", str(error), str(path))], ExitCode.USAGE
         else:
-            code = exit_code_of(asked)
+            code = _exit_code_of(asked)
         problems += asked
     return _report(path, problems, _summary(loaded.settings, url), as_json=as_json, code=code, live=live)
+
+
+def _exit_code_of(findings: list[ConfigProblem]) -> ExitCode:
+    """UNREACHABLE when there is no way to Kafka, MISMATCH when a topic differs; warnings and notes are neither."""
+    paths = {finding.path for finding in findings if finding.severity == "error"}
+    return ExitCode.UNREACHABLE if _CONNECTION in paths else ExitCode.MISMATCH if paths else ExitCode.OK
+
+
+async def _ask_kafka(settings: Settings) -> list[ConfigProblem]:
+    """What is wrong between the configuration and its Kafka. Writes no record and makes no topic."""
+    servers = await diagnose(settings.kafka, settings.kafka.call_timeout)
+    try:
+        topics, specs = Topics(settings.kafka), wanted_topics(settings)[0]
+        if settings.topics.create == "missing":
+            differences = await topics.create_missing(specs, dry_run=True)
+        else:
+            differences = await topics.compare(specs)
+    except SinkError as error:
+        return [ConfigProblem("error", _CONNECTION, text) for text in servers or [str(error)]]
+    # There is a way to Kafka: a server that doesn't answer is one that was taken down, or mistyped.
+    found = [ConfigProblem("warning", f"{_CONNECTION}.bootstrap_servers", text) for text in servers]
+    if problem := await _producer_problem(settings.kafka):
+        found.append(ConfigProblem("error", _CONNECTION, problem))
+    return [*found, *map(_difference, differences)]
+
+
+async def _producer_problem(kafka: Kafka) -> str:
+    """Why a producer such as the bridge's can't start: the ACLs of its transactional id, or of idempotent writing."""
+    transactional_id = f"{kafka.transactional_id_prefix}check" if kafka.delivery == "exactly_once" else None
+    producer = Producer(kafka, client_options(kafka), transactional_id)
+    problem = ""
+    try:
+        await producer.start()
+    except SinkError as error:
+        problem = f"the producer can't start: {error}"
+    await producer.close(healthy=not problem)
+    return problem
+
+
+def _difference(difference: Difference) -> ConfigProblem:
+    if difference.blocking:
+        return ConfigProblem("error", _TOPICS, str(difference))
+    will_be_made = difference.kind == "missing"
+    return ConfigProblem("note" if will_be_made else "warning", _TOPICS, str(difference))
 
 
 def _report(
@@ -111,36 +160,20 @@ def _print_sources(about: dict[str, Any]) -> None:
 
 def _print_topics(about: dict[str, Any]) -> None:
     rows = [(row["event_type"], row["topic"] or "(dropped)", row["key"] or "") for row in about["event_types"]]
-    _print_table(("event type", "topic", "key"), rows)
-    _print_table(
+    print_table(("event type", "topic", "key"), rows)
+    click.echo()
+    print_table(
         ("topic", "partitions", "replicas", "retention"),
         [
             (row["topic"], str(row["partitions"]), str(row["replication_factor"]), row["retention"] or "the broker's")
             for row in about["topics"]
         ],
     )
-
-
-def _print_table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    from rich.table import Table  # noqa: PLC0415 - not for --json
-
-    table = Table(box=None, pad_edge=False)
-    for title in titles:
-        table.add_column(title, no_wrap=True)
-    for row in rows:
-        table.add_row(*row)
-    console().print(table)
     click.echo()
 
 
 def _as_json(problem: ConfigProblem) -> dict[str, Any]:
-    return {
-        "severity": problem.severity,
-        "path": problem.path or None,
-        "message": problem.message,
-        "file": problem.file or None,
-        "line": problem.line or None,
-    }
+    return {name: value or None for name, value in asdict(problem).items()}
 
 
 def _summary(settings: Settings, base_url: str) -> dict[str, Any]:

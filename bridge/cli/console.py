@@ -4,17 +4,17 @@ import asyncio
 import datetime as dt
 import logging
 import sys
-from collections.abc import Coroutine, Mapping
+from collections.abc import Collection, Coroutine, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 import orjson
+from rich.console import Console
+from rich.table import Table
 
 from bridge.telemetry.redact import mask_phone, mask_phones
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from bridge.kafka.consumer import Incoming
 
 T = TypeVar("T")
@@ -29,13 +29,24 @@ _ID_HEADERS: Final = frozenset({"ce_id", "traceparent"})
 _PHONE_DIGITS_MIN: Final = 8
 
 
-def console(*, stderr: bool = False) -> "Console":
+def console() -> Console:
     """A console that colours on a terminal only, and wraps nothing in a pipe."""
-    from rich.console import Console  # noqa: PLC0415 - not for commands that print JSON
-
-    terminal = (sys.stderr if stderr else sys.stdout).isatty()
+    terminal = sys.stdout.isatty()
     width = None if terminal else PIPE_COLUMNS
-    return Console(stderr=stderr, width=width, soft_wrap=not terminal, highlight=False, emoji=False)
+    return Console(width=width, soft_wrap=not terminal, highlight=False, emoji=False)
+
+
+def print_table(
+    titles: Sequence[str], rows: Iterable[Sequence[str]], *, right: Collection[str] = (), wrap: bool = False
+) -> None:
+    """Rows in columns; `right` are the titles of numbers. With `wrap` all columns but the first may break lines."""
+    table = Table(box=None, pad_edge=False)
+    for title in titles:
+        keep_whole = not wrap or title == titles[0]
+        table.add_column(title, no_wrap=keep_whole, justify="right" if title in right else "left")
+    for row in rows:
+        table.add_row(*row)
+    console().print(table)
 
 
 def print_json(value: Any) -> None:

@@ -24,6 +24,8 @@ OUTAGE_S_MAX: Final = 15.0
 _TEXT_CHARACTERS_MAX: Final = 36
 _KEY_CHARACTERS_MAX: Final = 20
 _INDENT: Final = 6
+_SILENT: Final = Screen(lambda *_: None, lambda *_: None)
+"""For programs, which want the JSON only."""
 
 
 @click.command()
@@ -57,11 +59,7 @@ def demo(*, kafka: str | None, serve: bool, outage_s: float, port: int, keep: Pa
         with contextlib.suppress(KeyboardInterrupt):  # the end that is meant
             run(_serve(options, as_json=as_json))
         return ExitCode.OK
-    return _play(options, as_json=as_json)
-
-
-def _play(options: Options, *, as_json: bool) -> ExitCode:
-    result = run(play(options, _silent_screen() if as_json else _text_screen()))
+    result = run(play(options, _SILENT if as_json else _text_screen()))
     if as_json:
         print_json(result.as_dict())
     return ExitCode.MISMATCH if result.verdict.problems else ExitCode.OK
@@ -70,7 +68,7 @@ def _play(options: Options, *, as_json: bool) -> ExitCode:
 async def _serve(options: Options, *, as_json: bool) -> None:
     screen = _text_screen()
     if as_json:
-        screen = replace(_silent_screen(), record=lambda record, _: print_json(record_as_json(record, raw=True)))
+        screen = replace(_SILENT, record=lambda record, _: print_json(record_as_json(record, raw=True)))
     async with staged(options, screen) as stage:
         plan, url, curl = stage.plan, stage.url + PATH, curl_line(stage)
         if as_json:
@@ -106,11 +104,6 @@ def _text_screen() -> Screen:
             out.print(wrapped if out.is_terminal else Text(" " * _INDENT + text))
 
     return Screen(line, record)
-
-
-def _silent_screen() -> Screen:
-    """For programs, which want the JSON only."""
-    return Screen(lambda *_: None, lambda *_: None)
 
 
 def _short(value: Any, limit: int = _TEXT_CHARACTERS_MAX) -> Any:

@@ -68,7 +68,7 @@ def explain(
     """
     if [body is not None, record is not None, folder is not None].count(True) != 1:
         raise click.UsageError("expected PATH_OR_HINT and BODYFILE, or --record, or --check")
-    settings = load_configuration(config).settings
+    settings = load_configuration(config)
     if folder is not None:
         return check(settings, folder, target or "", source, update=update, as_json=as_json)
     if record is not None:

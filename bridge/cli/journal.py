@@ -2,15 +2,14 @@
 
 import base64
 import sys
-from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Final
 
 import click
 import orjson
 
-from bridge.cli.console import console, note, print_json, time_text
+from bridge.cli.console import note, print_json, print_table, time_text
 from bridge.cli.journal_changes import drain, renew, replay, salvage, unpin
 from bridge.cli.options import ENTRY_ID, LIMIT, hint_option, journal_argument, json_option, since_option, source_option
 from bridge.errors import ExitCode
@@ -19,8 +18,7 @@ from bridge.journal.offline.verify import Report, verify
 from bridge.journal.queries import EntrySummary
 from bridge.model import Entry
 
-if TYPE_CHECKING:
-    from rich.table import Table
+_COLUMNS: Final = ("id", "received", "source", "hint", "state", "bytes")
 
 
 @click.group()
@@ -61,9 +59,9 @@ def list_entries(  # noqa: PLR0917 - click hands over an argument an option
         for entry in entries:
             print_json(_summary_as_json(entry))
         return
-    standing = inspect.read_state(path)
-    console().print(_table(entries))
-    note(f"{len(entries)} entries shown; next to forward: {standing.positions.next_id}")
+    state_now = inspect.read_state(path)
+    print_table(_COLUMNS, map(_row, entries), right={"id", "bytes"})
+    note(f"{len(entries)} entries shown; next to forward: {state_now.positions.next_id}")
 
 
 @journal.command("show")
@@ -123,37 +121,16 @@ for command in (replay, unpin, renew, salvage, drain):
     journal.add_command(command)
 
 
-def _table(entries: Sequence[EntrySummary]) -> "Table":
-    from rich.table import Table  # noqa: PLC0415 - not for --json
-
-    table = Table(box=None, pad_edge=False)
-    for title in ("id", "received", "source", "hint", "state", "bytes"):
-        table.add_column(title, no_wrap=True, justify="right" if title in {"id", "bytes"} else "left")
-    for entry in entries:
-        table.add_row(
-            str(entry.id),
-            time_text(entry.received_at_ms),
-            entry.source,
-            entry.hint or "-",
-            _state(entry),
-            str(entry.body_bytes),
-        )
-    return table
+def _row(entry: EntrySummary) -> tuple[str, ...]:
+    received = time_text(entry.received_at_ms)
+    return str(entry.id), received, entry.source, entry.hint or "-", _state(entry), str(entry.body_bytes)
 
 
 def _summary_as_json(entry: EntrySummary) -> dict[str, Any]:
     """An entry without its content, for programs."""
-    return {
-        "id": entry.id,
-        "received_at": time_text(entry.received_at_ms),
-        "source": entry.source,
-        "hint": entry.hint,
-        "state": entry.state,
-        "topic": entry.topic or None,
-        "pinned": entry.pinned,
-        "headers_bytes": entry.headers_bytes,
-        "body_bytes": entry.body_bytes,
-    }
+    shown = asdict(entry)
+    shown["received_at"] = time_text(shown.pop("received_at_ms"))
+    return {**shown, "topic": entry.topic or None}
 
 
 def _entry_as_json(entry: Entry, listed: EntrySummary) -> dict[str, Any]:

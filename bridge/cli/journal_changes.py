@@ -54,7 +54,9 @@ _OUTCOMES: Final = {
 @hint_option
 @click.option("--max-bytes", type=SIZE, default="2GiB", show_default=True,
               help="The bridge's journal.max_bytes: no more is copied than leaves it room for webhooks.")  # fmt: skip
-@click.option("--again", is_flag=True, help="Send even what the window of duplicates says was sent already.")
+@click.option(
+    "--again", is_flag=True, help="Send also what was forwarded within the dedupe window: consumers get it twice."
+)
 @click.option("--dry-run", is_flag=True, help="Say what would be done; also while a bridge runs.")
 @json_option
 def replay(  # noqa: PLR0917 - click hands over an argument an option
@@ -69,11 +71,11 @@ def replay(  # noqa: PLR0917 - click hands over an argument an option
     dry_run: bool,
     as_json: bool,
 ) -> ExitCode:
-    """Forward entries again: copies of them are put at the end of the journal, and take the normal way.
+    """Forward entries again: copies of them are put at the end of the journal, and forwarded as all others.
 
     The copies go out when the bridge runs again, with the configuration and the version of that time. An event that was
-    forwarded within the window of duplicates (`duplicates.window`) is dropped as a duplicate, unless --again: then
-    consumers get it a second time, with the same event id and the same times. Entries that still wait are left alone.
+    forwarded within the dedupe window (`duplicates.window`) is dropped as a duplicate, unless --again: then consumers
+    get it a second time, with the same event id and the same times. Entries that still wait are left alone.
     Copies take room: replay stops before the journal is 95 % full (of --max-bytes), and says where to go on. Exit code
     8 if an entry that was named is not there. The bridge must be stopped.
 
@@ -147,8 +149,8 @@ def _print_replayed(done: Iterable[replaying.Replayed], *, again: bool, as_json:
 def unpin(path: Path, ids: tuple[int, ...]) -> None:
     """Let retention delete pinned entries again, by age and size, as all others.
 
-    An entry is pinned when its body is so large that its quarantine record carries only the beginning; `ls --json`
-    says which are. The bridge must be stopped.
+    An entry is pinned when its body is so large that its quarantine record carries only the beginning. `journal ls`
+    shows which are pinned. The bridge must be stopped.
 
     \b
     Example:
@@ -165,8 +167,8 @@ def renew(path: Path, as_json: bool) -> None:
 
     Kafka counts entries by the journal's id. A copy from a backup takes new webhooks under ids that Kafka has counted
     already, so a bridge forwards nothing from it, and says so (`journal.restored` in its log, `kafka` in /readyz). Stop
-    it, run this, and start it again: what the copy holds and Kafka doesn't have is forwarded. Don't run it on a journal
-    that no bridge has refused: what Kafka took last might be sent a second time.
+    it, run this, and start it again: every entry that Kafka doesn't have is forwarded. Don't run it on a journal that
+    no bridge has refused: its last entries might be sent a second time.
 
     \b
     Example:
@@ -215,7 +217,7 @@ def drain(path: Path, config: Path, wait: float, deadline: float, as_json: bool)
     """Forward what an abandoned journal still holds, once, and end. Takes no webhooks and opens no port.
 
     It forwards under the journal's own id, as the bridge would: in order, without what Kafka has already, through the
-    same topics, duplicates window and quarantine. The configuration says how, and to which Kafka; its `journal.path`
+    same topics, dedupe window and quarantine. The configuration says how, and to which Kafka; its `journal.path`
     is not used. A journal that has an owner is refused (exit code 3). If there is no journal, there is nothing to do,
     and none is made.
 
@@ -226,7 +228,7 @@ def drain(path: Path, config: Path, wait: float, deadline: float, as_json: bool)
     Example:
       treble-bridge journal drain /mnt/journal-2 --config bridge.yaml --wait 30s --deadline 10m
     """
-    settings = load_configuration(config).settings
+    settings = load_configuration(config)
     from bridge.service import drain as draining  # noqa: PLC0415 - the whole bridge: not for the other commands
 
     drained = draining.NO_JOURNAL

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import click
 
 if TYPE_CHECKING:
-    from bridge.settings.load import Loaded
-    from bridge.settings.models import Kafka
+    from bridge.settings.models import Kafka, Settings
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -109,7 +108,7 @@ BOUND: Final = Parsed("id or time", _bound)
 class JournalPath(click.ParamType):  # type: ignore[type-arg]  # generic in newer versions of click only
     """A journal's folder; the database inside it names the same. With `empty` there may be no journal in it.
 
-    Raises JournalUnusableError where this user may not look: who may not must not hear that nothing is there.
+    Raises JournalUnusableError when this user may not look into the folder: there may be a journal.
     """
 
     name = "path"
@@ -161,7 +160,7 @@ def kafka_at(address: str) -> "Kafka":
         raise click.UsageError(f"--kafka {address}: expected host:port") from None
 
 
-def load_configuration(path: Path) -> "Loaded":
+def load_configuration(path: Path) -> "Settings":
     """The configuration at `path`; its warnings go to stderr. Raises ConfigError."""
     from bridge.catalogue import TABLE  # noqa: PLC0415 - as above
     from bridge.settings.load import load  # noqa: PLC0415
@@ -169,4 +168,4 @@ def load_configuration(path: Path) -> "Loaded":
     loaded = load(path, TABLE.keys())
     for warning in loaded.warnings:
         click.echo(f"treble-bridge: {warning}", err=True)
-    return loaded
+    return loaded.settings

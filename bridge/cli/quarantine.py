@@ -4,13 +4,14 @@ import re
 import sys
 from collections import Counter, deque
 from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
 import click
 import orjson
 
-from bridge.cli.console import console, note, print_json, run, time_text
+from bridge.cli.console import note, print_json, print_table, run, time_text
 from bridge.cli.options import (
     LIMIT,
     Parsed,
@@ -30,7 +31,7 @@ ID_CHARS_SHOWN: Final = 12
 _OK: Final = frozenset({"redriven", "already", "twin", "dropped"})
 
 PREFIX_CHARS_MIN: Final = 8
-"""Fewer characters of an id could mean a record that nobody thought of."""
+"""A shorter beginning of an id might mean another record than the user thinks."""
 
 _NAME: Final = re.compile(rf"[0-9]{{1,10}}@[0-9]{{1,19}}|[0-9a-f]{{{PREFIX_CHARS_MIN},}}")
 _WORDS: Final = {
@@ -100,21 +101,13 @@ def list_records(  # noqa: PLR0917 - click hands over an argument an option
     Example:
       treble-bridge quarantine ls --config bridge.yaml --since 2h
     """
-    settings = load_configuration(config).settings
-    rows = [_row(held) for held in run(_last(settings, _filter(reason, source, since), limit or None))]
+    settings = load_configuration(config)
+    rows = [_row(letter) for letter in run(_last(settings, _filter(reason, source, since), limit or None))]
     if as_json:
         for row in rows:
             print_json(row)
         return
-    from rich.table import Table  # noqa: PLC0415 - not for --help
-
-    table = Table(box=None, pad_edge=False)
-    for title in _COLUMNS:
-        table.add_column(title, no_wrap=True, justify="right" if title == "bytes" else "left")
-    for row in rows:
-        cells = {**row, "id": row["id"][:ID_CHARS_SHOWN], "redriven": "yes" if row["redriven"] else ""}
-        table.add_row(*(str(cells[name] or "") for name in _COLUMNS.values()))
-    console().print(table)
+    print_table(tuple(_COLUMNS), map(_cells, rows), right={"bytes"})
     note(f"{len(rows)} records of {settings.topics.quarantine}")
 
 
@@ -133,8 +126,8 @@ def show(record: str, config: Path, raw: bool, as_json: bool) -> ExitCode:
     Example:
       treble-bridge quarantine show 2@17 --config bridge.yaml
     """
-    settings = load_configuration(config).settings
-    found = run(_last(settings, lambda held: record == _place(held) or held.returned.id.startswith(record), 1))
+    settings = load_configuration(config)
+    found = run(_last(settings, lambda letter: record == _place(letter) or letter.returned.id.startswith(record), 1))
     if not found:
         note(f"there is no record {record} in {settings.topics.quarantine}")
         return ExitCode.MISMATCH
@@ -183,7 +176,7 @@ def redrive(  # noqa: PLR0917 - as above
     chosen = bool(reason or source or since is not None)
     if bool(records) == (everything or chosen):
         raise click.UsageError("name records, or choose them by --all, --reason, --source, --since")
-    settings = load_configuration(config).settings
+    settings = load_configuration(config)
     wanted = _filter(reason, source, since)
     return run(_redrive(settings, wanted, records, dry_run=dry_run, as_json=as_json))
 
@@ -193,7 +186,7 @@ async def _redrive(
 ) -> ExitCode:
     absent: list[str] = []
     if named:
-        wanted, absent = await _named(named, _held(settings))
+        wanted, absent = await _named(named, _letters(settings))
     for name in absent:
         note(f"there is no record {name} in {settings.topics.quarantine}")
     work = Redrive(settings, Preparer(settings, ""), wanted)
@@ -201,7 +194,7 @@ async def _redrive(
     async for done in work.rehearse() if dry_run else work.run():
         counts[done.outcome] += 1
         if as_json:
-            print_json(_as_json(done, dry_run=dry_run))
+            print_json({**asdict(done), "place": _place(done), "dry_run": dry_run})
         elif done.outcome != "already" or named:
             click.echo(f"{_place(done)}: {_WORDS[done.outcome]}: {done.detail}")
     if not as_json:
@@ -210,17 +203,17 @@ async def _redrive(
     return ExitCode.MISMATCH if absent or set(counts) - _OK else ExitCode.OK
 
 
-async def _held(settings: Settings) -> AsyncIterator[DeadLetter]:
+async def _letters(settings: Settings) -> AsyncIterator[DeadLetter]:
     ends = await ends_of(settings.kafka, settings.topics.quarantine)
-    async for held in dead_letters(settings, ends, await read_marks(settings, ends)):
-        yield held
+    async for letter in dead_letters(settings, ends, await read_marks(settings, ends)):
+        yield letter
 
 
 def _filter(reason: str | None, source: str | None, since_ms: int | None) -> Callable[[DeadLetter], bool]:
-    def wanted(held: DeadLetter) -> bool:
-        entry = held.returned.entry
+    def wanted(letter: DeadLetter) -> bool:
+        entry = letter.returned.entry
         return (
-            (reason is None or held.returned.reason == reason)
+            (reason is None or letter.returned.reason == reason)
             and (source is None or entry.source == source)
             and (since_ms is None or entry.received_at_ms >= since_ms)
         )
@@ -231,16 +224,16 @@ def _filter(reason: str | None, source: str | None, since_ms: int | None) -> Cal
 async def _last(settings: Settings, wanted: Callable[[DeadLetter], bool], limit: int | None) -> list[DeadLetter]:
     """The last `limit` records that are wanted; all of them with None."""
     found: deque[DeadLetter] = deque(maxlen=limit)
-    async for held in _held(settings):
-        if wanted(held):
-            found.append(held)
+    async for letter in _letters(settings):
+        if wanted(letter):
+            found.append(letter)
     return list(found)
 
 
-def _row(held: DeadLetter) -> dict[str, Any]:
-    returned = held.returned
+def _row(letter: DeadLetter) -> dict[str, Any]:
+    returned = letter.returned
     return {
-        "place": _place(held),
+        "place": _place(letter),
         "id": returned.id,
         "received_at": time_text(returned.entry.received_at_ms),
         "source": returned.entry.source,
@@ -252,24 +245,18 @@ def _row(held: DeadLetter) -> dict[str, Any]:
         "journal_id": returned.journal_id,
         "entry_id": returned.entry.id,
         "bridge": returned.bridge,
-        "redriven": held.marked,
+        "redriven": letter.marked,
     }
 
 
-def _as_json(done: Redriven, *, dry_run: bool) -> dict[str, Any]:
-    return {
-        "place": _place(done),
-        "id": done.id,
-        "outcome": done.outcome,
-        "detail": done.detail,
-        "event_type": done.event_type,
-        "dry_run": dry_run,
-    }
+def _cells(row: dict[str, Any]) -> list[str]:
+    shown = {**row, "id": row["id"][:ID_CHARS_SHOWN], "redriven": "yes" if row["redriven"] else ""}
+    return [str(shown[name] or "") for name in _COLUMNS.values()]
 
 
-def _place(held: DeadLetter | Redriven) -> str:
+def _place(letter: DeadLetter | Redriven) -> str:
     """`PARTITION@OFFSET`."""
-    return f"{held.place[0]}@{held.place[1]}"
+    return f"{letter.place[0]}@{letter.place[1]}"
 
 
 async def _named(
@@ -280,8 +267,8 @@ async def _named(
     Looked up before anything is done: the beginning of an id must not come to mean a second one meanwhile.
     """
     found: dict[str, set[str]] = {name: set() for name in names}
-    async for held in records:
-        place, whole_id = _place(held), held.returned.id
+    async for letter in records:
+        place, whole_id = _place(letter), letter.returned.id
         for name, meant in found.items():
             if name == place:
                 meant.add(place)
@@ -292,4 +279,4 @@ async def _named(
             raise click.UsageError(f"{name} is the beginning of {len(meant)} ids: name more of it, or a place")
     every = set().union(*found.values())
     absent = [name for name, meant in found.items() if not meant]
-    return lambda held: _place(held) in every or held.returned.id in every, absent
+    return lambda letter: _place(letter) in every or letter.returned.id in every, absent

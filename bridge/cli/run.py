@@ -21,4 +21,4 @@ def run(config: Path) -> ExitCode:
     """
     from bridge.service import run as run_service  # noqa: PLC0415 - the whole bridge: not for --help
 
-    return run_service(load_configuration(config).settings, config)
+    return run_service(load_configuration(config), config)

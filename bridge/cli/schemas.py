@@ -123,4 +123,4 @@ def _row(name: str) -> dict[str, Any]:
 def _asyncapi(config: Path | None) -> str:
     if config is None:
         return text(ASYNCAPI)
-    return as_text(asyncapi(load_configuration(config).settings))
+    return as_text(asyncapi(load_configuration(config)))

@@ -82,7 +82,7 @@ def send(config: Path | None, url: str | None, source: str | None, address: Addr
     if url is not None:
         to = Recipient(_checked_url(url))
     elif config is not None:
-        to = recipient(load_configuration(config).settings, source, address)
+        to = recipient(load_configuration(config), source, address)
     else:
         raise click.UsageError("give a configuration with --config, or a URL with --url")
     return run(_send(to, **options))

@@ -1,7 +1,7 @@
 """`treble-bridge tail`: events as they come out on Kafka, decoded."""
 
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,8 +12,8 @@ from rich.markup import escape
 from bridge.cli.console import console, note, print_json, record_as_json, run
 from bridge.cli.options import COUNT, DURATION, config_option, json_option, kafka_at, load_configuration
 from bridge.errors import ExitCode
-from bridge.kafka.consumer import Incoming, Reader
-from bridge.settings.models import Kafka, Settings
+from bridge.kafka.consumer import Reader
+from bridge.settings.models import Kafka
 from bridge.transform.prepare import Preparer
 
 QUIET_S: Final = 0.5
@@ -41,21 +41,17 @@ def tail(topic: tuple[str, ...], config: Path | None, kafka: str | None, **optio
       treble-bridge tail --config bridge.yaml --from-beginning
       treble-bridge tail --kafka localhost:9092 treble.message.read --count 1 --json
     """
-    settings = load_configuration(config).settings if config is not None and kafka is None else None
+    settings = load_configuration(config) if config is not None and kafka is None else None
     if settings is not None:
         where = settings.kafka
     elif kafka is not None:
         where = kafka_at(kafka)
     else:
         raise click.UsageError("give a configuration with --config, or a broker with --kafka")
-    names = list(topic) or (_topics(settings) if settings is not None else [])
+    names = list(topic) or (sorted(Preparer(settings, "").topics()) if settings is not None else [])
     if not names:
         raise click.UsageError("name topics, or a configuration with --config")
     return run(_tail(where, names, **options))
-
-
-def _topics(settings: Settings) -> list[str]:
-    return sorted(Preparer(settings, "").topics())
 
 
 async def _tail(
@@ -74,24 +70,18 @@ async def _tail(
     seen = 0
     async with Reader(kafka, names, from_beginning=from_beginning, committed=not uncommitted) as reader:
         note(f"reading {len(names)} topics; ^C ends it" if count is None and timeout is None else "reading")
-        async for record in _until(reader.records(QUIET_S), deadline_s):
-            if record is None:
-                continue
-            show = record_as_json(record, unmasked=unmasked, raw=raw)
-            print_json(show) if as_json else _print(show)
-            seen += 1
+        async for record in reader.records(QUIET_S):
+            if record is not None:
+                show = record_as_json(record, unmasked=unmasked, raw=raw)
+                print_json(show) if as_json else _print(show)
+                seen += 1
             if seen == count:
                 return ExitCode.OK
+            if deadline_s is not None and time.monotonic() >= deadline_s:
+                break
         for name in reader.absent:
             note(f"{name}: there is no such topic, or it may not be read")
     return ExitCode.OK if count is None else ExitCode.MISMATCH
-
-
-async def _until(records: AsyncIterator[Incoming | None], deadline_s: float | None) -> AsyncIterator[Incoming | None]:
-    async for record in records:
-        yield record
-        if deadline_s is not None and time.monotonic() >= deadline_s:
-            return
 
 
 def _print(show: dict[str, Any]) -> None:

@@ -1,19 +1,19 @@
 """`treble-bridge topics`: the topics of a configuration, as they are on Kafka and as they should be."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-from bridge.cli.console import console, print_json, run
+from bridge.cli.console import print_json, print_table, run
 from bridge.cli.options import config_option, json_option, load_configuration
 from bridge.errors import ExitCode
+from bridge.kafka.topics import Difference, Topics, TopicState, create_line, merged, retention_text, system_topics
 from bridge.model import TopicSpec
-
-if TYPE_CHECKING:
-    from bridge.kafka.topics import Difference, Topics, TopicState
-    from bridge.settings.models import Settings
+from bridge.settings.models import Settings
+from bridge.transform.prepare import Preparer
 
 
 @click.group()
@@ -36,14 +36,15 @@ def list_topics(config: Path, as_json: bool) -> None:
     Example:
       treble-bridge topics list --config bridge.yaml
     """
-    settings = load_configuration(config).settings
+    settings = load_configuration(config)
     specs, uses = wanted_topics(settings)
-    states = run(_topics_of(settings).probe([spec.name for spec in specs]))
+    states = run(Topics(settings.kafka).probe([spec.name for spec in specs]))
     rows = [_row(spec, states[spec.name], uses[spec.name]) for spec in specs]
     if as_json:
         print_json(rows)
     else:
-        _print_table(rows)
+        titles = ("topic", "receives", "status", "partitions", "replicas", "retention")
+        print_table(titles, map(_cells, rows), wrap=True)
 
 
 @topics.command("create")
@@ -51,7 +52,7 @@ def list_topics(config: Path, as_json: bool) -> None:
 @click.option("--print", "only_print", is_flag=True, help="Print commands to paste; change nothing.")
 @json_option
 def create_topics(config: Path, only_print: bool, as_json: bool) -> ExitCode:
-    """Make the topics that are missing. What exists is left as it is, and said where it differs.
+    """Make the topics that are missing. Existing topics are left as they are; differences are printed.
 
     Exit code 8 when one can't be made.
 
@@ -59,9 +60,7 @@ def create_topics(config: Path, only_print: bool, as_json: bool) -> ExitCode:
     Example:
       treble-bridge topics create --config bridge.yaml --print
     """
-    from bridge.kafka.topics import create_line  # noqa: PLC0415 - not for --help
-
-    settings = load_configuration(config).settings
+    settings = load_configuration(config)
     specs, _ = wanted_topics(settings)
     if only_print:
         for spec in specs:
@@ -89,9 +88,9 @@ def verify_topics(config: Path, as_json: bool) -> ExitCode:
     Example:
       treble-bridge topics verify --config bridge.yaml
     """
-    settings = load_configuration(config).settings
+    settings = load_configuration(config)
     specs, _ = wanted_topics(settings)
-    found = run(_topics_of(settings).compare(specs))
+    found = run(Topics(settings.kafka).compare(specs))
     if as_json:
         print_json({"topics": len(specs), "differences": [_as_json(difference) for difference in found]})
     else:
@@ -102,11 +101,8 @@ def verify_topics(config: Path, as_json: bool) -> ExitCode:
     return ExitCode.MISMATCH if any(difference.blocking for difference in found) else ExitCode.OK
 
 
-def wanted_topics(settings: "Settings") -> tuple[list[TopicSpec], dict[str, list[str]]]:
+def wanted_topics(settings: Settings) -> tuple[list[TopicSpec], dict[str, list[str]]]:
     """Every topic that the configuration needs, and for each what goes there: event types, or what the bridge keeps."""
-    from bridge.kafka.topics import merged, system_topics  # noqa: PLC0415 - not for --help
-    from bridge.transform.prepare import Preparer  # noqa: PLC0415
-
     preparer = Preparer(settings, "")
     specs = merged([*preparer.topics().values(), *system_topics(settings)])
     uses: dict[str, list[str]] = {spec.name: [] for spec in specs}
@@ -119,21 +115,15 @@ def wanted_topics(settings: "Settings") -> tuple[list[TopicSpec], dict[str, list
     return specs, uses
 
 
-def _topics_of(settings: "Settings") -> "Topics":
-    from bridge.kafka.topics import Topics  # noqa: PLC0415 - not for --help
-
-    return Topics(settings.kafka)
-
-
-async def _create(settings: "Settings", specs: Sequence[TopicSpec]) -> "tuple[list[str], list[Difference]]":
-    topics = _topics_of(settings)
+async def _create(settings: Settings, specs: Sequence[TopicSpec]) -> tuple[list[str], list[Difference]]:
+    topics = Topics(settings.kafka)
     before = await topics.probe([spec.name for spec in specs])
     left = await topics.create_missing(specs)
     still_missing = {difference.topic for difference in left if difference.kind == "missing"}
     return [n for n, state in before.items() if state.status == "missing" and n not in still_missing], left
 
 
-def _row(spec: TopicSpec, state: "TopicState", uses: list[str]) -> dict[str, Any]:
+def _row(spec: TopicSpec, state: TopicState, uses: list[str]) -> dict[str, Any]:
     settings = state.settings or {}
     retention, largest = settings.get("retention.ms"), settings.get("max.message.bytes")
     return {
@@ -151,36 +141,23 @@ def _row(spec: TopicSpec, state: "TopicState", uses: list[str]) -> dict[str, Any
     }
 
 
-def _print_table(rows: list[dict[str, Any]]) -> None:
-    from rich.table import Table  # noqa: PLC0415 - not for --help, nor for --json
-
-    from bridge.kafka.topics import retention_text  # noqa: PLC0415
-
-    table = Table(box=None, pad_edge=False)
-    for title in ("topic", "receives", "status", "partitions", "replicas", "retention"):
-        table.add_column(title, no_wrap=title == "topic")
-    for row in rows:
-        colour = "green" if row["status"] == "ok" else "red"
-        table.add_row(
-            row["topic"],
-            "\n".join(row["receives"]),
-            f"[{colour}]{row['status']}[/]",
-            _is_and_wanted(row["partitions"], row["partitions_wanted"]),
-            _is_and_wanted(row["replication_factor"], row["replication_factor_wanted"]),
-            "compacted" if row["cleanup_policy"] == "compact" else retention_text(row["retention_ms"]),
-        )
-    console().print(table)
+def _cells(row: dict[str, Any]) -> tuple[str, ...]:
+    colour = "green" if row["status"] == "ok" else "red"
+    return (
+        row["topic"],
+        "\n".join(row["receives"]),
+        f"[{colour}]{row['status']}[/]",
+        _is_and_wanted(row["partitions"], row["partitions_wanted"]),
+        _is_and_wanted(row["replication_factor"], row["replication_factor_wanted"]),
+        "compacted" if row["cleanup_policy"] == "compact" else retention_text(row["retention_ms"]),
+    )
 
 
 def _is_and_wanted(actual: int, wanted: int) -> str:
     return str(actual) if actual == wanted else f"{actual or '-'} (want {wanted})"
 
 
-def _as_json(difference: "Difference") -> dict[str, Any]:
-    return {
-        "topic": difference.topic,
-        "kind": difference.kind,
-        "message": difference.message,
-        "command": difference.create_line or None,
-        "blocking": difference.blocking,
-    }
+def _as_json(difference: Difference) -> dict[str, Any]:
+    shown = asdict(difference)
+    shown["command"] = shown.pop("create_line") or None
+    return shown

@@ -5,7 +5,7 @@
     stage     Kafka, bridge and consumer, put up and taken down
     posting   webhooks over HTTP; `treble-bridge send` posts with it, too
     ledger    what was sent, answered, and came out; whether it adds up                                   [pure]
-    play      the acts, in their order; or staying up for whoever posts by hand
+    play      the acts, in their order; or staying up for webhooks posted by hand
 
 The webhooks are those of `bridge.catalogue.scenarios`. The bridge uses nothing of this, and the demo speaks to the
 bridge as a stranger would: by file, HTTP and Kafka.

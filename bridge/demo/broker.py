@@ -51,23 +51,16 @@ class StageError(BridgeError):
 
 @dataclass(frozen=True, slots=True)
 class Broker:
-    """A Kafka that is up. `settings` is how the demo's own clients reach it; `process` only the embedded one has."""
+    """A Kafka that is up. `settings` is how the demo's own clients reach it.
+
+    Only the embedded one has a `process`. While it is frozen (SIGSTOP), connections stay open, and nothing is answered.
+    """
 
     name: str
     settings: Kafka
     replication_factor: int = 1
     fetch_wait_s: float = FETCH_WAIT_S
     process: Process | None = None
-
-    def freeze(self) -> None:
-        """Be away: connections stay open, nothing is answered."""
-        assert self.process is not None
-        self.process.send_signal(signal.SIGSTOP)
-
-    def thaw(self) -> None:
-        """Be back."""
-        assert self.process is not None
-        self.process.send_signal(signal.SIGCONT)
 
 
 @asynccontextmanager

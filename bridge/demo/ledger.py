@@ -1,11 +1,11 @@
 """What was sent, what was answered, what came out on Kafka; and whether it adds up. Pure.
 
-A record and the webhook that it comes from are told to belong together by the body, which the record carries.
+A record carries the body of its webhook: by that, the two are matched.
 """
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, Final
 
 import orjson
@@ -19,12 +19,13 @@ _KEPT: Final = frozenset({200, 400})
 _NOT_KEYED_BY_SESSION: Final = frozenset({"hsm.status_changed", "deployment.failed"})
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Sent:
-    """A webhook that must come out on Kafka. `at_s` is when it was posted."""
+    """A webhook that must come out on Kafka. `at_s` is when it was posted, `records` how many came out for it."""
 
     posting: Posting
     at_s: float
+    records: int = 0
 
     @property
     def is_event(self) -> bool:
@@ -33,27 +34,14 @@ class Sent:
 
 
 @dataclass(frozen=True, slots=True)
-class Counts:
-    """The sum of a run.
+class Verdict:
+    """The sum, what the bridge's own metrics say of it, and what does not add up (nothing, if all is well).
 
-    `sent` = `acknowledged` (200) + `refused` (401 and 400, as they had to be). `acknowledged` = `forwarded` +
-    `duplicates` + `lost`. `quarantined` are those of the refused that were kept.
+    In `counts`, `sent` = `acknowledged` + `refused`, and `acknowledged` = `forwarded` + `duplicates` + `lost`. The
+    quarantined ones are those of the refused that were kept.
     """
 
-    sent: int
-    acknowledged: int
-    refused: int
-    forwarded: int
-    duplicates: int
-    quarantined: int
-    lost: int
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """The sum, what the bridge's own metrics say of it, and what does not add up (nothing, if all is well)."""
-
-    counts: Counts
+    counts: Mapping[str, int]
     bridge: Mapping[str, float]
     forwarded_by_type: Mapping[str, int]
     repeated: int
@@ -68,10 +56,8 @@ class Ledger:
         self._plan = plan
         self._answers, self._acks = Summary(), Summary()
         self._awaited: dict[bytes, Sent] = {}
-        self._arrived: dict[bytes, Sent] = {}
         self._last_by_key: dict[tuple[str, str | None], tuple[float, int]] = {}
         self._duplicates = 0
-        self._repeated = 0
         self._problems: list[str] = []
 
     def posted(self, posting: Posting, at_s: float) -> None:
@@ -100,19 +86,17 @@ class Ledger:
         """Note a record. Returns the webhook that it comes from."""
         mark = _mark_of_record(record.decoded)
         sent = None if mark is None else self._awaited.get(mark)
-        if mark is None or sent is None:
+        if sent is None:
             self.problem(f"a record on {record.topic} comes from no webhook that should be there")
             return None
-        if mark in self._arrived:
-            self._repeated += 1
-        else:
-            self._arrived[mark] = sent
+        sent.records += 1
+        if sent.records == 1:
             self._check(record, sent)
         return sent
 
     def missing(self) -> int:
         """How many records are still to come."""
-        return len(self._awaited) - len(self._arrived)
+        return sum(not sent.records for sent in self._awaited.values())
 
     def problem(self, text: str) -> None:
         """Note that something is wrong; said once, however often it is."""
@@ -122,24 +106,27 @@ class Ledger:
     def verdict(self, bridge: Mapping[str, float]) -> Verdict:
         """Close the books. `bridge` has the same counts as the bridge's own metrics give them, and `pending`."""
         statuses = self._answers.statuses
-        forwarded = Counter(sent.posting.event_type for sent in self._arrived.values() if sent.is_event)
-        counts = Counts(
-            sent=statuses.total(),
-            acknowledged=statuses[200],
-            refused=statuses[400] + statuses[401],
-            forwarded=forwarded.total(),
-            duplicates=self._duplicates,
-            quarantined=len(self._arrived) - forwarded.total(),
-            lost=statuses[200] - forwarded.total() - self._duplicates,
-        )
+        arrived = [sent for sent in self._awaited.values() if sent.records]
+        forwarded = Counter(sent.posting.event_type for sent in arrived if sent.is_event)
+        repeated = sum(sent.records - 1 for sent in arrived)
+        lost = statuses[200] - forwarded.total() - self._duplicates
+        counts = {
+            "sent": statuses.total(),
+            "acknowledged": statuses[200],
+            "refused": statuses[400] + statuses[401],
+            "forwarded": forwarded.total(),
+            "duplicates": self._duplicates,
+            "quarantined": len(arrived) - forwarded.total(),
+            "lost": lost,
+        }
         problems = [*self._problems]
-        if counts.lost:
-            problems.append(f"{counts.lost} webhooks were acknowledged, and are nowhere")
-        if missing := self.missing() - counts.lost:
+        if lost:
+            problems.append(f"{lost} webhooks were acknowledged, and are nowhere")
+        if missing := self.missing() - lost:
             problems.append(f"{missing} webhooks were to be kept in quarantine, and are not there")
-        if self._repeated and self._plan.real:
-            problems.append(f"{self._repeated} records came twice: that is not exactly once")
-        own = {**asdict(counts), "pending": 0}
+        if repeated and self._plan.real:
+            problems.append(f"{repeated} records came twice: that is not exactly once")
+        own = {**counts, "pending": 0}
         problems += [
             f"the bridge counts {value:g} {name}, the demo {own[name]}"
             for name, value in bridge.items()
@@ -147,7 +134,7 @@ class Ledger:
         ]
         times = {"p50": self._acks.quantile_ms(0.5), "max": self._acks.quantile_ms(1.0)}
         ack_ms = {name: round(ms, 2) for name, ms in times.items() if ms is not None}
-        return Verdict(counts, bridge, dict(sorted(forwarded.items())), self._repeated, ack_ms, problems)
+        return Verdict(counts, bridge, dict(sorted(forwarded.items())), repeated, ack_ms, problems)
 
     def _check(self, record: Incoming, sent: Sent) -> None:
         """Topic, key, order, partition."""
@@ -166,7 +153,7 @@ class Ledger:
 
 
 def _mark(body: bytes) -> bytes:
-    """What a body is recognised by: its JSON in one spelling, or its bytes where it is none."""
+    """A body in one spelling: sorted JSON, or the bytes if it is no JSON."""
     try:
         return orjson.dumps(orjson.loads(body), option=orjson.OPT_SORT_KEYS)
     except orjson.JSONDecodeError:

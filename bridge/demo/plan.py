@@ -9,7 +9,6 @@ import orjson
 from bridge.catalogue import TABLE
 
 PATH = "/webhooks/treble"
-PARTITIONS = 3
 
 _FILE = """\
 # A configuration of treble-bridge, made by its demo. What it does not say is at its default.
@@ -44,15 +43,14 @@ _TOPICS_EMBEDDED = """\
 
 _KAFKA_REAL = """\
   delivery: exactly_once
-  positions_topic: {positions}
-  transactional_id_prefix: {prefix}"""
+  positions_topic: {plan.positions}
+  transactional_id_prefix: {plan.prefix}"""
 _TOPICS_REAL = """\
   create: missing
-  partitions: {partitions}
-  replication_factor: {replication_factor}
-  quarantine: {quarantine}
-  default: "{default}"
-"""
+  partitions: 3
+  replication_factor: {plan.replication_factor}
+  quarantine: {plan.quarantine}
+  default: {plan.prefix}treble.{{event_type}}"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,22 +105,14 @@ class Plan:
     def configuration(self) -> str:
         """The text of the configuration file. It holds no secret."""
         kafka, topics = (_KAFKA_REAL, _TOPICS_REAL) if self.real else (_KAFKA_EMBEDDED, _TOPICS_EMBEDDED)
-        names = {
-            "positions": self.positions,
-            "prefix": self.prefix or "treble-bridge-",
-            "partitions": PARTITIONS,
-            "replication_factor": self.replication_factor,
-            "quarantine": self.quarantine,
-            "default": self.topic_of("{event_type}"),
-        }
         return _FILE.format(
             port=self.port,
             any_port="" if self.port else " # 0: any free port",
             journal=_quoted(str(self.folder / "journal")),
             servers=f"[{', '.join(map(_quoted, self.servers))}]",
-            kafka=kafka.format(**names),
+            kafka=kafka.format(plan=self),
             path=PATH,
-            topics=topics.format(**names).rstrip(),
+            topics=topics.format(plan=self),
         )
 
 

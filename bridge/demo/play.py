@@ -1,25 +1,18 @@
-"""A run from start to end: the acts, in their order, and the counts. Or staying up, for whoever posts by hand."""
+"""A run from start to end: the acts, in their order, and the counts. Or staying up for webhooks posted by hand."""
 
 import asyncio
 import datetime as dt
 import itertools
 import secrets
 import shlex
+import signal
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 
-from bridge.catalogue.scenarios import (
-    Posting,
-    Wish,
-    conversation,
-    malformed,
-    reads,
-    singles,
-    unauthorized,
-)
+from bridge.catalogue.scenarios import Posting, Wish, conversation, malformed, reads, singles, unauthorized
 from bridge.demo.broker import StageError
 from bridge.demo.ledger import Ledger, Verdict
 from bridge.demo.plan import PATH
@@ -31,12 +24,11 @@ ARRIVAL_S: Final = 20.0
 AGREE_S: Final = 5.0
 QUIET_S: Final = 0.2
 PACE_S: Final = 0.06
-OUTAGE_PACE_S: Final = 0.3
 OUTAGE_WEBHOOKS: Final = 16
 CONVERSATIONS: Final = 2
 _OTHER_TYPES: Final = ("message.timed_out", "contact.opted_out", "hsm.status_changed", "deployment.failed")
 _BEFORE: Final = dt.timedelta(minutes=10)
-"""What Treble would take a day for happens within minutes here, all of them before now."""
+"""A day of a conversation is minutes here, and all of them are in the past."""
 _MEANINGS: Final = {
     "sent": "posted",
     "acknowledged": "answered 200",
@@ -166,23 +158,23 @@ class Run:
         return await self._outage(outage_s)
 
     async def _outage(self, seconds: float) -> Outage:
-        broker = self._stage.broker
-        if broker.process is None or not seconds:
-            why = "not wanted" if broker.process else "this Kafka is not the demo's to stop"
+        kafka = self._stage.broker.process
+        if kafka is None or not seconds:
+            why = "not wanted" if kafka else "this Kafka is not the demo's to stop"
             self._screen.line(f"  A broker that goes away is not shown: {why}.", "yellow")
             return Outage(shown=False)
         self._begin("Kafka goes away", f"for {seconds:g} s; webhooks go on, and are answered")
         slowest_ms, postings, number = 0.0, reads(_wish(secrets.randbits(40))), 0
         ends_s = time.monotonic() + seconds
-        broker.freeze()
+        kafka.send_signal(signal.SIGSTOP)
         try:
             while (left_s := ends_s - time.monotonic()) > 0:
                 slowest_ms = max(slowest_ms, (await self._post(next(postings))).ms)
                 number += 1
-                await asyncio.sleep(min(max(OUTAGE_PACE_S, seconds / OUTAGE_WEBHOOKS), left_s))
+                await asyncio.sleep(min(seconds / OUTAGE_WEBHOOKS, left_s))
             kept = int((await self._stage.status())["journal"]["pending"])
         finally:
-            broker.thaw()
+            kafka.send_signal(signal.SIGCONT)
         self._screen.line(f"  Kafka is back. {kept} webhooks waited for it in the journal.", "yellow")
         if self.ledger.missing() != number:
             self.ledger.problem("events came out of a Kafka that was away: the outage did not happen")
@@ -218,25 +210,13 @@ class Run:
 
     async def agreed_counts(self) -> Mapping[str, float]:
         """The bridge's counts, once they agree with the ledger's; after some time as they are."""
-        counts = await self._bridge_counts()
+        counts = await self._stage.counts()
         deadline_s = time.monotonic() + AGREE_S
         # The bridge counts an event a moment after its consumers can see it.
         while self.ledger.verdict(counts).problems and time.monotonic() < deadline_s:
             await asyncio.sleep(QUIET_S)
-            counts = await self._bridge_counts()
+            counts = await self._stage.counts()
         return counts
-
-    async def _bridge_counts(self) -> Mapping[str, float]:
-        """The counts of the run as the bridge's own metrics have them."""
-        sums = await self._stage.metrics()
-        return {
-            "acknowledged": sums.get("requests_total/accepted", 0),
-            "refused": sums.get("requests_total/unauthorized", 0) + sums.get("requests_total/not_json", 0),
-            "forwarded": sums.get("events_total/forwarded", 0),
-            "duplicates": sums.get("duplicates_total", 0),
-            "quarantined": sums.get("quarantined_total", 0),
-            "pending": sums.get("journal_pending_entries", 0),
-        }
 
 
 def _wish(seed: int) -> Wish:
@@ -252,7 +232,7 @@ def acts(seed: int) -> list[Act]:
         Act("Conversations", "two people, and what else there is: each of the nine types of webhooks", world),
         Act("Wrong credentials", "no token, then a wrong one: answered 401, and nothing is kept",
             tuple(itertools.islice(unauthorized(wish), 2))),
-        Act("A broken body", "no JSON, from someone who knows the token: answered 400, and kept in quarantine",
+        Act("A broken body", "no JSON, with the right token: answered 400, and kept in quarantine",
             tuple(itertools.islice(malformed(wish), 1))),
         Act("A duplicate", "a webhook from above once more: answered 200, and not forwarded again", world[1:2]),
     ]  # fmt: skip
@@ -262,7 +242,7 @@ def _show_counts(result: Result, screen: Screen) -> None:
     verdict = result.verdict
     screen.line(f"\nCounts after {result.seconds} s, with {result.delivery}", "bold")
     screen.line(f"{'':<12}  seen here  bridge's metrics", "dim")
-    for name, value in asdict(verdict.counts).items():
+    for name, value in verdict.counts.items():
         bridge = f"{verdict.bridge[name]:g}" if name in verdict.bridge else ""
         screen.line(f"{name:<12}  {value:>9}  {bridge:>16}  {_MEANINGS[name]}", "")
     if verdict.ack_ms:

@@ -9,10 +9,12 @@ import shutil
 import tempfile
 import time
 from asyncio.subprocess import DEVNULL, Process
+from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from string import ascii_lowercase
 from typing import Any, Final, Self
 
 import aiohttp
@@ -30,7 +32,6 @@ STOP_S: Final = 8.0
 ANSWER_S: Final = 10.0
 LOOK_S: Final = 0.03
 LOG_LINES_SHOWN: Final = 25
-_LOG_BYTES_READ: Final = 64 << 10
 _METRIC_PREFIX: Final = "treble_bridge_"
 
 
@@ -55,11 +56,12 @@ class Screen:
     record: Callable[[Incoming, float | None], None]
 
 
+@dataclass(frozen=True, slots=True)
 class BridgeProcess:
     """The bridge, as a process of its own."""
 
-    def __init__(self, process: Process, log: Path) -> None:
-        self.process, self._log = process, log
+    process: Process
+    log: Path
 
     @classmethod
     async def start(cls, plan: Plan) -> Self:
@@ -102,9 +104,7 @@ class BridgeProcess:
 
     def end_of_log(self) -> str:
         """The last lines that it wrote."""
-        with self._log.open("rb") as file:
-            file.seek(max(0, self._log.stat().st_size - _LOG_BYTES_READ))
-            return "\n".join(file.read().decode(errors="replace").splitlines()[-LOG_LINES_SHOWN:])
+        return "\n".join(self.log.read_text(errors="replace").splitlines()[-LOG_LINES_SHOWN:])
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,17 +126,22 @@ class Stage:
             status: dict[str, Any] = await answer.json()
             return status
 
-    async def metrics(self) -> Mapping[str, float]:
-        """The admin port's /metrics, added up: by name, and by name and outcome (`requests_total/accepted`)."""
+    async def counts(self) -> Mapping[str, float]:
+        """The counts of the run as the bridge's own metrics have them."""
         async with self.http.get(f"{self.admin_url}/metrics") as answer:
             text = await answer.text()
-        sums: dict[str, float] = {}
+        sums: dict[tuple[str, str], float] = defaultdict(float)
         for family in text_string_to_metric_families(text):
             for sample in family.samples:
-                name = sample.name.removeprefix(_METRIC_PREFIX)
-                for key in {name, f"{name}/{sample.labels.get('outcome', '')}"}:
-                    sums[key] = sums.get(key, 0) + sample.value
-        return sums
+                sums[sample.name.removeprefix(_METRIC_PREFIX), sample.labels.get("outcome", "")] += sample.value
+        return {
+            "acknowledged": sums["requests_total", "accepted"],
+            "refused": sums["requests_total", "unauthorized"] + sums["requests_total", "not_json"],
+            "forwarded": sums["events_total", "forwarded"],
+            "duplicates": sums["duplicates_total", ""],
+            "quarantined": sums["quarantined_total", ""],
+            "pending": sums["journal_pending_entries", ""],
+        }
 
 
 @asynccontextmanager
@@ -179,7 +184,7 @@ async def _with_kafka(options: Options, closing: AsyncExitStack, screen: Screen)
         real=options.kafka is not None,
         token=f"demo-{secrets.token_urlsafe(18)}",
         api_key=f"demo-{secrets.token_urlsafe(18)}",
-        prefix="" if options.kafka is None else f"demo-{secrets.token_hex(4)}.",
+        prefix="" if options.kafka is None else topic_prefix(),
         port=options.port,
     )
     if options.keep is None:
@@ -193,6 +198,11 @@ async def _with_kafka(options: Options, closing: AsyncExitStack, screen: Screen)
     plan.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     servers = tuple(broker.settings.bootstrap_servers)
     return replace(plan, servers=servers, replication_factor=broker.replication_factor), broker
+
+
+def topic_prefix() -> str:
+    """Of letters only: eight digits in a row would be masked as a phone number on the screen."""
+    return f"demo-{''.join(secrets.choice(ascii_lowercase) for _ in range(8))}."
 
 
 def _show(stage: Stage, screen: Screen) -> None:

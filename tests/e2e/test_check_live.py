@@ -33,7 +33,7 @@ async def invoke(*arguments: str) -> tuple[int, str]:
 async def test_missing_topics_are_a_difference_until_they_are_made(tmp_path: Path, kafka: Broker) -> None:
     path = configuration(tmp_path, kafka)
     code, output = await invoke("check", path, "--live", "--json")
-    findings = json.loads(output)["findings"]
+    findings = json.loads(output)["problems"]
     assert code == 8, output
     assert len(findings) == 3
     assert all("is missing" in finding["message"] for finding in findings)
@@ -51,7 +51,7 @@ async def test_a_missing_topic_that_the_start_makes_is_a_note_and_nothing_is_mad
     path = configuration(tmp_path, kafka, create="missing")
     for _ in range(2):
         code, output = await invoke("check", path, "--live", "--json")
-        findings = json.loads(output)["findings"]
+        findings = json.loads(output)["problems"]
         assert code == 0, output
         assert [finding["severity"] for finding in findings] == ["note"] * 3
         assert all(finding["message"].endswith("is missing, and will be made at the start") for finding in findings)
@@ -65,7 +65,7 @@ async def test_a_missing_topic_that_the_start_could_not_make_is_an_error_with_ka
     tmp_path: Path, kafka: Broker
 ) -> None:
     code, output = await invoke("check", configuration(tmp_path, kafka, "missing", replicas=30), "--live", "--json")
-    findings = json.loads(output)["findings"]
+    findings = json.loads(output)["problems"]
     assert code == 8, output
     assert all(finding["severity"] == "error" for finding in findings)
     assert all("is missing, and could not be made: InvalidReplication" in finding["message"] for finding in findings)

@@ -18,7 +18,7 @@ from tests.unit.journal.test_opening import damage
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A journal of 20 entries: 5 pending, 2 deferred, 1 held."""
+    """A journal of 20 entries: 5 pending, 2 deferred, 1 pinned."""
     with storage_in(tmp_path / "journal") as storage:
         fill(storage)
     return tmp_path / "journal"

@@ -151,4 +151,4 @@ def test_a_journal_that_has_the_only_whole_copy_is_not_called_removable() -> Non
     pinned = drained(pinned=2)
     assert pinned.exit_code is ExitCode.OK
     assert drained_as_json(pinned, Path("j"))["removable"] is False
-    assert "of 2 entries the quarantine has only a part" in drained_text(pinned, Path("j"))
+    assert "of 2 pinned entries the quarantine has only a part" in drained_text(pinned, Path("j"))

@@ -18,14 +18,14 @@ IDS = ["aa11" * 16, "2bcd" * 16, "aa11" * 3 + "0" * 52]
 NO_NAMES = ["", " ", "2", "aa11", "2bcd2bc", "unclassified", "2@", "@17", "2@17@", "-1@2", "%%%%%%%%"]
 
 
-def held(partition: int, offset: int, record_id: str) -> DeadLetter:
+def letter(partition: int, offset: int, record_id: str) -> DeadLetter:
     """A record of the quarantine."""
     entry = Entry(offset, 0, "treble", "", b"", b"")
     returned = Returned(record_id, entry, "unclassified", (), None, "j1", 0, True, "")
     return DeadLetter((partition, offset), b"", b"", returned, marked=False)
 
 
-RECORDS = [held(0, 1, IDS[0]), held(1, 2, IDS[1]), held(2, 17, IDS[2]), held(2, 18, IDS[1])]
+RECORDS = [letter(0, 1, IDS[0]), letter(1, 2, IDS[1]), letter(2, 17, IDS[2]), letter(2, 18, IDS[1])]
 
 
 class Scripted:

@@ -6,7 +6,9 @@ import pytest
 
 from bridge.catalogue import TABLE
 from bridge.demo.plan import Plan
+from bridge.demo.stage import topic_prefix
 from bridge.settings.load import load
+from bridge.telemetry.redact import mask_phones
 from bridge.transform.prepare import Preparer
 
 
@@ -50,3 +52,8 @@ def test_neither_the_file_nor_the_plan_shows_a_secret(tmp_path: Path, monkeypatc
     for text in (plan.configuration(), repr(plan)):
         assert "the-token-itself" not in text
         assert "the-key-itself" not in text
+
+
+def test_no_topic_of_a_run_is_taken_for_a_phone_number() -> None:
+    prefixes = [topic_prefix() for _ in range(1000)]
+    assert [mask_phones(prefix) for prefix in prefixes] == prefixes
