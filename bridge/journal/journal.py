@@ -179,10 +179,6 @@ class Journal:
         """Keep these entries whatever retention says, until `journal unpin`. Durable when it returns."""
         await self._do(lambda storage: storage.pin(entry_ids))
 
-    async def count_pinned(self) -> int:
-        """How many entries are kept so."""
-        return await self._ask(queries.count_pinned)
-
     # positions and duplicates
 
     async def advance(
