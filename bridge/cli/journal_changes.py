@@ -28,7 +28,6 @@ from bridge.cli.options import (
 from bridge.errors import ExitCode
 from bridge.journal.database import translated
 from bridge.journal.offline import inspect
-from bridge.journal.offline import renew as renewing
 from bridge.journal.offline import replay as replaying
 from bridge.journal.offline.salvage import Salvaged
 from bridge.journal.offline.salvage import salvage as rescue
@@ -174,7 +173,7 @@ def renew(path: Path, as_json: bool) -> None:
     Example:
       treble-bridge journal renew /var/lib/treble-bridge
     """
-    renewed = renewing.renew(path, now_ms)
+    renewed = replaying.renew(path, now_ms)
     if as_json:
         print_json(asdict(renewed))
     else:

@@ -21,7 +21,7 @@ from bridge.journal.database import open_reader, open_writer, prepare_folder, tr
 from bridge.journal.dedupe_window import DedupeWindow
 from bridge.journal.lock import take_lock
 from bridge.journal.maintenance import Figures, Limits, Maintenance
-from bridge.journal.reader import Reader
+from bridge.journal.reader import ReaderThread
 from bridge.journal.storage import Storage
 from bridge.journal.tail_cache import TailCache
 from bridge.journal.writer import Commit, Step, Writer
@@ -72,7 +72,7 @@ class Journal:
         self._writer = Writer(
             storage, self._maintenance, loop, done=self._committed, measured=self._measured, failed=self._write_failed
         )
-        self._reader = Reader(reader, loop, looking)
+        self._reader = ReaderThread(reader, loop, looking)
         self._writer.start()
 
     @classmethod
@@ -178,10 +178,6 @@ class Journal:
     async def pin(self, entry_ids: Sequence[int]) -> None:
         """Keep these entries whatever retention says, until `journal unpin`. Durable when it returns."""
         await self._do(lambda storage: storage.pin(entry_ids))
-
-    async def count_pinned(self) -> int:
-        """How many entries are kept so."""
-        return await self._ask(queries.count_pinned)
 
     # positions and duplicates
 

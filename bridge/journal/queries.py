@@ -56,7 +56,6 @@ class JournalState:
     """Which journal this is, and how far it was forwarded, as the database says it."""
 
     journal_id: str
-    created_at_ms: int
     positions: Positions
     positions_offset: int | None
     deleted: int
@@ -78,12 +77,8 @@ def deferred_types(connection: apsw.Connection, topic: str) -> set[str]:
     return {row[0] for row in connection.execute("SELECT DISTINCT event_type FROM parked WHERE topic = ?", (topic,))}
 
 
-def count_pinned(connection: apsw.Connection) -> int:
-    return int(_row(connection.execute("SELECT count(*) FROM held"))[0])
-
-
 def pinned(connection: apsw.Connection) -> PinnedEntries:
-    """How many entries are held, and their bytes. Looks at each of them."""
+    """How many entries are pinned, and their bytes. Looks at each of them."""
     return PinnedEntries(*_row(connection.execute(_PINNED)))
 
 
@@ -106,9 +101,9 @@ def get(connection: apsw.Connection, entry_id: int) -> tuple[Entry, EntrySummary
 
 
 def journal_state(connection: apsw.Connection) -> JournalState:
-    rows = connection.execute("SELECT journal_id, created_at, next_id, behind, kafka_offset, deleted FROM state")
-    journal_id, created_at, next_id, behind, offset, deleted = _row(rows)
-    return JournalState(journal_id, created_at, Positions(next_id, json.loads(behind)), offset, deleted)
+    rows = connection.execute("SELECT journal_id, next_id, behind, kafka_offset, deleted FROM state")
+    journal_id, next_id, behind, offset, deleted = _row(rows)
+    return JournalState(journal_id, Positions(next_id, json.loads(behind)), offset, deleted)
 
 
 def in_doubt(connection: apsw.Connection) -> InDoubt:

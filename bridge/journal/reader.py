@@ -13,7 +13,7 @@ T = TypeVar("T")
 Job = tuple[Callable[[apsw.Connection], Any], "asyncio.Future[Any]"]
 
 
-class Reader:
+class ReaderThread:
     """Runs queries one after another. Their exceptions arrive in the futures as SQLite raised them.
 
     `looking` is locked while a query runs. `ended` is done when the thread has ended and the connection is closed.

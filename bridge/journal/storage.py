@@ -42,6 +42,7 @@ _RETIRE: Final = f"""
     DELETE FROM entries WHERE id BETWEEN ? AND ? AND (received_at < ? OR stream_end <= ?) {_FREE}"""  # noqa: S608
 _FIRST_FREE: Final = f"SELECT id FROM entries WHERE id BETWEEN ? AND ? {_FREE} ORDER BY id LIMIT 1"  # noqa: S608
 _SIZE: Final = "SELECT length(headers) + length(body) FROM entries WHERE id = ?"
+_FORWARDED_END: Final = "SELECT stream_end FROM entries WHERE id < ? ORDER BY id DESC LIMIT 1"
 _OLDEST: Final = "SELECT received_at FROM entries WHERE id >= ? ORDER BY id LIMIT 1"
 _OLDEST_DEFERRED: Final = """
     SELECT received_at FROM entries WHERE id = (SELECT min(entry_id) FROM parked WHERE topic = ?)"""
@@ -196,7 +197,7 @@ class Storage:
         next_id = self.positions.next_id
         if self._retained_from >= next_id:
             return False
-        end = self._one("SELECT stream_end FROM entries WHERE id < ? ORDER BY id DESC LIMIT 1", (next_id,)) or 0
+        end = self._forwarded_end()
 
         def look(from_id: int, rows: int) -> tuple[int | None, int]:
             """Where the rows from this id on end, None when there are none; and how many of them were deleted."""
@@ -226,13 +227,14 @@ class Storage:
 
     def retained_bytes(self) -> int:
         """Bytes from the oldest entry that retention hasn't passed over, to the next entry to forward."""
-        ends = [
-            self._one("SELECT stream_end FROM entries WHERE id >= ? ORDER BY id LIMIT 1", (self._retained_from,)),
-            self._one(
-                "SELECT stream_end FROM entries WHERE id < ? ORDER BY id DESC LIMIT 1", (self.positions.next_id,)
-            ),
-        ]
-        return max(0, (ends[1] or 0) - (ends[0] or 0)) if self._retained_from < self.positions.next_id else 0
+        if self._retained_from >= self.positions.next_id:
+            return 0
+        first = self._one("SELECT stream_end FROM entries WHERE id >= ? ORDER BY id LIMIT 1", (self._retained_from,))
+        return max(0, self._forwarded_end() - (first or 0))
+
+    def _forwarded_end(self) -> int:
+        """`stream_end` of the last entry before the next one to forward."""
+        return self._one(_FORWARDED_END, (self.positions.next_id,)) or 0
 
     # figures
 

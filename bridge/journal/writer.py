@@ -34,7 +34,7 @@ class Commit:
 
     `entries` are the futures of the appended entries, whose ids go up from `first_id`; `steps` those of other work
     with its result. `backlog` is set when a step may have changed it: what is deferred, the oldest pending entry's
-    time, and what is held.
+    time, and what is pinned.
     """
 
     submissions: list[Entry] = field(default_factory=list)

@@ -28,7 +28,7 @@ import orjson
 from aiokafka.structs import ConsumerRecord, TopicPartition
 
 from bridge.errors import SinkTimeoutError
-from bridge.kafka.batches import Batch, partition_of
+from bridge.kafka.batches import ProducerBatch, partition_of
 from bridge.kafka.client import close
 from bridge.kafka.consumer import new_consumer
 from bridge.kafka.errors import translated
@@ -82,7 +82,7 @@ class PositionsTopic:
             raise count
         return partition_of(self._key, count)
 
-    def batch(self, producer: Producer, partition: int, positions: Positions, topics: list[str]) -> Batch:
+    def batch(self, producer: Producer, partition: int, positions: Positions, topics: list[str]) -> ProducerBatch:
         """The record that goes with a transaction's events."""
         value = {
             "version": VERSION,
@@ -130,11 +130,11 @@ class PositionsTopic:
                         return f"process {_field(record.value, 'pid')} on {_field(record.value, 'host')}"
         return None
 
-    def _record(self, producer: Producer, partition: int, key: bytes, value: dict[str, Any]) -> Batch:
+    def _record(self, producer: Producer, partition: int, key: bytes, value: dict[str, Any]) -> ProducerBatch:
         builder = producer.create_batch()
         now_ms = time.time_ns() // 1_000_000
         builder.append(timestamp=now_ms, key=key, value=orjson.dumps(value), headers=[])
-        return Batch(self._topic, partition, builder)
+        return ProducerBatch(self._topic, partition, builder)
 
     async def _read(
         self, partition: int, from_offset: int | None, limit_s: float

@@ -23,7 +23,7 @@ from bridge.errors import (
     TopicPausedError,
 )
 from bridge.kafka.aiokafka_patches import fail_under_replicated_batches, kill_producer, use_fast_lz4
-from bridge.kafka.batches import Batch
+from bridge.kafka.batches import ProducerBatch
 from bridge.kafka.errors import paused, translate, translated
 from bridge.kafka.transaction_markers import join_transaction, last_stable_offsets, markers_written
 from bridge.model import PendingMarker
@@ -114,7 +114,7 @@ class Producer:
             return paused(topic, "leaderless")
         return len(partitions)
 
-    async def deliver(self, batches: Sequence[Batch]) -> list[int]:
+    async def deliver(self, batches: Sequence[ProducerBatch]) -> list[int]:
         """Send the batches and wait for each; with a transactional id, all of them in one transaction.
 
         Returns the offset of each batch's first record, once it is certain that a transaction comes into effect.
@@ -183,7 +183,7 @@ class Producer:
         self._in_transaction = False
         await self._await_markers(markers)
 
-    async def _send(self, batches: Sequence[Batch]) -> list[int]:
+    async def _send(self, batches: Sequence[ProducerBatch]) -> list[int]:
         futures: list[asyncio.Future[Any]] = []
         try:
             async with asyncio.timeout(self._call_timeout_s):
@@ -204,7 +204,9 @@ class Producer:
             raise worst
         return [future.result().offset for future in futures]
 
-    async def _await_confirmations(self, batches: Sequence[Batch], futures: "Sequence[asyncio.Future[Any]]") -> None:
+    async def _await_confirmations(
+        self, batches: Sequence[ProducerBatch], futures: "Sequence[asyncio.Future[Any]]"
+    ) -> None:
         """Wait for the batches. While that takes long, ask for the topics: a deleted one holds up its transaction as a
         whole, without an error, and would cost all others the whole time limit.
         """
@@ -218,7 +220,7 @@ class Producer:
                 if isinstance(count, TopicPausedError):
                     raise count
 
-    def _timeout_cause(self, batches: Sequence[Batch], futures: "Sequence[asyncio.Future[Any]]") -> SinkError:
+    def _timeout_cause(self, batches: Sequence[ProducerBatch], futures: "Sequence[asyncio.Future[Any]]") -> SinkError:
         """Who is to blame for a send that took too long: a topic, if metadata says so; else Kafka, or the way to it.
 
         That others got through says nothing: batches are sent one after another, and a slow link had time for some.
@@ -230,7 +232,7 @@ class Producer:
                     return count
         return SinkTimeoutError("Kafka did not confirm a batch in time")
 
-    async def _submit(self, batch: Batch) -> "asyncio.Future[Any]":
+    async def _submit(self, batch: ProducerBatch) -> "asyncio.Future[Any]":
         try:
             future: asyncio.Future[Any] = await self._inner.send_batch(
                 batch.builder, batch.topic, partition=batch.partition
@@ -259,7 +261,7 @@ class Producer:
         await kill_producer(inner)
 
 
-def _markers(batches: Sequence[Batch], offsets: Sequence[int]) -> tuple[PendingMarker, ...]:
+def _markers(batches: Sequence[ProducerBatch], offsets: Sequence[int]) -> tuple[PendingMarker, ...]:
     """Where the batches are, one a partition."""
     found: dict[tuple[str, int], PendingMarker] = {}
     for batch, offset in zip(batches, offsets, strict=True):
@@ -286,7 +288,7 @@ _PRECEDENCE: Final = (
 )
 
 
-def _decisive_error(batches: Sequence[Batch], futures: "Sequence[asyncio.Future[Any]]") -> SinkError | None:
+def _decisive_error(batches: Sequence[ProducerBatch], futures: "Sequence[asyncio.Future[Any]]") -> SinkError | None:
     """The error that says most about what to do, of those batches that failed; None when none did."""
     failed: list[SinkError] = []
     for batch, future in zip(batches, futures, strict=False):

@@ -20,7 +20,7 @@ from bridge.errors import (
     TimestampRejectedError,
     TopicPausedError,
 )
-from bridge.kafka.batches import Batch, Sizing, Timestamps, assemble
+from bridge.kafka.batches import ProducerBatch, Sizing, Timestamps, assemble
 from bridge.kafka.client import current_options
 from bridge.kafka.diagnosis import connect
 from bridge.kafka.errors import paused
@@ -120,7 +120,7 @@ class _ProducerSink:
                 on_delivered(batch.partition, offset, batch.entry_ids)
         return offsets[-1] if own else None
 
-    def _positions_batches(self, positions: Positions) -> list[Batch]:
+    def _positions_batches(self, positions: Positions) -> list[ProducerBatch]:
         """What goes with the records to say how far forwarding has come."""
         del positions
         return []
@@ -268,7 +268,7 @@ class TransactionalSink(_ProducerSink):
         self._sending = None
         return offset
 
-    def _positions_batches(self, positions: Positions) -> list[Batch]:
+    def _positions_batches(self, positions: Positions) -> list[ProducerBatch]:
         assert self._positions is not None
         return [self._positions.batch(self.producer, self._partition, positions, self._topics())]
 

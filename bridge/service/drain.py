@@ -141,7 +141,6 @@ class Drain:
             before = journal.usage()
             if before.pending:
                 status, outcomes = await self._forward(journal, deadline_s)
-            pinned = await journal.count_pinned()
         after = journal.usage()
         drained = account(
             before,
@@ -149,7 +148,7 @@ class Drain:
             outcomes,
             tuple(why_left(after, status)) if status is not None else (),
             journal_id=journal.id,
-            pinned=pinned,
+            pinned=after.pinned.entries,
             seconds=round(time.monotonic() - began_s, 3),
             cause=self.shutdown.cause or "nothing left",
         )

@@ -1,10 +1,15 @@
-"""Forwarding entries again: each is copied to the end of the journal, marked as a copy, and takes the normal way.
+"""The offline commands that write to a journal. Each takes its lock, so no bridge may run on it.
 
-The marks are fields of the copy's headers: `model.REPLAY_FIELD` and `model.RECEIVED_FIELD`. What was already pending is
-left alone: it goes out anyway. A copy is not copied again as part of a range: its original is in reach.
+replay   entries are forwarded again: each is copied to the end, marked as a copy, and takes the normal way
+unpin    retention may delete pinned entries again
+renew    a restored copy goes on under a new id
+
+The marks of a copy are fields of its headers: `model.REPLAY_FIELD` and `model.RECEIVED_FIELD`. What was already pending
+is left alone: it goes out anyway. A copy is not copied again as part of a range: its original is in reach.
 """
 
 import contextlib
+import uuid
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
@@ -25,7 +30,7 @@ from bridge.journal.offline.inspect import reading
 from bridge.journal.queries import EntrySummary
 from bridge.journal.schema import WAL_FRAME_BYTES
 from bridge.journal.storage import BYTES_MAX_DEFAULT, Storage
-from bridge.model import RECEIVED_FIELD, REPLAY_FIELD, Entry
+from bridge.model import NOTHING_IN_DOUBT, RECEIVED_FIELD, REPLAY_FIELD, Entry
 
 COMMIT_ENTRIES: Final = 200
 COMMIT_BYTES: Final = 4 << 20
@@ -69,13 +74,13 @@ def replay(
     clock_ms: Callable[[], int],
     bytes_max: int = BYTES_MAX_DEFAULT,
 ) -> Iterator[Replayed]:
-    """Copy entries to the end of the journal. Raises JournalLockedError while a bridge runs on it.
+    """Copy entries to the end of the journal.
 
     Each yielded outcome is durable. `originals_only` passes over entries that are copies themselves. `bytes_max` is the
     journal's bound: before a copy that would leave no room for webhooks, JournalFullError is raised, with all that was
     done before it yielded.
     """
-    with take_lock(folder), translated(folder, "be written"), _storage(folder, clock_ms) as storage:
+    with _writing(folder, clock_ms) as storage:
         left = iter(ids)
         make = partial(_make, storage, again=again, originals_only=originals_only, clock_ms=clock_ms)
         copied, unfit = 0, None
@@ -116,23 +121,42 @@ def _copy_part(
 
 
 def unpin(folder: Path, ids: Iterable[int], clock_ms: Callable[[], int]) -> None:
-    """Let retention have held entries again. Raises JournalLockedError while a bridge runs on it."""
-    with (
-        take_lock(folder),
-        translated(folder, "be written"),
-        _storage(folder, clock_ms) as storage,
-        transaction(storage.connection),
-    ):
+    """Let retention have pinned entries again."""
+    with _writing(folder, clock_ms) as storage, transaction(storage.connection):
         storage.unpin(ids)
 
 
+@dataclass(frozen=True, slots=True)
+class Renewed:
+    """The journal's ids, and how many entries are to be forwarded under the new one."""
+
+    journal_id: str
+    former_id: str
+    pending: int
+
+
+def renew(folder: Path, clock_ms: Callable[[], int]) -> Renewed:
+    """Give a restored journal a new id, so that what it took since is forwarded: Kafka counts its old ids as forwarded.
+
+    The forwarder has found that out before, and noted here which of the older entries Kafka has (`forward.recovery`).
+    """
+    with _writing(folder, clock_ms) as storage, transaction(storage.connection):
+        former_id = storage.journal_id
+        storage.rename(str(uuid.uuid4()))
+        storage.note_in_doubt(NOTHING_IN_DOUBT)  # only the old id could resolve it
+        storage.confirm()
+    return Renewed(storage.journal_id, former_id, storage.pending)
+
+
 @contextlib.contextmanager
-def _storage(folder: Path, clock_ms: Callable[[], int]) -> Iterator[Storage]:
-    connection = open_writer(folder, clock_ms())
-    try:
-        yield Storage(connection)
-    finally:
-        connection.close(True)
+def _writing(folder: Path, clock_ms: Callable[[], int]) -> Iterator[Storage]:
+    """The journal in `folder`, to be written. Raises JournalLockedError while a bridge runs on it."""
+    with take_lock(folder), translated(folder, "be written"):
+        connection = open_writer(folder, clock_ms())
+        try:
+            yield Storage(connection)
+        finally:
+            connection.close(True)
 
 
 def _look(connection: apsw.Connection, entry_id: int, *, originals_only: bool) -> tuple[Outcome, Entry | None]:

@@ -10,8 +10,7 @@ import pytest
 from bridge.errors import JournalRestoredError
 from bridge.forward import Forwarder
 from bridge.journal.offline.inspect import reading
-from bridge.journal.offline.renew import renew
-from bridge.journal.offline.replay import replay
+from bridge.journal.offline.replay import renew, replay
 from bridge.kafka.positions import Found
 from bridge.model import PendingMarker, Positions
 from bridge.telemetry import Telemetry

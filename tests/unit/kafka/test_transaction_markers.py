@@ -11,7 +11,7 @@ from aiokafka.structs import TopicPartition
 
 from bridge.errors import SinkTimeoutError
 from bridge.kafka import producer
-from bridge.kafka.batches import Batch
+from bridge.kafka.batches import ProducerBatch
 from bridge.kafka.producer import Producer
 from bridge.kafka.transaction_markers import markers_written
 from bridge.model import PendingMarker
@@ -20,7 +20,11 @@ from bridge.settings.models import Kafka
 FIRST = 4
 """The offset of every batch."""
 NOT_LEADER = 6
-READ_0, READ_1, SENT_0 = Batch("read", 0, None, [1]), Batch("read", 1, None, [2, 3]), Batch("sent", 0, None, [4])
+READ_0, READ_1, SENT_0 = (
+    ProducerBatch("read", 0, None, [1]),
+    ProducerBatch("read", 1, None, [2, 3]),
+    ProducerBatch("sent", 0, None, [4]),
+)
 PLACE = TopicPartition("read", 0)
 
 
