@@ -3,7 +3,7 @@
 A compacted topic. Two keys a journal, both on the partition of the journal's id:
 
     <journal id>           {"version": 1, "next": 4711, "topics": {"treble.message.read": 4711, …}, "behind": {…},
-                            "deferred": {…}}
+                            "parked": {…}}
     <journal id>/barrier   {"version": 1, "token": "…", "instance": "…", "host": "…", "pid": 1, "at_ms": 0}
 
 `next` is the id of the next entry to forward; `behind` has the paused topics, with theirs, `deferred` how many entries
@@ -89,7 +89,7 @@ class PositionsTopic:
             "next": positions.next_id,
             "topics": {topic: positions.of(topic) for topic in sorted({*topics, *positions.behind})},
             "behind": dict(positions.behind),
-            "deferred": dict(positions.deferred),
+            "parked": dict(positions.deferred),
         }
         return self._record(producer, partition, self._key, value)
 
@@ -173,7 +173,7 @@ def _field(value: bytes | None, name: str) -> Any:
 
 def _positions(value: bytes | None) -> Positions | None:
     """A position record's value; None for what isn't one (a tombstone, another's bytes)."""
-    next_id, behind, deferred = (_field(value, name) for name in ("next", "behind", "deferred"))
+    next_id, behind, deferred = (_field(value, name) for name in ("next", "behind", "parked"))
     if not isinstance(next_id, int) or not isinstance(behind, dict):
         return None
     return Positions(next_id, _numbers(behind), _numbers(deferred or {}))

@@ -45,14 +45,14 @@ class Telemetry(RateLimitedLogger):
     def connections_open(self, count: int) -> None:
         self.metrics.connections.set(count)
 
-    def counters_begin(self, sources: Iterable[str], refusals: Iterable[str], quarantines: Iterable[str]) -> None:
+    def counters_begin(self, sources: Iterable[str], reasons: Iterable[str], quarantines: Iterable[str]) -> None:
         """Show what alerts wait for with 0 from the start: its first one is a growth then. Counts stay as they are."""
-        m, refusals = self.metrics, tuple(refusals)
+        m, reasons = self.metrics, tuple(reasons)
         m.requests.begin("-", "too_many_connections")
         for source in sources:
             for outcome in ("accepted", "unauthorized", "not_accepted"):
                 m.requests.begin(source, outcome)
-            for reason in refusals:
+            for reason in reasons:
                 m.unauthorized.labels(source, reason)
         for reason in quarantines:
             m.quarantined.labels(reason)

@@ -3,8 +3,8 @@
 A request has one from its head to its answer, if its credentials hold: nobody else may make this process write spans,
 or name a trace. An event has one from when it is taken from the journal up to Kafka's commit, a child of its
 request's by what the journal keeps; its record names it as the parent of whatever consumers do. A transaction has one
-that is linked to its events'. A try that Kafka has not taken leaves the transaction's span only; one whose outcome is
-unclear leaves all, since a consumer may have seen the records.
+that is linked to its events'. A try that Kafka has not taken leaves the transaction's span only; one in
+doubt leaves all, since a consumer may have seen the records.
 """
 
 import asyncio
