@@ -296,7 +296,8 @@ class Forwarder:
         if not count and stopped is not None:
             self._pause(TopicPausedError(queue.topic, stopped.state, str(stopped)))
             return False
-        batch = await sort(prepared[:count], self._journal, self._preparer, waits=lambda _: False)
+        going = [item for item in prepared[:count] if not await self._waits_elsewhere(queue, item)]
+        batch = await sort(going, self._journal, self._preparer, waits=lambda _: False)
         partitions = {topic: found for topic, found in found.items() if isinstance(found, int)}
         moved = queue.topic, entries[count - 1].id + 1, count
         try:
@@ -305,6 +306,18 @@ class Forwarder:
             raise TopicPausedError(queue.topic, error.state, str(error)) from error
         self._queues.moved(queue, moved[1])
         return True
+
+    async def _waits_elsewhere(self, queue: TopicQueue, item: Prepared) -> bool:
+        """Whether an entry of this queue is in the queue of the topic that it goes to as well, and goes out from there.
+
+        A salvage that lost which entries were deferred puts them into each queue that they may have been in. From
+        another queue one could overtake older entries of its own topic.
+        """
+        behind = self._queues.positions()
+        if item.topic == queue.topic or behind.get(item.topic, self._positions.next_id) > item.entry_id:
+            return False
+        found = await self._journal.read_deferred(item.topic, item.entry_id, 1, 1)
+        return bool(found) and found[0].id == item.entry_id
 
     # the steps of a batch
 
