@@ -36,7 +36,6 @@ class DedupeWindow:
         self._queue, self._ask = queue, ask
 
     async def seen(self, wanted: Sequence[bytes], since_ms: int) -> dict[bytes, int]:
-        """Those of the dedupe keys that were remembered with a time of `since_ms` or later, each with that time."""
         found = self.buffer.find(wanted, since_ms)
         if self._merged_any and (rest := [dedupe_key for dedupe_key in wanted if dedupe_key not in found]):
             found |= await self._ask(lambda connection: dedupe_table.look_up(connection, rest, since_ms))

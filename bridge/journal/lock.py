@@ -1,6 +1,6 @@
-"""Who may use a journal: one process at a time, by a lock on a file that names it; and only a user with the rights.
+"""One process at a time uses a journal: it locks a file that names it.
 
-For a folder that this user may not use, the errors say who runs this, whose the folder is, and what to do.
+If this user may not use the folder, the error names this user, the folder's owner, and what to do.
 """
 
 import datetime as dt
@@ -96,7 +96,7 @@ def _error(path: Path, folder: Path, reason: str) -> JournalUnusableError:
 
 
 def _path_owner(path: Path) -> str:
-    """Whose `path` is; of what this user may not even look at, or is not there, the folder above."""
+    """The owner of `path`; of the folder above it, if `path` is missing or this user may not look at it."""
     for each in (path, *path.absolute().parents):
         try:
             found = each.stat()

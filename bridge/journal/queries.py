@@ -62,14 +62,12 @@ class JournalState:
 
 
 def read(connection: apsw.Connection, from_id: int, max_entries: int, max_bytes: int) -> list[Entry]:
-    """Entries from `from_id` on, in order; at the most so many, and so many bytes, but always one."""
     return _take(connection.execute(_READ, (from_id, max_entries)), max_bytes)
 
 
 def read_deferred(
     connection: apsw.Connection, topic: str, from_id: int, max_entries: int, max_bytes: int
 ) -> list[Entry]:
-    """The same of the entries that are deferred for a topic."""
     return _take(connection.execute(_READ_DEFERRED, (topic, from_id, max_entries)), max_bytes)
 
 
@@ -107,7 +105,6 @@ def journal_state(connection: apsw.Connection) -> JournalState:
 
 
 def in_doubt(connection: apsw.Connection) -> InDoubt:
-    """What is unknown of the transactions so far."""
     (text,) = _row(connection.execute("SELECT doubts FROM state"))
     if text is None:
         return NOTHING_IN_DOUBT

@@ -132,7 +132,6 @@ class Storage:
         self.connection.execute(f"DELETE FROM parked WHERE {where}", bindings)  # noqa: S608 - ours
 
     def pin(self, entry_ids: Iterable[int]) -> None:
-        """Keep these entries whatever retention says."""
         for entry_id in entry_ids:
             self.connection.execute("INSERT OR IGNORE INTO held VALUES (?)", (entry_id,))
             if self.connection.changes():
@@ -140,7 +139,6 @@ class Storage:
                 self.pinned = PinnedEntries(self.pinned.entries + 1, self.pinned.bytes + size)
 
     def unpin(self, entry_ids: Iterable[int]) -> None:
-        """Let retention have these entries again."""
         for entry_id in entry_ids:
             self.connection.execute("DELETE FROM held WHERE entry_id = ?", (entry_id,))
             self._retained_from = min(self._retained_from, entry_id)

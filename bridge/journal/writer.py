@@ -1,4 +1,4 @@
-"""The writer thread: everything that waits goes into one commit, and nobody hears of it before the commit is synced.
+"""The writer thread: everything that waits goes into one commit. No future is done before its commit is synced.
 
 While a commit runs, the next one gathers by itself; under load, it also waits for a moment (`Writer.put`).
 """
@@ -30,11 +30,11 @@ Item = tuple[Entry | Step, "asyncio.Future[Any]"]
 
 @dataclass(slots=True)
 class Commit:
-    """One commit: what went in, and once it is done, what to tell.
+    """One commit.
 
-    `entries` are the futures of the appended entries, whose ids go up from `first_id`; `steps` those of other work
-    with its result. `backlog` is set when a step may have changed it: what is deferred, the oldest pending entry's
-    time, and what is pinned.
+    `entries` are the futures of the appended entries, whose ids go up from `first_id`; `steps` are the futures of other
+    work, with their results. `backlog` is set when a step may have changed it: what is deferred, the oldest pending
+    entry's time, and what is pinned.
     """
 
     submissions: list[Entry] = field(default_factory=list)
@@ -85,7 +85,7 @@ class Writer:
         self._thread = threading.Thread(target=self._run, name="journal-writer", daemon=True)
 
     def start(self) -> None:
-        """Begin. Not before whoever is told can be: a first commit may fail at once."""
+        """Begin. Only when the callbacks can be called: the first commit may fail at once."""
         self._thread.start()
 
     def put(self, item: Item) -> None:
@@ -113,7 +113,7 @@ class Writer:
         self._queue.put(None)
 
     def abandoned(self) -> list["asyncio.Future[Any]"]:
-        """After a failure: the futures of what nobody will write any more."""
+        """After a failure: the futures of what will not be written."""
         futures = [future for _, future in self._outbox]
         self._outbox.clear()
         with contextlib.suppress(Empty):
@@ -148,11 +148,11 @@ class Writer:
             self.ended.set_result(None)
 
     def _tell(self, what: Callable[..., None], *arguments: Any) -> None:
-        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody is left who could be told
+        with contextlib.suppress(RuntimeError):  # the loop is closed
             self._loop.call_soon_threadsafe(what, *arguments)
 
     def _gather(self) -> tuple[Commit, bool]:
-        """What waits, or nothing when maintenance is due first; and whether this is the end."""
+        """What waits, or an empty commit when maintenance is due first; and whether to stop after it."""
         queue, commit = self._queue, Commit()
         with contextlib.suppress(Empty):
             item = queue.get(timeout=self._maintenance.wait_s())
@@ -190,7 +190,7 @@ class Writer:
             commit.first_id = self._storage.append(commit.submissions)
 
     def _after(self, commit: Commit) -> None:
-        """Tell who waits; then what nobody has to wait for."""
+        """Complete the futures; then maintenance, which no future waits for."""
         storage, maintenance = self._storage, self._maintenance
         if commit.work:
             commit.backlog = (dict(storage.deferred), storage.oldest_pending_ms(), storage.pinned)

@@ -1,12 +1,12 @@
 """Records → batches, one list a partition, in order.
 
-One batch per partition and transaction is the fast shape: one request and one future for a thousand records. Here is
-also decided on which partition a record goes, and which time it carries: its webhook's arrival, if the broker takes it.
+One batch per partition and transaction is the fast shape: one request and one future for a thousand records. This
+module also decides the partition of each record, and its time: that of its webhook's arrival, if the broker accepts it.
 
-A broker rejects a batch that holds a time too far from its own clock (`message.timestamp.after.max.ms`, an hour by
-default, and `message.timestamp.before.max.ms`). That is no fault of the event: its envelope says when it came, whatever
-the record carries. So no record is from the future, and where a topic rejected an old one, its records carry the time
-of sending for an hour. When even that is rejected, a clock is wrong.
+A broker rejects a batch with a time too far from its own clock (`message.timestamp.after.max.ms`, an hour by default,
+and `message.timestamp.before.max.ms`). The event's envelope keeps the time of arrival in any case. So no record is from
+the future, and a topic that rejected an old record gets the time of sending for an hour. If a topic rejects that too, a
+clock is wrong.
 """
 
 import struct

@@ -121,7 +121,7 @@ class PositionsTopic:
         raise SinkTimeoutError(f"topic {self._topic} did not show this process' own barrier in time")
 
     async def foreign_barrier(self, partition: int, own_offset: int) -> str | None:
-        """Who wrote a barrier after `own_offset`, if it was another instance. Waits some seconds for it to show up."""
+        """The process of another instance that wrote a barrier after `own_offset`. Waits some seconds for it."""
         async with contextlib.aclosing(self._read(partition, own_offset, FOREIGN_WAIT_S)) as records:
             async for record in records:
                 if record.key == self._barrier_key and record.offset > own_offset:
@@ -158,7 +158,7 @@ class PositionsTopic:
                     for record in fetched.get(place, []):
                         yield record
         finally:
-            # Not waited for: over TLS, the broker's own goodbye takes its seconds now and then.
+            # In the background: over TLS, the broker sometimes takes seconds to close its side.
             closing = asyncio.create_task(close(consumer.stop()))
             self._closing.add(closing)
             closing.add_done_callback(self._closing.discard)

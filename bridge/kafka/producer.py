@@ -221,9 +221,9 @@ class Producer:
                     raise count
 
     def _timeout_cause(self, batches: Sequence[ProducerBatch], futures: "Sequence[asyncio.Future[Any]]") -> SinkError:
-        """Who is to blame for a send that took too long: a topic, if metadata says so; else Kafka, or the way to it.
+        """Why a send took too long: a topic, if metadata says so; else Kafka or the network.
 
-        That others got through says nothing: batches are sent one after another, and a slow link had time for some.
+        Confirmed batches prove nothing: batches are sent one after another, and a slow link had time for some.
         """
         for position, batch in enumerate(batches):
             if position >= len(futures) or not futures[position].done():
@@ -273,7 +273,7 @@ def _markers(batches: Sequence[ProducerBatch], offsets: Sequence[int]) -> tuple[
 
 
 def _retrieve(future: "asyncio.Future[Any]") -> None:
-    """Take the outcome of a batch nobody waits for any more, so that it is not reported as forgotten."""
+    """Take the outcome of a batch that no caller waits for, so that asyncio does not report it as never retrieved."""
     if not future.cancelled():
         future.exception()
 
@@ -289,7 +289,7 @@ _PRECEDENCE: Final = (
 
 
 def _decisive_error(batches: Sequence[ProducerBatch], futures: "Sequence[asyncio.Future[Any]]") -> SinkError | None:
-    """The error that says most about what to do, of those batches that failed; None when none did."""
+    """Of the batches that failed, the error that says most about what to do; None when none failed."""
     failed: list[SinkError] = []
     for batch, future in zip(batches, futures, strict=False):
         error = future.exception() if future.done() and not future.cancelled() else None

@@ -1,15 +1,15 @@
 """Whether Kafka has written the markers of a transaction whose commit it has acknowledged, partition by partition.
 
-The coordinator acknowledges a commit, then has a marker written to each partition of the transaction. A partition that
-has no leader at that moment it takes for deleted: it passes it over and counts the transaction as complete (seen with
-Kafka 4.3.1, whose log then says "these partitions are likely deleted already and hence can be skipped"). This happens
-where no other replica can lead: when a broker is shut down in order, and when one that was killed starts again with
-transactions to end. Some partitions may have got their marker before.
-Records without a marker hold up whoever reads what is committed, until a later transaction of the same transactional id
-ends in their partition: with its abort they are gone, although their commit was acknowledged.
+The coordinator acknowledges a commit, then has a marker written to each partition of the transaction. If a partition
+has no leader at that moment, the coordinator takes it for deleted and skips it (seen with Kafka 4.3.1, whose log says
+"these partitions are likely deleted already and hence can be skipped"). This happens where no other replica can lead:
+when a broker shuts down in order, and when a killed broker starts again with transactions to end. Other partitions may
+have got their marker. Records without a marker block all readers of committed records, until a later transaction of the
+same transactional id ends in their partition. If that is an abort, they are lost, although their commit was
+acknowledged.
 
-The last stable offset of a partition, that up to which committed records are read, tells: it can't be beyond the first
-record of a transaction that has no marker. Where it is below that, a transaction of somebody else is open.
+The last stable offset of a partition tells: it can't be beyond the first record of a transaction that has no marker.
+If it is below that, another producer's transaction is open.
 """
 
 import asyncio
@@ -31,7 +31,7 @@ _EVERYTHING, _COMMITTED = 0, 1  # isolation levels
 async def last_stable_offsets(
     producer: AIOKafkaProducer, places: Collection[TopicPartition]
 ) -> dict[TopicPartition, int]:
-    """The last stable offset of these partitions; those of which no leader says it are not in it."""
+    """The last stable offset of these partitions. A partition without an answer from its leader is left out."""
     return await _end_offsets(producer, places, _COMMITTED)
 
 
@@ -40,8 +40,8 @@ async def markers_written(
 ) -> dict[TopicPartition, bool]:
     """Whether the transactions whose first records are at these offsets have their markers in these partitions.
 
-    One that isn't in it can't be told: it has no leader, or another producer's open transaction hides it. Records that
-    are gone with what was there before (the topic was made anew) count as without one: they have to go again.
+    A partition is left out if it has no leader, or if another producer's open transaction hides the marker. If the
+    topic was made anew, its old records are gone: they count as without a marker, and have to be sent again.
     """
     stable = await last_stable_offsets(producer, firsts)
     found = {place: at > firsts[place] for place, at in stable.items() if at >= firsts[place]}

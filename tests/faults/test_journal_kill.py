@@ -30,8 +30,8 @@ async def forwarder(journal):
     while True:
         await journal.wait_for(journal.positions.next_id + 20)
         batch = await journal.read(journal.positions.next_id, 100, 1 << 20)
-        identities = [(entry.id.to_bytes(16, "little"), entry.received_at_ms) for entry in batch]
-        await journal.advance(Positions(batch[-1].id + 1), identities, positions_offset=batch[-1].id)
+        dedupe_keys = [(entry.id.to_bytes(16, "little"), entry.received_at_ms) for entry in batch]
+        await journal.advance(Positions(batch[-1].id + 1), dedupe_keys, positions_offset=batch[-1].id)
         say(f"p {batch[-1].id + 1}")
 
 async def main():

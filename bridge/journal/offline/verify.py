@@ -82,17 +82,17 @@ def _damage(connection: apsw.Connection) -> tuple[str, ...]:
 def _report(connection: apsw.Connection, damage: tuple[str, ...]) -> Report:
     state = queries.journal_state(connection)
     next_id = state.positions.next_id
-    entries, waiting, highest = _numbers(
-        connection, "SELECT count(*), count(*) FILTER (WHERE id >= ?), coalesce(max(id), 0) FROM entries", (next_id,)
-    )
+    entries = _number(connection, "SELECT count(*) FROM entries")
+    waiting = _number(connection, "SELECT count(*) FROM entries WHERE id >= ?", next_id)
+    highest = _number(connection, "SELECT coalesce(max(id), 0) FROM entries")
     last_id = max(highest, next_id - 1)
     deferred = sum(
-        _numbers(connection, "SELECT count(*) FROM parked WHERE topic = ? AND entry_id >= ?", (topic, position))[0]
+        _number(connection, "SELECT count(*) FROM parked WHERE topic = ? AND entry_id >= ?", topic, position)
         for topic, position in state.positions.behind.items()
     )
-    dedupe_keys = _numbers(connection, "SELECT count(*) FROM identities", ())[0]
-    logged = _numbers(connection, "SELECT coalesce(sum(length(items)), 0) FROM identities_log", ())[0]
-    findings = [text for sql, what in _MUST_BE_NONE if (text := _counted(connection, sql, what))]
+    dedupe_keys = _number(connection, "SELECT count(*) FROM identities")
+    logged = _number(connection, "SELECT coalesce(sum(length(items)), 0) FROM identities_log")
+    findings = [f"{count} {what}" for sql, what in _MUST_BE_NONE if (count := _number(connection, sql))]
     if waiting != last_id - next_id + 1:
         findings.append(f"{last_id - next_id + 1 - waiting} entries that were never forwarded are missing")
     if entries != last_id - state.deleted:
@@ -106,17 +106,12 @@ def _report(connection: apsw.Connection, damage: tuple[str, ...]) -> Report:
         entries=entries,
         pending=waiting + deferred,
         deferred=deferred,
-        pinned=_numbers(connection, "SELECT count(*) FROM held", ())[0],
+        pinned=_number(connection, "SELECT count(*) FROM held"),
         dedupe_keys=dedupe_keys + logged // ITEM_BYTES,
         damage=damage,
         findings=tuple(findings),
     )
 
 
-def _counted(connection: apsw.Connection, sql: str, what: str) -> str:
-    (count,) = _numbers(connection, sql, ())
-    return f"{count} {what}" if count else ""
-
-
-def _numbers(connection: apsw.Connection, sql: str, bindings: tuple[int | str, ...]) -> tuple[int, ...]:
-    return tuple(int(str(value)) for value in connection.execute(sql, bindings).fetchall()[0])
+def _number(connection: apsw.Connection, sql: str, *bindings: int | str) -> int:
+    return int(str(connection.execute(sql, bindings).fetchall()[0][0]))
