@@ -88,7 +88,7 @@ class Server(Section):
     max_connections: int = Field(
         2000,
         ge=1,
-        description="open connections; above it a new one is answered 503 and closed (with TLS, closed only)",
+        description="open connections; above it a new one is answered 503 and closed",
     )
     ack_deadline: Duration = Field(
         3.0, gt=0, description="longest wait for stable storage; after it 503 (Treble waits 5 s); 4500ms at the most"

@@ -87,7 +87,7 @@ class Metrics:
             "hint_conflicts", "Bodies whose own evidence contradicts the URL's hint.", "source", "type"
         )
         self.topic_paused = self._gauge(
-            "topic_paused", "1 while the topic's topic queue waits, by cause.", "topic", "state"
+            "topic_paused", "1 while the topic is paused, by cause.", "topic", "state"
         )
         self.transactions = self._counter("transactions", "Kafka transactions, by outcome.", "outcome")
         self.producer_rebuilds = self._counter("producer_rebuilds", "New producers after a failure, by cause.", "cause")
