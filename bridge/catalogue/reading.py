@@ -77,6 +77,7 @@ MEANINGS: Mapping[str, str] = {
     "unreadable": "a field's value is of a kind that can't be read; it is left out, and in `raw`",
     "empty": "a field was there without a value; it is left out",
     "occurred_at_is_received_at": "the body has no time of its own, so the time of arrival stands in",
+    "time_24": "the hour was 24: the time is the next midnight",
     "time_twice": "the clocks were put back then, so this time happened twice; the first is taken",
     "time_skipped": "the clocks were put forward then, so this time never was; the old offset is taken",
     "event_id_was_hashed": "event_id is too long, or has control characters; the id is its SHA-256",

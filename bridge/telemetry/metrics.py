@@ -86,9 +86,7 @@ class Metrics:
         self.hint_conflicts = self._counter(
             "hint_conflicts", "Bodies whose own evidence contradicts the URL's hint.", "source", "type"
         )
-        self.topic_paused = self._gauge(
-            "topic_paused", "1 while the topic is paused, by cause.", "topic", "state"
-        )
+        self.topic_paused = self._gauge("topic_paused", "1 while the topic is paused, by cause.", "topic", "state")
         self.transactions = self._counter("transactions", "Kafka transactions, by outcome.", "outcome")
         self.producer_rebuilds = self._counter("producer_rebuilds", "New producers after a failure, by cause.", "cause")
         self.kafka_up = self._gauge("kafka_connected", "1 while the producer works.")
