@@ -149,7 +149,7 @@ class Positions:
     deferred: Mapping[str, int] = field(default_factory=dict, compare=False)
 
     def of(self, topic: str) -> int:
-        """The id of the next entry that `topic`'s topic queue forwards."""
+        """The id of the next entry for `topic`."""
         return self.behind.get(topic, self.next_id)
 
 

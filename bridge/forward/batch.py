@@ -1,4 +1,4 @@
-"""A slice of the journal, sorted: what goes out, what is a duplicate, what waits for its topic queue.
+"""A slice of the journal, sorted: what goes out, what is a duplicate, what waits for its topic.
 
 Events that say what another said shortly before, times apart: which of a slice they are.
 
@@ -105,7 +105,7 @@ async def prepare(
 
 
 def deferral(item: Prepared, queue: str) -> tuple[int, str, str]:
-    """The deferred row of an entry that waits in this topic queue's queue.
+    """The deferred row of an entry that waits in the queue of this topic.
 
     Without a type for what waits for the quarantine: it doesn't follow the map when its type's topic changes.
     """

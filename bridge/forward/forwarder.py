@@ -112,7 +112,7 @@ class Forwarder:
         return not self._connected or any(queue.state == "missing" for queue in self._queues.all())
 
     def status(self) -> ForwarderStatus:
-        """Positions, topic queues, the producer."""
+        """Positions, topics that are behind, the producer."""
         now_s = time.monotonic()
         return {
             "connected": self._connected,
@@ -222,7 +222,7 @@ class Forwarder:
             await self._linger(count)
 
     async def _wait(self) -> None:
-        """Sleep until an entry comes, a topic queue is due, a new configuration, or the stop."""
+        """Sleep until an entry comes, a paused topic is due, a new configuration, or the stop."""
         retry_s = self._queues.next_retry_s()
         limit_s = IDLE_WAIT_S if retry_s is None else min(IDLE_WAIT_S, max(0.01, retry_s - time.monotonic()))
         next_entry = self._journal.wait_for(self._positions.next_id)
@@ -257,7 +257,7 @@ class Forwarder:
         return len(entries)
 
     async def _catch_up(self, queue: TopicQueue) -> bool:
-        """Forward a slice of what was deferred for a topic queue. False when its next entry still can't go.
+        """Forward a slice of what was deferred for a topic. False when its next entry still can't go.
 
         A paused topic is tried with that entry alone.
         """
@@ -349,7 +349,7 @@ class Forwarder:
         return self._in_doubt.block_in_doubt(await self._sink.partition_counts(topics, *tries))
 
     def _positions_with(self, next_id: int, moved: tuple[str, int, int] = ("", 0, 0)) -> Positions:
-        """The positions from a commit on that moves a topic's topic queue to a position, by so many entries."""
+        """The positions from a commit on that moves a topic to a position, by so many entries."""
         behind = self._queues.positions()
         if not behind:
             return Positions(next_id)

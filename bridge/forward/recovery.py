@@ -58,7 +58,7 @@ def action_of(journal: Place, kafka: Place, in_doubt: bool) -> Action:
 
 
 def merge(ours: Positions, kafkas: Positions | None, *, noted: bool = False) -> Positions:
-    """The larger position of each topic queue: positions only ever grow, in both places.
+    """The larger position of each topic: positions only ever grow, in both places.
 
     With `noted`, the journal has taken note of what Kafka says. Its queues that are behind are so nevertheless: for
     entries that Kafka counts, and whose marker was missing.
@@ -186,9 +186,9 @@ async def _deferred_ids(journal: Journal, truth: Positions) -> dict[str, set[int
 
 
 async def _between(journal: Journal, truth: Positions) -> AsyncIterator[tuple[str | None, list[Entry]]]:
-    """Entries that Kafka counts and the journal doesn't: of each topic queue's queue, and (None) at the front.
+    """Entries that Kafka counts and the journal doesn't: of each topic's queue, and (None) at the front.
 
-    In this order those of a topic come as they went out: a topic queue's queue is done before its new entries go.
+    In this order those of a topic come as they went out: a topic's queue is done before its new entries go.
     """
     ours = journal.positions
     for topic, position in ours.behind.items():

@@ -48,7 +48,7 @@ class RejectedRecords:
         return self._records.get(entry_id, (0, ""))
 
     def on_delivered(self, entry_ids: Iterable[int]) -> None:
-        """These entries went out. What is known of others stays: another topic queue may have moved meanwhile."""
+        """These entries went out. What is known of others stays: another topic may have moved meanwhile."""
         groups = self.sizing.groups
         if not groups and not self._records:
             return

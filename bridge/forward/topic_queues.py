@@ -1,4 +1,4 @@
-"""The topic queues: one per topic. A topic queue whose topic can't take records waits by itself; the others move on.
+"""Topic queues: one for each topic. If a topic can't take records, its queue waits; the others move on.
 
 Pure bookkeeping: the forwarder says what happened and asks what is due. Times are monotonic seconds.
 
@@ -18,7 +18,7 @@ from bridge.transform.prepare import Preparer
 
 
 class TopicQueueStatus(TypedDict):
-    """A topic queue that is behind, for /status and the account of a drain."""
+    """A topic that is behind, for /status and the account of a drain."""
 
     topic: str
     position: int
@@ -30,7 +30,7 @@ class TopicQueueStatus(TypedDict):
 
 @dataclass(slots=True)
 class TopicQueue:
-    """A topic queue that is not at the front: it waits (`retry_at_s`), or it catches up (`retry_at_s` None).
+    """A topic that is not at the front: its queue waits (`retry_at_s`), or it catches up (`retry_at_s` None).
 
     `position` is the id of its next entry to forward. `remapped` are event types in its queue that go to another topic
     by now.
@@ -63,7 +63,7 @@ class TopicQueue:
 
 
 class TopicQueues:
-    """The topic queues that are behind. One that isn't here stands at the front."""
+    """The topics that are behind. One that isn't here stands at the front."""
 
     def __init__(self, probe_s: float, probe_max_s: float) -> None:
         self._behind: dict[str, TopicQueue] = {}
@@ -71,7 +71,7 @@ class TopicQueues:
         self._probe_max_s = max(probe_s, probe_max_s)
 
     def restore(self, positions: Positions, now_s: float) -> set[str]:
-        """Take over the topic queues of a recovery: each is tried at once, but those known to wait go on waiting.
+        """Take over the queues of a recovery: each is tried at once, but those known to wait go on waiting.
 
         Returns the topics whose queues are at the front now: a commit whose outcome was unknown has caught them up.
         """
@@ -87,7 +87,7 @@ class TopicQueues:
         return kept.keys() - self._behind.keys()
 
     def pause(self, error: TopicPausedError, position: int, now_s: float) -> TopicQueue:
-        """A topic can't take records. A topic queue that was at the front waits from `position` on."""
+        """A topic can't take records. If it was at the front, its queue begins at `position`."""
         queue = self._behind.get(error.topic)
         if queue is None:
             queue = self._behind[error.topic] = TopicQueue(error.topic, position, error.state, "", now_s)
@@ -98,7 +98,7 @@ class TopicQueues:
         return queue
 
     def queue_of(self, item: Prepared) -> str | None:
-        """The topic queue in which a new entry has to queue up behind older ones; None when it may go."""
+        """The queue in which a new entry has to wait behind older ones; None when it may go."""
         if item.outcome != "quarantined":
             for queue in self._behind.values():
                 if item.event_type in queue.remapped:
@@ -106,17 +106,17 @@ class TopicQueues:
         return item.topic if item.topic in self._behind else None
 
     def retry_all(self) -> None:
-        """Try every topic queue now: what it waits for may not be its topic any more."""
+        """Try every queue now: what it waits for may not be its topic any more."""
         for queue in self._behind.values():
             if queue.waits:
                 queue.retry_at_s = 0.0
 
     def due(self, now_s: float) -> list[TopicQueue]:
-        """The topic queues to try now: those that catch up, and those that have waited long enough."""
+        """The queues to try now: those that catch up, and those that have waited long enough."""
         return [queue for queue in self._behind.values() if queue.retry_at_s is None or queue.retry_at_s <= now_s]
 
     def next_retry_s(self) -> float | None:
-        """When the next topic queue is due; None when none waits."""
+        """When the next queue is due; None when none waits."""
         return min((queue.retry_at_s or 0.0 for queue in self._behind.values()), default=None)
 
     def moved(self, queue: TopicQueue, position: int) -> None:
@@ -129,11 +129,11 @@ class TopicQueues:
         self._behind.pop(queue.topic, None)
 
     def positions(self) -> dict[str, int]:
-        """Topic → position of each topic queue that is behind."""
+        """Topic → position of each topic that is behind."""
         return {topic: queue.position for topic, queue in self._behind.items()}
 
     def all(self) -> list[TopicQueue]:
-        """Every topic queue that is behind."""
+        """The queue of each topic that is behind."""
         return list(self._behind.values())
 
 
@@ -146,7 +146,7 @@ def remapped_types(queue: str, types: set[str], preparer: Preparer) -> frozenset
 def sendable_prefix(
     prepared: Sequence[Prepared], partitions: Mapping[str, int | TopicPausedError]
 ) -> tuple[int, TopicPausedError | None]:
-    """How many of a topic queue's next entries, from the first on, can go now; and what stops the one after them."""
+    """How many of a queue's next entries, from the first on, can go now; and what stops the one after them."""
     for count, item in enumerate(prepared):
         if item.record is not None and isinstance(found := partitions[item.record.topic], TopicPausedError):
             return count, found

@@ -168,7 +168,7 @@ class Journal:
         return await self._ask(lambda connection: queries.deferred_types(connection, topic))
 
     async def defer(self, rows: Sequence[tuple[int, str, str]]) -> None:
-        """Note entries (id, topic, event type) that wait for their topic queue. Durable when it returns."""
+        """Note entries (id, topic, event type) that wait for their topic. Durable when it returns."""
         await self._do(lambda storage: storage.defer(rows))
 
     async def drop_deferred_from(self, entry_id: int) -> None:

@@ -142,7 +142,7 @@ def in_doubt_text(what: InDoubt) -> str | None:
 
 
 def behind_text(positions: Positions) -> str:
-    """The topic queues that are behind, as the column of that name holds them."""
+    """The topics that are behind, as the column of that name holds them."""
     return json.dumps(dict(positions.behind))
 
 

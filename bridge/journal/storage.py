@@ -106,18 +106,18 @@ class Storage:
         return first_id
 
     def defer(self, rows: Iterable[tuple[int, str, str]]) -> None:
-        """Note entries (id, topic, event type) that wait for a topic queue. What is deferred already stays as it is."""
+        """Note entries (id, topic, event type) that wait for a topic. One that is deferred already stays as it is."""
         for entry_id, topic, event_type in rows:
             self.connection.execute("INSERT OR IGNORE INTO parked VALUES (?, ?, ?)", (topic, entry_id, event_type))
             if self.connection.changes():
                 self.deferred[topic] = self.deferred.get(topic, 0) + 1
 
     def drop_deferred_from(self, entry_id: int) -> None:
-        """Forget that entries from this id on wait for a topic queue: they are still to come."""
+        """Forget that entries from this id on wait for a topic: they are still to come."""
         self._drop_deferred("entry_id >= ?", (entry_id,))
 
     def drop_deferred(self, entry_ids: Iterable[int]) -> None:
-        """Forget that these entries wait for a topic queue: they have gone."""
+        """Forget that these entries wait for a topic: they have gone."""
         for entry_id in entry_ids:
             self._drop_deferred("entry_id = ?", (entry_id,))
 

@@ -31,7 +31,7 @@ class TailCache:
             self._drop()
 
     def passed(self, next_id: int) -> None:
-        """What is below `next_id` is forwarded, or waits for its topic queue: it is not read from here again."""
+        """What is below `next_id` is forwarded, or waits for its topic: it is not read from here again."""
         commits = self._commits
         while commits and commits[0][0] + len(commits[0][1]) <= next_id:
             self._drop()

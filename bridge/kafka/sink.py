@@ -234,7 +234,7 @@ class TransactionalSink(_ProducerSink):
         return InDoubt((), InDoubtTransaction(markers, self._sending, own[0].first, producer.acknowledged))
 
     def _positions_error(self, error: TopicPausedError | RecordRejectedError) -> SinkError:
-        """Without its positions topic nothing can be forwarded: not one topic queue's trouble, but everyone's."""
+        """Without its positions topic nothing can be forwarded: not the trouble of one topic, but of all."""
         return SinkUnavailableError(str(error)) if error.topic == self._kafka.positions_topic else error
 
     async def _check_takeover(self, positions: PositionsTopic) -> None:

@@ -61,7 +61,7 @@ def drain(settings: Settings, folder: Path, *, wait_s: float, deadline_s: float,
 class Left:
     """Entries that were not forwarded. `topic` is the queue they are deferred for, None for those that no queue holds.
 
-    `state` says why in a word: the topic queue's state, `kafka` (nothing goes to Kafka at all), or `time` (it ran out).
+    `state` says why in a word: the topic's state, `kafka` (nothing goes to Kafka at all), or `time` (it ran out).
     """
 
     topic: str | None

@@ -65,7 +65,7 @@ class TopicWatch:
     async def run(self) -> None:
         """Look until all is well, then whenever a topic is said to be gone. Ends by cancellation only.
 
-        The positions topic has no topic queue; without it there is no connection, and only that shows.
+        The positions topic has no queue; without it there is no connection, and only that shows.
         """
         while True:
             self._changed.clear()

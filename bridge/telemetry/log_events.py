@@ -93,7 +93,7 @@ FIELDS: Final[Mapping[str, LogField]] = MappingProxyType(
         "outcome": LogField("outcome", "the request's outcome, as in [metrics](metrics.md#values-of-labels)"),
         "reason": LogField("reason", "why; a bounded word, or a sentence"),
         "cause": LogField("cause", "why; a bounded word"),
-        "state": LogField("state", "of a topic queue, or of the journal's fill"),
+        "state": LogField("state", "of a paused topic, or of the journal's fill"),
         "note": LogField("note", "what was lenient about a body"),
         "entry_id": LogField("entry_id", "the entry's number in the journal"),
         "journal_id": LogField("journal_id", "the journal's own id"),

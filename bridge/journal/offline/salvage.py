@@ -136,7 +136,7 @@ def _copy_state(old: apsw.Connection, new: apsw.Connection, notes: list[str]) ->
 def _defer_whatever_may_wait(new: apsw.Connection, positions: Positions, result: Salvaged) -> None:
     """Which entries were deferred is unknown: from the first that may have been, all wait that aren't known to."""
     with database.transaction(new):
-        # For each topic queue: what Kafka says of one must not take along what waits for another.
+        # For each topic: what Kafka says of one must not take along what waits for another.
         for topic, first in positions.behind.items():
             new.execute(_DEFER, (topic, first, positions.next_id - 1))
         again = new.execute("SELECT count(DISTINCT entry_id) FROM parked WHERE event_type = ''").fetchall()[0][0]
