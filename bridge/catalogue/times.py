@@ -86,7 +86,6 @@ def _read_text(value: str, label: str, reading: Reading) -> str | None:
     try:
         if minutes.startswith("24"):
             moment = _next_midnight(date, f"{minutes}:{seconds or '00'}.{decimals or '0'}")
-            reading.note(f"time_24:{label}")
         else:
             moment = dt.datetime.fromisoformat(f"{date}T{minutes}:{seconds or '00'}")
         if zulu:
@@ -99,6 +98,8 @@ def _read_text(value: str, label: str, reading: Reading) -> str | None:
         utc = moment.astimezone(dt.UTC)
     except (ValueError, OverflowError):
         return None
+    if minutes.startswith("24"):
+        reading.note(f"time_24:{label}")
     fraction = f".{decimals[:_DECIMALS_MAX]}" if decimals else ""
     return f"{utc.isoformat()[:19]}{fraction}Z"
 

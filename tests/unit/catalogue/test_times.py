@@ -72,6 +72,7 @@ def test_unix_time_in_seconds_or_finer_is_read_and_noted(sent: object, out: str)
         "2021-06-22 25:19:08",
         "2021-06-22 24:00:01",
         "2021-06-22 24:30",
+        "2021-06-22T24:00:00+99:00",
         "9999-12-31 24:00:00",
         "2021-06-22 15:19:60",
         "2021-06-22x15:19:08",
@@ -97,11 +98,17 @@ def test_what_is_no_time_is_unreadable(sent: object) -> None:
     assert read_in(sent) == (None, ["unreadable:read_at"])
 
 
-@pytest.mark.parametrize("sent", ["2021-06-30 24:00:00", "2021-06-30T24:00Z", "2021-06-30 24:00:00.000"])
-def test_24_00_is_the_next_midnight_and_noted(sent: str) -> None:
-    text, notes = read_in(sent)
-    assert text is not None
-    assert (text[:19], notes) == ("2021-07-01T00:00:00", ["time_24:read_at"])
+@pytest.mark.parametrize(
+    ("sent", "out"),
+    [
+        ("2021-06-30 24:00:00", "2021-07-01T00:00:00Z"),
+        ("2021-06-30T24:00Z", "2021-07-01T00:00:00Z"),
+        ("2021-06-30 24:00:00.000", "2021-07-01T00:00:00.000Z"),
+        ("2021-12-31T24:00:00-05:00", "2022-01-01T05:00:00Z"),
+    ],
+)
+def test_24_00_is_the_next_midnight_and_noted(sent: str, out: str) -> None:
+    assert read_in(sent) == (out, ["time_24:read_at"])
 
 
 @pytest.mark.parametrize("form", ["%Y%m%d%H%M%S", "%Y%m%d%H%M", "%Y%m%d", "%Y%m%d%H%M%S000", "%Y%m%d%H%M%S000000"])
