@@ -6,18 +6,11 @@ import hypothesis
 import pytest
 import structlog
 
-from tests import left_out
-
-pytest_plugins = ["tests.kafka_broker.plugin"]
+pytest_plugins = ["tests.kafka_broker.plugin", "tests.left_out"]
 
 # Properties claim nothing about time, and two processes share the machine.
 hypothesis.settings.register_profile("suite", deadline=None)
 hypothesis.settings.load_profile("suite")
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say what was left out."""
-    left_out.report(terminalreporter)
 
 
 @pytest.fixture(autouse=True)

@@ -48,14 +48,14 @@ def line(counts: Mapping[str, int]) -> str:
     )
 
 
-def report(terminal: pytest.TerminalReporter) -> None:
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say the line of this run, or leave its counts for `make test`."""
-    counts = counted(str(one.longrepr) for one in terminal.stats.get("skipped", []))
+    counts = counted(str(one.longrepr) for one in terminalreporter.stats.get("skipped", []))
     if file := os.environ.get("LEFT_OUT_FILE"):
         with Path(file).open("a", encoding="utf-8") as out:
             out.write(json.dumps(counts) + "\n")
     elif said := line(counts):
-        terminal.write_line(said, red=True, bold=True)
+        terminalreporter.write_line(said, red=True, bold=True)
 
 
 if __name__ == "__main__":
