@@ -10,16 +10,16 @@ import sys
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaConnectionError
 
 BOUND_S = 40.0
 
 
 async def main(bootstrap: str, topic: str, prefix: str) -> None:
     """Read the topic from its beginning."""
-    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, isolation_level="read_committed", enable_auto_commit=False)
     found: list[list[Any]] = []
     async with asyncio.timeout(BOUND_S):
-        await consumer.start()
+        consumer = await _started(bootstrap, "read_committed")
         try:
             partitions = await _assigned(consumer, topic)
             ends = await _ends(bootstrap, partitions)
@@ -31,10 +31,24 @@ async def main(bootstrap: str, topic: str, prefix: str) -> None:
     print(json.dumps(found))
 
 
+async def _started(bootstrap: str, isolation_level: str) -> AIOKafkaConsumer:
+    # While pods come and go, the cluster's DNS may not know Kafka's name for a moment.
+    while True:
+        consumer = AIOKafkaConsumer(
+            bootstrap_servers=bootstrap, isolation_level=isolation_level, enable_auto_commit=False
+        )
+        try:
+            await consumer.start()
+        except KafkaConnectionError:
+            await consumer.stop()
+            await asyncio.sleep(0.5)
+        else:
+            return consumer
+
+
 async def _ends(bootstrap: str, partitions: list[TopicPartition]) -> dict[TopicPartition, int]:
     # A commit is acknowledged before it is visible: for a reader of committed records the topic may end before it.
-    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, isolation_level="read_uncommitted")
-    await consumer.start()
+    consumer = await _started(bootstrap, "read_uncommitted")
     try:
         return dict(await consumer.end_offsets(partitions))
     finally:
