@@ -48,8 +48,10 @@ def line(counts: Mapping[str, int]) -> str:
     )
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     """Say the line of this run, or leave its counts for `make test`."""
+    if hasattr(config, "workerinput"):  # one of several processes: the one that started them counts for all
+        return
     counts = counted(str(one.longrepr) for one in terminalreporter.stats.get("skipped", []))
     if file := os.environ.get("LEFT_OUT_FILE"):
         with Path(file).open("a", encoding="utf-8") as out:
