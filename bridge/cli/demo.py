@@ -53,6 +53,7 @@ def demo(*, kafka: str | None, serve: bool, outage_s: float, port: int, keep: Pa
     if keep is not None and keep.exists() and any(keep.iterdir()):
         raise click.UsageError(f"--keep {keep}: expected a new or empty folder")
     options = Options(kafka=None if kafka is None else kafka_at(kafka), outage_s=outage_s, keep=keep, port=port)
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a script's `&` starts a command with SIGINT ignored
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: signal.raise_signal(signal.SIGINT))  # both end it as ^C does
     if serve:

@@ -213,8 +213,15 @@ def while_kafka_is_away(demos: list[Demo], folder: Path) -> tuple[Demo, set[int]
     return demo, children
 
 
-def test_a_demo_that_is_ended_while_kafka_is_away_leaves_nothing_behind(tmp_path: Path, demos: list[Demo]) -> None:
-    demo, children = while_kafka_is_away(demos, tmp_path)
+@pytest.mark.parametrize("sigint", [signal.SIG_DFL, signal.SIG_IGN], ids=["from-a-terminal", "in-the-background"])
+def test_a_demo_that_is_ended_while_kafka_is_away_leaves_nothing_behind(
+    tmp_path: Path, demos: list[Demo], sigint: signal.Handlers
+) -> None:
+    before = signal.signal(signal.SIGINT, sigint)  # a script's `&` starts a command with SIGINT ignored
+    try:
+        demo, children = while_kafka_is_away(demos, tmp_path)
+    finally:
+        signal.signal(signal.SIGINT, before)
     demo.process.send_signal(signal.SIGTERM)
     assert demo.ended() == 130
     demo.assert_nothing_left(children)
