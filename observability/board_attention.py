@@ -137,7 +137,7 @@ PROCESS = Row(
         ),
         Panel(
             "Memory",
-            "Resident memory. It does not grow with the backlog.",
+            "Resident memory. It does not grow with a backlog that waits for Kafka.",
             (Query("process_resident_memory_bytes{$on}", "{{instance}}"),),
             unit="bytes",
             width=6,

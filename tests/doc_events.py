@@ -16,8 +16,8 @@ from bridge.transform.prepare import Preparer
 _PREPARER: Final = Preparer(Settings.model_validate(DEFAULTS), JOURNAL_ID)
 
 _SAME_BODY: Final = (
-    "the same body (the order of its keys and its white space don't count); what really happened twice then [counts "
-    "once](contract.md#8-duplicates)"
+    "the same body (the order of its keys and its white space don't count); two real events then [count as "
+    "one](contract.md#8-duplicates)"
 )
 
 _ORDER: Final[Mapping[KeyKind, str]] = MappingProxyType(
@@ -106,7 +106,7 @@ def _repetition(event_type: EventType) -> str:
         return f"one with the same id, that is, with {_SAME_BODY}"
     needed = " or ".join(" and ".join(f"`{path}`" for path in one) for one in event_type.event_id.enough)
     return (
-        "one with the same id; where Treble fires twice with different times, both are events. Without "
+        "one with the same id; if Treble fires twice with different times, both are events. Without "
         f"{needed}: one with {_SAME_BODY}"
     )
 

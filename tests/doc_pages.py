@@ -30,7 +30,7 @@ RESTART: Final[Mapping[ExitCode, str]] = MappingProxyType(
     {
         ExitCode.OK: "it was asked to stop",
         ExitCode.FAILURE: "yes",
-        ExitCode.USAGE: "no: mend the configuration, or whose the journal's folder is, first",
+        ExitCode.USAGE: "no: first correct the configuration, or the owner of the journal's folder",
         ExitCode.JOURNAL_LOCKED: "yes, with a pause: the other process may be about to end",
         ExitCode.JOURNAL_CORRUPT: "no: see [a damaged journal](runbook.md#a-damaged-journal)",
         ExitCode.JOURNAL_FAILED: "yes: it recovers at its start",

@@ -30,9 +30,9 @@ def test_what_a_replica_holds_when_it_is_scaled_away_is_forwarded_once_and_it_go
     calls = _called(workbench, release, "scaled-before", 200)
     cluster_kafka.stop()
     calls += _called(workbench, release, "scaled-away", 300)
-    pinned = release.status("tb-1")["journal"]["pending"]
-    assert pinned > 0, "the journal holds what Kafka has not got"
-    say(f"Kafka is away, and the journal of tb-1 holds {pinned} entries; scaling from 2 to 1")
+    pending = release.status("tb-1")["journal"]["pending"]
+    assert pending > 0, "the journal holds what Kafka has not got"
+    say(f"Kafka is away, and the journal of tb-1 holds {pending} entries; scaling from 2 to 1")
 
     with ThreadPoolExecutor(1) as background:
         upgrade = background.submit(release.upgrade, {"replicaCount": 1})
@@ -64,9 +64,9 @@ def test_what_a_replica_holds_when_its_release_gets_another_name_is_forwarded_on
     claim = namespace.get("pvc", "journal-moved-0")["metadata"]["uid"]
     cluster_kafka.stop()
     calls = _called(workbench, moved, "moved", 200)
-    pinned = moved.status("moved-0")["journal"]["pending"]
-    assert pinned > 0, "the journal holds what Kafka has not got"
-    say(f"Kafka is away, and the journal of moved-0 holds {pinned} entries; the full name becomes moved-on")
+    pending = moved.status("moved-0")["journal"]["pending"]
+    assert pending > 0, "the journal holds what Kafka has not got"
+    say(f"Kafka is away, and the journal of moved-0 holds {pending} entries; the full name becomes moved-on")
 
     with ThreadPoolExecutor(1) as background:
         upgrade = background.submit(moved.upgrade, {"replicaCount": 1, "fullnameOverride": "moved-on"})

@@ -103,7 +103,7 @@ def test_the_given_figures_are_those_of_the_readme_and_of_the_defaults() -> None
     assert f"{memory} MiB was the highest measured" in PAGE
     assert given["retained"] == Journal().retain_bytes
     assert given["window_hours"] * 3600 == Duplicates().window
-    # Two tables hold an identity, for a while both do.
+    # Two tables hold a dedupe key, for a while both do.
     assert ITEM_BYTES < 40 <= 2 * ITEM_BYTES
 
 
