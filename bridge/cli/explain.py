@@ -10,7 +10,7 @@ from multidict import CIMultiDict
 
 from bridge.cli.console import console, print_json
 from bridge.cli.golden import check
-from bridge.cli.options import COUNT, config_option, json_option, load_configuration, now_ms, parse_header
+from bridge.cli.options import COUNT, config_option, json_option, now_ms, parse_header
 from bridge.diagnose.explain import Explanation, Request, explain_record
 from bridge.diagnose.explain import explain as explain_request
 from bridge.errors import ExitCode
@@ -38,7 +38,7 @@ from bridge.transform.redaction import HASH_PREFIX
 @json_option
 def explain(
     *,
-    config: Path,
+    settings: Settings,
     target: str | None,
     body: Path | None,
     record: Path | None,
@@ -68,7 +68,6 @@ def explain(
     """
     if [body is not None, record is not None, folder is not None].count(True) != 1:
         raise click.UsageError("expected PATH_OR_HINT and BODYFILE, or --record, or --check")
-    settings = load_configuration(config)
     if folder is not None:
         return check(settings, folder, target or "", source, update=update, as_json=as_json)
     if record is not None:

@@ -21,7 +21,6 @@ from bridge.cli.options import (
     hint_option,
     journal_argument,
     json_option,
-    load_configuration,
     now_ms,
     source_option,
 )
@@ -35,6 +34,7 @@ from bridge.journal.queries import EntrySummary
 
 if TYPE_CHECKING:
     from bridge.service.drain import Drained
+    from bridge.settings.models import Settings
 
 _OUTCOMES: Final = {
     "copied": "copied",
@@ -212,7 +212,7 @@ def salvage(path: Path, new: Path, as_json: bool) -> ExitCode:
 @click.option("--deadline", type=DURATION, default="10m", show_default=True,
               help="How long to forward at the most; 0 is as long as it takes.")  # fmt: skip
 @json_option
-def drain(path: Path, config: Path, wait: float, deadline: float, as_json: bool) -> ExitCode:
+def drain(path: Path, settings: "Settings", wait: float, deadline: float, as_json: bool) -> ExitCode:
     """Forward what an abandoned journal still holds, once, and end. Takes no webhooks and opens no port.
 
     It forwards under the journal's own id, as the bridge would: in order, without what Kafka has already, through the
@@ -227,7 +227,6 @@ def drain(path: Path, config: Path, wait: float, deadline: float, as_json: bool)
     Example:
       treble-bridge journal drain /mnt/journal-2 --config bridge.yaml --wait 30s --deadline 10m
     """
-    settings = load_configuration(config)
     from bridge.service import drain as draining  # noqa: PLC0415 - the whole bridge: not for the other commands
 
     drained = draining.NO_JOURNAL

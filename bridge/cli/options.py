@@ -24,12 +24,13 @@ LIMIT: Final = click.IntRange(0, 1_000_000_000)
 """As COUNT; 0 is without limit."""
 
 
-def config_option(*, required: bool = True) -> Callable[[F], F]:
-    """`--config FILE`, or the environment's TREBLE_BRIDGE_CONFIG."""
+def config_option(*, required: bool = True, loaded: bool = True) -> Callable[[F], F]:
+    """`--config FILE`, or TREBLE_BRIDGE_CONFIG: handed over as `settings`, or not `loaded`, as the path `config`."""
     return click.option(
         "-c",
         "--config",
-        type=click.Path(path_type=Path),
+        "settings" if loaded else "config",
+        type=Parsed("file", lambda text: load_configuration(Path(text)) if loaded else Path(text)),
         metavar="FILE",
         envvar=CONFIG_VARIABLE,
         show_envvar=True,

@@ -5,7 +5,6 @@ import sys
 from collections import Counter, deque
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any, Final
 
 import click
@@ -17,7 +16,6 @@ from bridge.cli.options import (
     Parsed,
     config_option,
     json_option,
-    load_configuration,
     since_option,
     source_option,
 )
@@ -93,7 +91,7 @@ def quarantine() -> None:
 @click.option("--limit", type=LIMIT, default=50, show_default=True, help="The last so many; 0 is all.")
 @json_option
 def list_records(  # noqa: PLR0917 - click hands over an argument an option
-    config: Path, reason: str | None, source: str | None, since: int | None, limit: int, as_json: bool
+    settings: Settings, reason: str | None, source: str | None, since: int | None, limit: int, as_json: bool
 ) -> None:
     """List records: place, id, time, source, hint, reason, type, bytes, whether it was redriven. Shows no content.
 
@@ -101,7 +99,6 @@ def list_records(  # noqa: PLR0917 - click hands over an argument an option
     Example:
       treble-bridge quarantine ls --config bridge.yaml --since 2h
     """
-    settings = load_configuration(config)
     rows = [_row(letter) for letter in run(_last(settings, _filter(reason, source, since), limit or None))]
     if as_json:
         for row in rows:
@@ -116,7 +113,7 @@ def list_records(  # noqa: PLR0917 - click hands over an argument an option
 @config_option()
 @click.option("--raw", is_flag=True, help="Print the body only, byte for byte.")
 @json_option
-def show(record: str, config: Path, raw: bool, as_json: bool) -> ExitCode:
+def show(record: str, settings: Settings, raw: bool, as_json: bool) -> ExitCode:
     """Show one record (of several with the same id, the last) with its problems and the body.
 
     The body is shown as it came, with the names and phone numbers in it: nothing is masked. Exit code 8 if there is no
@@ -126,7 +123,6 @@ def show(record: str, config: Path, raw: bool, as_json: bool) -> ExitCode:
     Example:
       treble-bridge quarantine show 2@17 --config bridge.yaml
     """
-    settings = load_configuration(config)
     found = run(_last(settings, lambda letter: record == _place(letter) or letter.returned.id.startswith(record), 1))
     if not found:
         note(f"there is no record {record} in {settings.topics.quarantine}")
@@ -153,7 +149,7 @@ def show(record: str, config: Path, raw: bool, as_json: bool) -> ExitCode:
 @json_option
 def redrive(  # noqa: PLR0917 - as above
     records: tuple[str, ...],
-    config: Path,
+    settings: Settings,
     everything: bool,
     reason: str | None,
     source: str | None,
@@ -176,7 +172,6 @@ def redrive(  # noqa: PLR0917 - as above
     chosen = bool(reason or source or since is not None)
     if bool(records) == (everything or chosen):
         raise click.UsageError("name records, or choose them by --all, --reason, --source, --since")
-    settings = load_configuration(config)
     wanted = _filter(reason, source, since)
     return run(_redrive(settings, wanted, records, dry_run=dry_run, as_json=as_json))
 

@@ -7,10 +7,11 @@ import click
 import orjson
 
 from bridge.cli.console import print_json
-from bridge.cli.options import config_option, json_option, load_configuration
+from bridge.cli.options import config_option, json_option
 from bridge.schemas import ASYNCAPI, OPENAPI, names, text
 from bridge.schemas.asyncapi import asyncapi
 from bridge.schemas.generate import as_text
+from bridge.settings.models import Settings
 
 
 @click.group()
@@ -58,7 +59,7 @@ def show_schema(name: str) -> None:
 
 @schemas.command("asyncapi")
 @config_option(required=False)
-def print_asyncapi(config: Path | None) -> None:
+def print_asyncapi(settings: Settings | None) -> None:
     """Print the AsyncAPI 3 document: topics, messages, headers, keys, examples.
 
     With --config it describes the topics, keys, format and servers of that configuration. No secret is in it.
@@ -68,7 +69,7 @@ def print_asyncapi(config: Path | None) -> None:
       treble-bridge schemas asyncapi
       treble-bridge schemas asyncapi --config bridge.yaml
     """
-    click.echo(_asyncapi(config), nl=False)
+    click.echo(_asyncapi(settings), nl=False)
 
 
 @schemas.command("openapi")
@@ -93,14 +94,14 @@ def print_openapi() -> None:
 )
 @config_option(required=False)
 @json_option
-def export_schemas(out: Path, config: Path | None, as_json: bool) -> None:
+def export_schemas(out: Path, settings: Settings | None, as_json: bool) -> None:
     """Write every document into a folder, a file each.
 
     \b
     Example:
       treble-bridge schemas export --out schemas
     """
-    texts = {name: text(name) for name in [*names(), OPENAPI]} | {ASYNCAPI: _asyncapi(config)}
+    texts = {name: text(name) for name in [*names(), OPENAPI]} | {ASYNCAPI: _asyncapi(settings)}
     written = {name: out / f"{name}.json" for name in texts}
     try:
         out.mkdir(parents=True, exist_ok=True)
@@ -120,7 +121,7 @@ def _row(name: str) -> dict[str, Any]:
     return {"name": name, "schema": schema["$id"], "about": schema["description"]}
 
 
-def _asyncapi(config: Path | None) -> str:
-    if config is None:
+def _asyncapi(settings: Settings | None) -> str:
+    if settings is None:
         return text(ASYNCAPI)
-    return as_text(asyncapi(load_configuration(config)))
+    return as_text(asyncapi(settings))

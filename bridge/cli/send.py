@@ -34,7 +34,7 @@ LINES_MAX: Final = 50
 
 
 @click.command()
-@config_option(required=False)
+@config_option(required=False, loaded=False)
 @click.option("--url", help="The source's URL without a hint, instead of a configuration.")
 @click.option("--source", metavar="NAME", help="Which source of the configuration; default: the only one.")
 @click.option("--address", type=ADDRESS, metavar="HOST:PORT",
