@@ -1,8 +1,10 @@
 """`treble-bridge demo`: the main job, for real, where one can see it."""
 
 import contextlib
+import importlib.util
 import json
 import signal
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
@@ -52,6 +54,12 @@ def demo(*, kafka: str | None, serve: bool, outage_s: float, port: int, keep: Pa
     """
     if keep is not None and keep.exists() and any(keep.iterdir()):
         raise click.UsageError(f"--keep {keep}: expected a new or empty folder")
+    if kafka is None and importlib.util.find_spec("confluent_kafka") is None:
+        raise click.UsageError(
+            "the demo's embedded Kafka comes with the package confluent-kafka, which is not installed. "
+            f"Install it with\n  {sys.executable} -m pip install 'treble-bridge[demo]'\n"
+            "or run the demo on a Kafka of your own with --kafka host:port"
+        )
     options = Options(kafka=None if kafka is None else kafka_at(kafka), outage_s=outage_s, keep=keep, port=port)
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: signal.raise_signal(signal.SIGINT))  # both end it as ^C does

@@ -7,17 +7,14 @@ import secrets
 import shlex
 import signal
 import time
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 
 from bridge.catalogue.scenarios import Posting, Wish, conversation, malformed, reads, singles, unauthorized
-from bridge.demo.broker import StageError
-from bridge.demo.ledger import Ledger, Verdict
-from bridge.demo.plan import PATH
+from bridge.demo.plan import PATH, Ledger, Verdict
 from bridge.demo.posting import Outcome
-from bridge.demo.stage import Options, Screen, Stage, staged
+from bridge.demo.stage import Options, Screen, Stage, StageError, staged
 
 LIMIT_S: Final = 45.0
 ARRIVAL_S: Final = 20.0
@@ -82,10 +79,14 @@ async def play(options: Options, screen: Screen) -> Result:
     async with staged(options, screen) as stage:
         run = Run(stage, screen)
         try:
-            async with asyncio.timeout(LIMIT_S), run.watching():
+            # A failure of the reader, or the bridge's death, ends the acts.
+            async with asyncio.timeout(LIMIT_S), asyncio.TaskGroup() as group:
+                beside = [group.create_task(run.watch()), group.create_task(stage.bridge.fail_at_exit())]
                 outage = await run.perform(options.outage_s)
                 counts = await run.agreed_counts()
                 await run.wait_until_quiet()
+                for task in beside:
+                    task.cancel()
         except TimeoutError as error:
             raise StageError(f"the acts did not end within {LIMIT_S:.0f} s") from error
         if exit_code := await stage.bridge.end():
@@ -117,27 +118,16 @@ def curl_line(stage: Stage) -> str:
 
 
 class Run:
-    """One run: its acts, what is read from Kafka meanwhile, and the books that are kept."""
+    """One run: its acts, and what is read from Kafka meanwhile."""
 
     def __init__(self, stage: Stage, screen: Screen) -> None:
         self.ledger = Ledger(stage.plan)
         self._stage, self._screen = stage, screen
-        self._arrival = asyncio.Event()
-        self._quiet = asyncio.Event()
+        self._arrival, self._quiet = asyncio.Event(), asyncio.Event()
         self._acts = itertools.count(1)
 
-    @asynccontextmanager
-    async def watching(self) -> AsyncIterator[None]:
-        """Read from Kafka meanwhile; a failure there, or the bridge's death, ends what goes on here."""
-        async with asyncio.TaskGroup() as group:
-            beside = [group.create_task(self._watch()), group.create_task(self._stage.bridge.fail_at_exit())]
-            try:
-                yield
-            finally:
-                for task in beside:
-                    task.cancel()
-
-    async def _watch(self) -> None:
+    async def watch(self) -> None:
+        """Read from Kafka, until cancelled. Raises a SinkError."""
         async for record in self._stage.reader.records(QUIET_S):
             if record is None:
                 self._quiet.set()

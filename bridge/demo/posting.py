@@ -5,7 +5,7 @@ import datetime as dt
 import itertools
 import time
 from collections import Counter, deque
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -60,16 +60,8 @@ class Summary:
 class Poster:
     """Posts to one recipient."""
 
-    def __init__(
-        self,
-        to: Recipient,
-        *,
-        headers: Mapping[str, str],
-        timeout_s: float,
-        verify: bool = True,
-        clock: Callable[[], dt.datetime] = lambda: dt.datetime.now(dt.UTC),
-    ) -> None:
-        self._to, self._headers, self._clock = to, headers, clock
+    def __init__(self, to: Recipient, *, headers: Mapping[str, str], timeout_s: float, verify: bool = True) -> None:
+        self._to, self._headers = to, headers
         self._session = aiohttp.ClientSession(
             timeout=aiohttp.ClientTimeout(total=timeout_s),
             connector=aiohttp.TCPConnector(limit=IN_FLIGHT_MAX, ssl=verify),
@@ -97,7 +89,7 @@ class Poster:
 
     def _proof(self, posting: Posting) -> Proof:
         """The credentials of a posting: the headers that were given may be some as well."""
-        proof = self._to.prove(posting.body, self._clock())
+        proof = self._to.prove(posting.body, dt.datetime.now(dt.UTC))
         proof = replace(proof, headers={**proof.headers, **self._headers})
         if posting.credentials == "right":
             return proof
@@ -122,10 +114,8 @@ class Poster:
         in_flight = asyncio.Semaphore(IN_FLIGHT_MAX)
 
         async def one(posting: Posting) -> None:
-            try:
-                done.put_nowait(await self.post(posting))
-            finally:
-                in_flight.release()
+            done.put_nowait(await self.post(posting))
+            in_flight.release()
 
         try:
             async with asyncio.TaskGroup() as group:

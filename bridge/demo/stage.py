@@ -2,15 +2,17 @@
 
 import asyncio
 import contextlib
+import ctypes
 import json
 import os
 import secrets
-import shutil
+import signal
+import sys
 import tempfile
 import time
-from asyncio.subprocess import DEVNULL, Process
+from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,10 +23,11 @@ import aiohttp
 from prometheus_client.parser import text_string_to_metric_families
 
 from bridge.auth.proof import Recipient
-from bridge.demo.broker import Broker, StageError, embedded_broker, given_broker, start_child
 from bridge.demo.plan import PATH, Plan
 from bridge.demo.posting import Poster
-from bridge.kafka.consumer import Incoming, Reader
+from bridge.errors import BridgeError
+from bridge.kafka.admin import open_admin
+from bridge.kafka.consumer import FETCH_WAIT_S, Incoming, Reader
 from bridge.settings.models import Kafka
 
 START_S: Final = 20.0
@@ -33,6 +36,45 @@ ANSWER_S: Final = 10.0
 LOOK_S: Final = 0.03
 LOG_LINES_SHOWN: Final = 25
 _METRIC_PREFIX: Final = "treble_bridge_"
+_START_S: Final = 15.0
+_EMBEDDED_FETCH_WAIT_S: Final = 0.02
+"""The embedded Kafka answers when the wait is over, also if records come before."""
+_REPLICAS_MAX: Final = 3
+_PR_SET_PDEATHSIG: Final = 1
+_LIBC: Final = ctypes.CDLL(None) if sys.platform == "linux" else None
+
+# librdkafka's mock cluster, without an installation. Its arguments are the topics that it makes; it prints where it
+# listens, and ends with its input. What it does not do: transactions, fencing, knowing a batch that it has already.
+# A process of its own can be frozen (SIGSTOP): a broker that is away, with all that it holds.
+_EMBEDDED: Final = """
+import sys
+from confluent_kafka import Producer
+
+# The cluster lives as long as this handle. The address is never asked: a mock cluster takes its place.
+handle = Producer({"bootstrap.servers": "localhost:1", "test.mock.num.brokers": 1, "log_level": 0})
+for topic in sys.argv[1:]:
+    handle.list_topics(topic, timeout=10)  # a topic comes into being by being asked for
+brokers = handle.list_topics(timeout=10).brokers.values()
+print(",".join(f"{broker.host}:{broker.port}" for broker in brokers), flush=True)
+sys.stdin.read()
+"""
+
+
+class StageError(BridgeError):
+    """Something that the demo needs did not start, ended too early, or did not answer in time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Broker:
+    """A Kafka that is up. `settings` is how the demo's own clients reach it.
+
+    Only the embedded one has a `process`. While it is frozen (SIGSTOP), connections stay open, and nothing is answered.
+    """
+
+    name: str
+    settings: Kafka
+    replication_factor: int = 1
+    process: Process | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,9 +200,8 @@ async def staged(options: Options, screen: Screen) -> AsyncIterator[Stage]:
             closing.push_async_callback(poster.close)
             http = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=ANSWER_S))
             await closing.enter_async_context(http)
-            reader = Reader(
-                broker.settings, plan.topics(), from_beginning=True, committed=True, fetch_wait_s=broker.fetch_wait_s
-            )
+            wait_s = FETCH_WAIT_S if plan.real else _EMBEDDED_FETCH_WAIT_S
+            reader = Reader(broker.settings, plan.topics(), from_beginning=True, committed=True, fetch_wait_s=wait_s)
             stage = Stage(plan, broker, bridge, poster, reader, http, url, admin_url)
             _show(stage, screen)
             await _topics_there(stage)
@@ -176,10 +217,75 @@ async def staged(options: Options, screen: Screen) -> AsyncIterator[Stage]:
             raise cause from None
 
 
+@asynccontextmanager
+async def embedded_broker(topics: Sequence[str]) -> AsyncIterator[Broker]:
+    """librdkafka's mock cluster, with these topics. Raises StageError."""
+    process = await start_child("-c", _EMBEDDED, *topics, stdin=PIPE, stdout=PIPE, stderr=DEVNULL)
+    assert process.stdin is not None
+    assert process.stdout is not None
+    line = b""
+    try:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_START_S):
+                line = await process.stdout.readline()
+        if not line:
+            raise StageError("the embedded Kafka did not start")
+        settings = Kafka.model_validate(
+            {"bootstrap_servers": line.decode().strip().split(","), "request_timeout": "40s", "call_timeout": "45s"}
+            | {"transaction_timeout": "60s"}  # beyond every outage of the demo: an answer comes late, rather than never
+        )
+        yield Broker("an embedded Kafka (librdkafka's mock cluster, in memory)", settings, process=process)
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()  # frozen or not; it holds nothing that anyone needs
+        process.stdin.close()
+        await process.wait()
+
+
+@asynccontextmanager
+async def given_broker(
+    kafka: Kafka, temporary: Sequence[str], line: Callable[[str, str], None]
+) -> AsyncIterator[Broker]:
+    """A real Kafka that somebody else runs. The `temporary` topics are removed at the end.
+
+    Raises a SinkError when it can't be reached.
+    """
+    async with open_admin(kafka) as admin:
+        _, brokers = await admin.view([])
+    try:
+        yield Broker(f"the Kafka at {', '.join(kafka.bootstrap_servers)}", kafka, max(1, min(_REPLICAS_MAX, brokers)))
+    finally:
+        if temporary:
+            async with open_admin(kafka) as admin:
+                left = await admin.delete(temporary)
+            for topic, reason in left.items():
+                line(f"The topic {topic} could not be removed ({reason}).", "yellow")
+
+
+async def start_child(*arguments: str, **streams: Any) -> Process:
+    """A Python process. `streams` are options of asyncio's create_subprocess_exec.
+
+    In a session of its own: Ctrl-C in a terminal reaches the demo alone, which ends its children in order. When the
+    demo is killed, Linux kills them.
+    """
+    return await asyncio.create_subprocess_exec(
+        sys.executable, *arguments, start_new_session=True, preexec_fn=_end_with_parent, **streams
+    )
+
+
+def _end_with_parent() -> None:
+    if _LIBC is not None:
+        _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
 async def _with_kafka(options: Options, closing: AsyncExitStack, screen: Screen) -> tuple[Plan, Broker]:
     """A Kafka, a folder, and the plan that names them. What must go at the end goes on `closing`."""
+    folder = options.keep
+    if folder is None:
+        temporary_folder = tempfile.TemporaryDirectory(prefix="treble-bridge-demo-", ignore_cleanup_errors=True)
+        folder = Path(closing.enter_context(temporary_folder))
     plan = Plan(
-        folder=(options.keep or Path(tempfile.mkdtemp(prefix="treble-bridge-demo-"))).absolute(),
+        folder=folder.absolute(),
         servers=(),
         real=options.kafka is not None,
         token=f"demo-{secrets.token_urlsafe(18)}",
@@ -187,8 +293,6 @@ async def _with_kafka(options: Options, closing: AsyncExitStack, screen: Screen)
         prefix="" if options.kafka is None else topic_prefix(),
         port=options.port,
     )
-    if options.keep is None:
-        closing.callback(shutil.rmtree, plan.folder, ignore_errors=True)
     if options.kafka is None:
         coming = embedded_broker(plan.topics())
     else:

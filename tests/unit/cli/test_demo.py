@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from bridge.cli import cli
-from bridge.demo.ledger import Verdict
+from bridge.demo.plan import Verdict
 from bridge.demo.play import Outage, Result
 from bridge.errors import ExitCode
 
