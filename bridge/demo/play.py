@@ -14,7 +14,8 @@ from typing import Any, Final
 from bridge.catalogue.scenarios import Posting, Wish, conversation, malformed, reads, singles, unauthorized
 from bridge.demo.plan import PATH, Ledger, Verdict
 from bridge.demo.posting import Outcome
-from bridge.demo.stage import Options, Screen, Stage, StageError, staged
+from bridge.demo.stage import Screen, Stage, StageError, staged
+from bridge.settings.models import Kafka
 
 LIMIT_S: Final = 45.0
 ARRIVAL_S: Final = 20.0
@@ -73,16 +74,16 @@ class Result:
         return {"adds_up": not self.verdict.problems, **fields.pop("verdict"), **fields}
 
 
-async def play(options: Options, screen: Screen) -> Result:
-    """Run all acts. Raises a BridgeError when it can't come to its end."""
+async def play(kafka: Kafka | None, port: int, outage_s: float, screen: Screen) -> Result:
+    """Run all acts, on `kafka` or on an embedded one. Raises a BridgeError when it can't come to its end."""
     began_s = time.monotonic()
-    async with staged(options, screen) as stage:
+    async with staged(kafka, port, screen) as stage:
         run = Run(stage, screen)
         try:
             # A failure of the reader, or the bridge's death, ends the acts.
             async with asyncio.timeout(LIMIT_S), asyncio.TaskGroup() as group:
                 beside = [group.create_task(run.watch()), group.create_task(stage.bridge.fail_at_exit())]
-                outage = await run.perform(options.outage_s)
+                outage = await run.perform(outage_s)
                 counts = await run.agreed_counts()
                 await run.wait_until_quiet()
                 for task in beside:

@@ -73,18 +73,7 @@ class Broker:
 
     name: str
     settings: Kafka
-    replication_factor: int = 1
     process: Process | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """What the user wants. `kafka` None is the embedded one; `keep` is a folder that stays, and with it the topics."""
-
-    kafka: Kafka | None
-    outage_s: float
-    keep: Path | None
-    port: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,10 +176,13 @@ class Stage:
 
 
 @asynccontextmanager
-async def staged(options: Options, screen: Screen) -> AsyncIterator[Stage]:
-    """A stage for one run. Raises a BridgeError when it can't be put up, or what is on it fails."""
+async def staged(kafka: Kafka | None, port: int, screen: Screen) -> AsyncIterator[Stage]:
+    """A stage for one run, on `kafka` or on an embedded one; `port` is the bridge's, 0 for any that is free.
+
+    Raises a BridgeError when it can't be put up, or what is on it fails.
+    """
     async with AsyncExitStack() as closing:
-        plan, broker = await _with_kafka(options, closing, screen)
+        plan, broker = await _with_kafka(kafka, port, closing, screen)
         plan.config_file.write_text(plan.configuration())
         bridge = await BridgeProcess.start(plan)
         closing.push_async_callback(bridge.end)
@@ -242,26 +234,6 @@ async def embedded_broker(topics: Sequence[str]) -> AsyncIterator[Broker]:
         await process.wait()
 
 
-@asynccontextmanager
-async def given_broker(
-    kafka: Kafka, temporary: Sequence[str], line: Callable[[str, str], None]
-) -> AsyncIterator[Broker]:
-    """A real Kafka that somebody else runs. The `temporary` topics are removed at the end.
-
-    Raises a SinkError when it can't be reached.
-    """
-    async with open_admin(kafka) as admin:
-        _, brokers = await admin.view([])
-    try:
-        yield Broker(f"the Kafka at {', '.join(kafka.bootstrap_servers)}", kafka, max(1, min(_REPLICAS_MAX, brokers)))
-    finally:
-        if temporary:
-            async with open_admin(kafka) as admin:
-                left = await admin.delete(temporary)
-            for topic, reason in left.items():
-                line(f"The topic {topic} could not be removed ({reason}).", "yellow")
-
-
 async def start_child(*arguments: str, **streams: Any) -> Process:
     """A Python process. `streams` are options of asyncio's create_subprocess_exec.
 
@@ -278,30 +250,32 @@ def _end_with_parent() -> None:
         _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
-async def _with_kafka(options: Options, closing: AsyncExitStack, screen: Screen) -> tuple[Plan, Broker]:
+async def _with_kafka(kafka: Kafka | None, port: int, closing: AsyncExitStack, screen: Screen) -> tuple[Plan, Broker]:
     """A Kafka, a folder, and the plan that names them. What must go at the end goes on `closing`."""
-    folder = options.keep
-    if folder is None:
-        temporary_folder = tempfile.TemporaryDirectory(prefix="treble-bridge-demo-", ignore_cleanup_errors=True)
-        folder = Path(closing.enter_context(temporary_folder))
+    folder = tempfile.TemporaryDirectory(prefix="treble-bridge-demo-", ignore_cleanup_errors=True)
     plan = Plan(
-        folder=folder.absolute(),
+        folder=Path(closing.enter_context(folder)),
         servers=(),
-        real=options.kafka is not None,
+        real=kafka is not None,
         token=f"demo-{secrets.token_urlsafe(18)}",
         api_key=f"demo-{secrets.token_urlsafe(18)}",
-        prefix="" if options.kafka is None else topic_prefix(),
-        port=options.port,
+        prefix="" if kafka is None else topic_prefix(),
+        port=port,
     )
-    if options.kafka is None:
-        coming = embedded_broker(plan.topics())
-    else:
-        temporary = [] if options.keep else [*plan.topics(), plan.positions]
-        coming = given_broker(options.kafka, temporary, screen.line)
-    broker = await closing.enter_async_context(coming)
-    plan.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    servers = tuple(broker.settings.bootstrap_servers)
-    return replace(plan, servers=servers, replication_factor=broker.replication_factor), broker
+    if kafka is None:
+        broker = await closing.enter_async_context(embedded_broker(plan.topics()))
+        return replace(plan, servers=tuple(broker.settings.bootstrap_servers)), broker
+    async with open_admin(kafka) as admin:
+        _, brokers = await admin.view([])
+    closing.push_async_callback(_remove_topics, kafka, [*plan.topics(), plan.positions], screen)
+    plan = replace(plan, servers=tuple(kafka.bootstrap_servers), replication_factor=max(1, min(_REPLICAS_MAX, brokers)))
+    return plan, Broker(f"the Kafka at {', '.join(plan.servers)}", kafka)
+
+
+async def _remove_topics(kafka: Kafka, topics: Sequence[str], screen: Screen) -> None:
+    async with open_admin(kafka) as admin:
+        for topic, reason in (await admin.delete(topics)).items():
+            screen.line(f"The topic {topic} could not be removed ({reason}).", "yellow")
 
 
 def topic_prefix() -> str:
