@@ -8,17 +8,18 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from statistics import median
 from typing import Any, Final
 
 import orjson
 
 from bridge.catalogue import TABLE
 from bridge.catalogue.scenarios import Posting
-from bridge.demo.posting import Outcome, Summary
+from bridge.demo.posting import Outcome
 from bridge.kafka.consumer import Incoming
 
 PATH = "/webhooks/treble"
-_KEPT: Final = frozenset({200, 400})
+EMBEDDED: Final = "an embedded Kafka (librdkafka's mock cluster, in memory)"
 _NOT_KEYED_BY_SESSION: Final = frozenset({"hsm.status_changed", "deployment.failed"})
 
 _FILE = """\
@@ -79,8 +80,11 @@ class Plan:
 
     @property
     def delivery(self) -> str:
-        """The guarantee that this run shows."""
         return "exactly_once" if self.real else "at_least_once"
+
+    @property
+    def kafka_name(self) -> str:
+        return f"the Kafka at {', '.join(self.servers)}" if self.real else EMBEDDED
 
     @property
     def config_file(self) -> Path:
@@ -163,11 +167,11 @@ class Ledger:
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
         self._statuses: Counter[int] = Counter()
-        self._acks = Summary()
+        self._ack_ms: list[float] = []
         self._awaited: dict[bytes, Sent] = {}
         self._last_by_key: dict[tuple[str, str | None], tuple[float, int]] = {}
         self._duplicates = 0
-        self._problems: list[str] = []
+        self._problems: dict[str, None] = {}
 
     def posted(self, posting: Posting, at_s: float) -> None:
         """Note a webhook, before its answer is there: its record may be the faster one.
@@ -177,13 +181,13 @@ class Ledger:
         mark = _mark(posting.body)
         if mark in self._awaited:
             self._duplicates += 200 in posting.expected
-        elif posting.expected & _KEPT:
+        elif posting.expected & {200, 400}:
             self._awaited[mark] = Sent(posting, at_s)
 
     def answered(self, outcome: Outcome) -> None:
         self._statuses[outcome.status] += 1
         if outcome.status == 200:
-            self._acks.add(outcome)
+            self._ack_ms.append(outcome.ms)
         if not outcome.as_expected:
             was = f"answered {outcome.status}" if outcome.status else "not answered"
             posting = outcome.posting
@@ -206,8 +210,7 @@ class Ledger:
 
     def problem(self, text: str) -> None:
         """Note that something is wrong; said once, however often it is."""
-        if text not in self._problems:
-            self._problems.append(text)
+        self._problems[text] = None
 
     def verdict(self, bridge: Mapping[str, float]) -> Verdict:
         """The sum. `bridge` has the same counts as the bridge's own metrics give them, and `pending`."""
@@ -238,8 +241,8 @@ class Ledger:
             for name, value in bridge.items()
             if value != own[name]
         ]
-        times = {"p50": self._acks.quantile_ms(0.5), "max": self._acks.quantile_ms(1.0)}
-        ack_ms = {name: round(ms, 2) for name, ms in times.items() if ms is not None}
+        times = self._ack_ms
+        ack_ms = {"p50": round(median(times), 2), "max": round(max(times), 2)} if times else {}
         return Verdict(counts, bridge, dict(sorted(forwarded.items())), repeated, ack_ms, problems)
 
     def _check(self, record: Incoming, sent: Sent) -> None:

@@ -84,8 +84,7 @@ async def play(kafka: Kafka | None, port: int, outage_s: float, screen: Screen) 
             async with asyncio.timeout(LIMIT_S), asyncio.TaskGroup() as group:
                 beside = [group.create_task(run.watch()), group.create_task(stage.bridge.fail_at_exit())]
                 outage = await run.perform(outage_s)
-                counts = await run.agreed_counts()
-                await run.wait_until_quiet()
+                counts = await run.settled_counts()
                 for task in beside:
                     task.cancel()
         except TimeoutError as error:
@@ -93,7 +92,8 @@ async def play(kafka: Kafka | None, port: int, outage_s: float, screen: Screen) 
         if exit_code := await stage.bridge.end():
             run.ledger.problem(f"the bridge ended with exit code {exit_code}")
         verdict = run.ledger.verdict(counts)
-        result = Result(stage.broker.name, stage.plan.delivery, round(time.monotonic() - began_s, 1), outage, verdict)
+        seconds = round(time.monotonic() - began_s, 1)
+        result = Result(stage.plan.kafka_name, stage.plan.delivery, seconds, outage, verdict)
         _show_counts(result, screen)
         if verdict.problems:
             screen.line(f"the bridge's log ends with:\n{stage.bridge.end_of_log()}", "")
@@ -145,11 +145,11 @@ class Run:
                 await self._post(posting)
                 await asyncio.sleep(PACE_S)  # slowly enough to be watched
             await self._arrivals()
-        await self.agreed_counts()
+        await self.settled_counts()
         return await self._outage(outage_s)
 
     async def _outage(self, seconds: float) -> Outage:
-        kafka = self._stage.broker.process
+        kafka = self._stage.kafka
         if kafka is None or not seconds:
             why = "not wanted" if kafka else "this Kafka is not the demo's to stop"
             self._screen.line(f"  A broker that goes away is not shown: {why}.", "yellow")
@@ -194,13 +194,10 @@ class Run:
         except TimeoutError:
             self.ledger.problem(f"{self.ledger.missing()} webhooks did not come out within {ARRIVAL_S:.0f} s")
 
-    async def wait_until_quiet(self) -> None:
-        """Wait until nothing comes any more: a record would be one too many."""
+    async def settled_counts(self) -> Mapping[str, float]:
+        """The bridge's counts, once no record comes and they agree with the ledger's; after some time as they are."""
         self._quiet.clear()
         await self._quiet.wait()
-
-    async def agreed_counts(self) -> Mapping[str, float]:
-        """The bridge's counts, once they agree with the ledger's; after some time as they are."""
         counts = await self._stage.counts()
         deadline_s = time.monotonic() + AGREE_S
         # The bridge counts an event a moment after its consumers can see it.

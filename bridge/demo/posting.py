@@ -4,9 +4,8 @@ import asyncio
 import datetime as dt
 import itertools
 import time
-from collections import Counter, deque
 from collections.abc import AsyncIterator, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Final
 
 import aiohttp
@@ -15,7 +14,6 @@ from bridge.auth.proof import Proof, Recipient
 from bridge.catalogue.scenarios import Posting
 
 IN_FLIGHT_MAX: Final = 256
-TIMES_KEPT_MAX: Final = 100_000
 ANSWER_BYTES_SHOWN_MAX: Final = 2_000
 UNREACHABLE: Final = 0
 """In place of an HTTP status: there was no answer."""
@@ -32,29 +30,7 @@ class Outcome:
 
     @property
     def as_expected(self) -> bool:
-        """Whether the answer is what the posting was to get."""
         return self.status in self.posting.expected
-
-
-@dataclass(slots=True)
-class Summary:
-    """A stream's outcomes, counted."""
-
-    statuses: Counter[int] = field(default_factory=Counter)
-    unexpected: int = 0
-    _times_ms: deque[float] = field(default_factory=lambda: deque(maxlen=TIMES_KEPT_MAX))
-
-    def add(self, outcome: Outcome) -> None:
-        """Count one."""
-        self.statuses[outcome.status] += 1
-        self.unexpected += not outcome.as_expected
-        if outcome.status != UNREACHABLE:
-            self._times_ms.append(outcome.ms)
-
-    def quantile_ms(self, share: float) -> float | None:
-        """The time that `share` of the answers stayed below; None without an answer."""
-        ordered = sorted(self._times_ms)
-        return ordered[min(len(ordered) - 1, int(share * len(ordered)))] if ordered else None
 
 
 class Poster:
@@ -69,7 +45,6 @@ class Poster:
         )
 
     async def close(self) -> None:
-        """End the connections."""
         await self._session.close()
 
     async def post(self, posting: Posting) -> Outcome:

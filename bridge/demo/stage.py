@@ -27,7 +27,7 @@ from bridge.demo.plan import PATH, Plan
 from bridge.demo.posting import Poster
 from bridge.errors import BridgeError
 from bridge.kafka.admin import open_admin
-from bridge.kafka.consumer import FETCH_WAIT_S, Incoming, Reader
+from bridge.kafka.consumer import Incoming, Reader
 from bridge.settings.models import Kafka
 
 START_S: Final = 20.0
@@ -35,9 +35,8 @@ STOP_S: Final = 8.0
 ANSWER_S: Final = 10.0
 LOOK_S: Final = 0.03
 LOG_LINES_SHOWN: Final = 25
-_METRIC_PREFIX: Final = "treble_bridge_"
 _START_S: Final = 15.0
-_EMBEDDED_FETCH_WAIT_S: Final = 0.02
+_FETCH_WAIT_S: Final = 0.02
 """The embedded Kafka answers when the wait is over, also if records come before."""
 _REPLICAS_MAX: Final = 3
 _PR_SET_PDEATHSIG: Final = 1
@@ -65,18 +64,6 @@ class StageError(BridgeError):
 
 
 @dataclass(frozen=True, slots=True)
-class Broker:
-    """A Kafka that is up. `settings` is how the demo's own clients reach it.
-
-    Only the embedded one has a `process`. While it is frozen (SIGSTOP), connections stay open, and nothing is answered.
-    """
-
-    name: str
-    settings: Kafka
-    process: Process | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Screen:
     """Where a run shows what happens: lines of text, with a style of rich's, and records.
 
@@ -96,7 +83,6 @@ class BridgeProcess:
 
     @classmethod
     async def start(cls, plan: Plan) -> Self:
-        """Start it with the plan's configuration file."""
         environment = {**os.environ, **plan.environment()}
         arguments = ("-m", "bridge", "run", "--config", str(plan.config_file))
         with plan.log_file.open("ab") as log:
@@ -140,10 +126,14 @@ class BridgeProcess:
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """What is up. `url` and `admin_url` are the bridge's two ports."""
+    """What is up. `url` and `admin_url` are the bridge's two ports.
+
+    Only the embedded Kafka has a process here. While it is frozen (SIGSTOP), connections stay open, and nothing is
+    answered.
+    """
 
     plan: Plan
-    broker: Broker
+    kafka: Process | None
     bridge: BridgeProcess
     poster: Poster
     reader: Reader
@@ -164,7 +154,7 @@ class Stage:
         sums: dict[tuple[str, str], float] = defaultdict(float)
         for family in text_string_to_metric_families(text):
             for sample in family.samples:
-                sums[sample.name.removeprefix(_METRIC_PREFIX), sample.labels.get("outcome", "")] += sample.value
+                sums[sample.name.removeprefix("treble_bridge_"), sample.labels.get("outcome", "")] += sample.value
         return {
             "acknowledged": sums["requests_total", "accepted"],
             "refused": sums["requests_total", "unauthorized"] + sums["requests_total", "not_json"],
@@ -182,7 +172,7 @@ async def staged(kafka: Kafka | None, port: int, screen: Screen) -> AsyncIterato
     Raises a BridgeError when it can't be put up, or what is on it fails.
     """
     async with AsyncExitStack() as closing:
-        plan, broker = await _with_kafka(kafka, port, closing, screen)
+        plan, reached, frozen = await _with_kafka(kafka, port, closing, screen)
         plan.config_file.write_text(plan.configuration())
         bridge = await BridgeProcess.start(plan)
         closing.push_async_callback(bridge.end)
@@ -192,9 +182,8 @@ async def staged(kafka: Kafka | None, port: int, screen: Screen) -> AsyncIterato
             closing.push_async_callback(poster.close)
             http = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=ANSWER_S))
             await closing.enter_async_context(http)
-            wait_s = FETCH_WAIT_S if plan.real else _EMBEDDED_FETCH_WAIT_S
-            reader = Reader(broker.settings, plan.topics(), from_beginning=True, committed=True, fetch_wait_s=wait_s)
-            stage = Stage(plan, broker, bridge, poster, reader, http, url, admin_url)
+            reader = Reader(reached, plan.topics(), from_beginning=True, committed=True, fetch_wait_s=_FETCH_WAIT_S)
+            stage = Stage(plan, frozen, bridge, poster, reader, http, url, admin_url)
             _show(stage, screen)
             await _topics_there(stage)
             await closing.enter_async_context(reader)
@@ -210,8 +199,8 @@ async def staged(kafka: Kafka | None, port: int, screen: Screen) -> AsyncIterato
 
 
 @asynccontextmanager
-async def embedded_broker(topics: Sequence[str]) -> AsyncIterator[Broker]:
-    """librdkafka's mock cluster, with these topics. Raises StageError."""
+async def embedded_broker(topics: Sequence[str]) -> AsyncIterator[tuple[Kafka, Process]]:
+    """librdkafka's mock cluster, with these topics: how to reach it, and its process. Raises StageError."""
     process = await start_child("-c", _EMBEDDED, *topics, stdin=PIPE, stdout=PIPE, stderr=DEVNULL)
     assert process.stdin is not None
     assert process.stdout is not None
@@ -226,7 +215,7 @@ async def embedded_broker(topics: Sequence[str]) -> AsyncIterator[Broker]:
             {"bootstrap_servers": line.decode().strip().split(","), "request_timeout": "40s", "call_timeout": "45s"}
             | {"transaction_timeout": "60s"}  # beyond every outage of the demo: an answer comes late, rather than never
         )
-        yield Broker("an embedded Kafka (librdkafka's mock cluster, in memory)", settings, process=process)
+        yield settings, process
     finally:
         with contextlib.suppress(ProcessLookupError):
             process.kill()  # frozen or not; it holds nothing that anyone needs
@@ -250,8 +239,10 @@ def _end_with_parent() -> None:
         _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
-async def _with_kafka(kafka: Kafka | None, port: int, closing: AsyncExitStack, screen: Screen) -> tuple[Plan, Broker]:
-    """A Kafka, a folder, and the plan that names them. What must go at the end goes on `closing`."""
+async def _with_kafka(
+    kafka: Kafka | None, port: int, closing: AsyncExitStack, screen: Screen
+) -> tuple[Plan, Kafka, Process | None]:
+    """A folder and a Kafka, with the plan that names them. What must go at the end goes on `closing`."""
     folder = tempfile.TemporaryDirectory(prefix="treble-bridge-demo-", ignore_cleanup_errors=True)
     plan = Plan(
         folder=Path(closing.enter_context(folder)),
@@ -263,13 +254,13 @@ async def _with_kafka(kafka: Kafka | None, port: int, closing: AsyncExitStack, s
         port=port,
     )
     if kafka is None:
-        broker = await closing.enter_async_context(embedded_broker(plan.topics()))
-        return replace(plan, servers=tuple(broker.settings.bootstrap_servers)), broker
+        embedded, process = await closing.enter_async_context(embedded_broker(plan.topics()))
+        return replace(plan, servers=tuple(embedded.bootstrap_servers)), embedded, process
     async with open_admin(kafka) as admin:
         _, brokers = await admin.view([])
     closing.push_async_callback(_remove_topics, kafka, [*plan.topics(), plan.positions], screen)
     plan = replace(plan, servers=tuple(kafka.bootstrap_servers), replication_factor=max(1, min(_REPLICAS_MAX, brokers)))
-    return plan, Broker(f"the Kafka at {', '.join(plan.servers)}", kafka)
+    return plan, kafka, None
 
 
 async def _remove_topics(kafka: Kafka, topics: Sequence[str], screen: Screen) -> None:
@@ -285,7 +276,7 @@ def topic_prefix() -> str:
 
 def _show(stage: Stage, screen: Screen) -> None:
     plan = stage.plan
-    screen.line(f"Kafka   {stage.broker.name}", "bold")
+    screen.line(f"Kafka   {plan.kafka_name}", "bold")
     if not plan.real:
         screen.line("        Its transactions are only pretended, so the bridge runs with at_least_once here.", "")
         screen.line("        On a real Kafka (--kafka host:port) it runs with exactly_once.", "")
