@@ -2,7 +2,7 @@
 
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -37,7 +37,6 @@ if TYPE_CHECKING:
     from bridge.settings.models import Settings
 
 _OUTCOMES: Final = {
-    "copied": "copied",
     "missing": "there is no such entry (any more)",
     "pending": "still waits to be forwarded: left alone",
     "copy": "is a copy from an earlier replay: passed over",
@@ -61,8 +60,8 @@ _OUTCOMES: Final = {
 def replay(  # noqa: PLR0917 - click hands over an argument an option
     path: Path,
     ids: tuple[int, ...],
-    from_bound: tuple[str, int] | None,
-    to_bound: tuple[str, int] | None,
+    from_bound: dict[str, int] | None,
+    to_bound: dict[str, int] | None,
     source: str | None,
     hint: str | None,
     max_bytes: int,
@@ -87,7 +86,7 @@ def replay(  # noqa: PLR0917 - click hands over an argument an option
         raise click.UsageError("name entries by their ids, or a range by --from and --to")
     if ids and (source is not None or hint is not None):
         raise click.UsageError("--source and --hint choose from a range; entries that are named by ids are all meant")
-    wanted: Iterable[int] = ids or _in_range(path, from_bound, to_bound, source, hint)
+    wanted: Iterable[int] = ids or _in_range(path, from_bound or {}, to_bound or {}, source, hint)
     originals_only = not ids
     if dry_run:
         done = replaying.rehearse(path, wanted, originals_only=originals_only)
@@ -100,29 +99,15 @@ def replay(  # noqa: PLR0917 - click hands over an argument an option
 
 
 def _in_range(
-    path: Path,
-    from_bound: tuple[str, int] | None,
-    to_bound: tuple[str, int] | None,
-    source: str | None,
-    hint: str | None,
+    path: Path, first: Mapping[str, int], last: Mapping[str, int], source: str | None, hint: str | None
 ) -> list[int]:
     """The forwarded entries of a range. Fixed before anything is copied: the copies are not part of it."""
-    from_id, from_ms = _bounds(from_bound, 1, 0)
-    to_id, to_ms = _bounds(to_bound, ID_MAX, ID_MAX)
-    match = inspect.Filter("forwarded", source, hint, from_ms)
+    match = inspect.Filter("forwarded", source, hint, first.get("time"))
 
     def wanted(entry: EntrySummary) -> bool:
-        return entry.received_at_ms <= to_ms and match.matches(entry)
+        return entry.received_at_ms <= last.get("time", ID_MAX) and match.matches(entry)
 
-    return list(replaying.select(path, wanted, from_id, to_id))
-
-
-def _bounds(bound: tuple[str, int] | None, otherwise_id: int, otherwise_ms: int) -> tuple[int, int]:
-    """An end of the range as an id and as a time."""
-    if bound is None:
-        return otherwise_id, otherwise_ms
-    kind, value = bound
-    return (value, otherwise_ms) if kind == "id" else (otherwise_id, value)
+    return list(replaying.select(path, wanted, first.get("id", 1), last.get("id", ID_MAX)))
 
 
 def _print_replayed(done: Iterable[replaying.Replayed], *, again: bool, as_json: bool, dry_run: bool) -> Counter[str]:

@@ -56,11 +56,11 @@ class Poster:
         started_s = time.perf_counter()
         try:
             async with self._session.post(url, data=posting.body, headers=headers, allow_redirects=False) as response:
-                text = (await response.content.read(ANSWER_BYTES_SHOWN_MAX)).decode(errors="replace")
+                answer = (await response.content.read(ANSWER_BYTES_SHOWN_MAX)).decode(errors="replace")
                 status = response.status
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            return Outcome(posting, UNREACHABLE, _ms_since(started_s), _reason(error))
-        return Outcome(posting, status, _ms_since(started_s), text)
+            status, answer = UNREACHABLE, _reason(error)
+        return Outcome(posting, status, (time.perf_counter() - started_s) * 1000, answer)
 
     def _proof(self, posting: Posting) -> Proof:
         """The credentials of a posting: the headers that were given may be some as well."""
@@ -105,10 +105,6 @@ class Poster:
                     group.create_task(one(posting))
         finally:
             done.put_nowait(None)
-
-
-def _ms_since(started_s: float) -> float:
-    return (time.perf_counter() - started_s) * 1000
 
 
 def _reason(error: BaseException) -> str:

@@ -113,8 +113,7 @@ class BridgeProcess:
         with contextlib.suppress(ProcessLookupError):
             self.process.terminate()
         try:
-            async with asyncio.timeout(STOP_S):
-                return await self.process.wait()
+            return await asyncio.wait_for(self.process.wait(), STOP_S)
         except TimeoutError:
             self.process.kill()
             return await self.process.wait()
