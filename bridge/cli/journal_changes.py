@@ -2,14 +2,14 @@
 
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from bridge.cli.console import note, print_json
+from bridge.cli.console import note, print_json, print_result
 from bridge.cli.options import (
     BOUND,
     DURATION,
@@ -159,10 +159,8 @@ def renew(path: Path, as_json: bool) -> None:
       treble-bridge journal renew /var/lib/treble-bridge
     """
     renewed = replaying.renew(path, now_ms)
-    if as_json:
-        print_json(asdict(renewed))
-    else:
-        click.echo(f"journal {renewed.former_id} is {renewed.journal_id} now; {renewed.pending} entries to forward")
+    text = f"journal {renewed.former_id} is {renewed.journal_id} now; {renewed.pending} entries to forward"
+    print_result(asdict(renewed), text, as_json=as_json)
 
 
 @click.command("salvage")
@@ -182,10 +180,7 @@ def salvage(path: Path, new: Path, as_json: bool) -> ExitCode:
     """
     with translated(new, "be written"):
         result = rescue(path, new, now_ms)
-    if as_json:
-        print_json(asdict(result))
-    else:
-        click.echo(_salvaged_text(result, new))
+    print_result(asdict(result), _salvaged_text(result, new), as_json=as_json)
     return ExitCode.MISMATCH if result.lost or result.notes else ExitCode.OK
 
 
@@ -218,10 +213,7 @@ def drain(path: Path, settings: "Settings", wait: float, deadline: float, as_jso
     if inspect.has_journal(path):
         tell = (lambda done, left: note(f"{done} done, {left} left")) if sys.stderr.isatty() else None
         drained = draining.drain(settings, path, wait_s=wait, deadline_s=deadline, tell=tell)
-    if as_json:
-        print_json(drained_as_json(drained, path))
-    else:
-        click.echo(drained_text(drained, path))
+    print_result(drained_as_json(drained, path), drained_text(drained, path), as_json=as_json)
     return drained.exit_code
 
 
@@ -244,7 +236,10 @@ def drained_as_json(drained: "Drained", folder: Path) -> dict[str, Any]:
 def drained_text(drained: "Drained", folder: Path) -> str:
     if not drained.journal_id:
         return f"there is no journal in {folder}: nothing to forward, the volume can be removed"
-    lines = [f"{name:<11} {value}" for name, value in _drained_rows(drained)]
+    lines = [f"journal     {drained.journal_id}", f"pending     {drained.pending} entries at the beginning"]
+    lines += [f"{name:<11} {getattr(drained, name)}" for name in ("forwarded", "quarantined", "dropped", "duplicates")]
+    lines += [f"known       {drained.known} were on Kafka already"] if drained.known else []
+    lines.append(f"left        {drained.entries_left}")
     lines += [
         f"  {left.entries} for {left.topic or 'all topics'}: {left.state}, {left.reason}" for left in drained.left
     ]
@@ -259,13 +254,3 @@ def drained_text(drained: "Drained", folder: Path) -> str:
         kept = f" ({drained.kept} entries kept for replay go with it)" if drained.kept else ""
         lines.append(f"nothing is left to forward: the volume can be removed{kept}")
     return "\n".join(lines)
-
-
-def _drained_rows(drained: "Drained") -> Iterator[tuple[str, object]]:
-    yield "journal", drained.journal_id
-    yield "pending", f"{drained.pending} entries at the beginning"
-    for name in ("forwarded", "quarantined", "dropped", "duplicates"):
-        yield name, getattr(drained, name)
-    if drained.known:
-        yield "known", f"{drained.known} were on Kafka already"
-    yield "left", drained.entries_left

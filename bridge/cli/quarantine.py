@@ -1,7 +1,6 @@
 """`treble-bridge quarantine`: look at what was not understood, and send it on its way when it would be by now."""
 
 import re
-import sys
 from collections import Counter, deque
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import asdict
@@ -10,7 +9,7 @@ from typing import Any, Final
 import click
 import orjson
 
-from bridge.cli.console import note, print_json, print_table, run, time_text
+from bridge.cli.console import note, print_bytes, print_json, print_table, run, time_text
 from bridge.cli.options import (
     LIMIT,
     Parsed,
@@ -128,8 +127,7 @@ def show(record: str, settings: Settings, raw: bool, as_json: bool) -> ExitCode:
         note(f"there is no record {record} in {settings.topics.quarantine}")
         return ExitCode.MISMATCH
     if raw:
-        sys.stdout.buffer.write(found[0].returned.entry.body)
-        sys.stdout.buffer.flush()
+        print_bytes(found[0].returned.entry.body)
     elif as_json:
         click.echo(found[0].value)
     else:
@@ -263,15 +261,15 @@ async def _named(
     """
     found: dict[str, set[str]] = {name: set() for name in names}
     async for letter in records:
-        place, whole_id = _place(letter), letter.returned.id
         for name, meant in found.items():
-            if name == place:
-                meant.add(place)
-            elif "@" not in name and whole_id.lower().startswith(name):
-                meant.add(whole_id)
+            meant |= {word for word in _names_of(letter) if word == name or ("@" not in word and word.startswith(name))}
     for name, meant in found.items():
         if len(meant) > 1:
             raise click.UsageError(f"{name} is the beginning of {len(meant)} ids: name more of it, or a place")
     every = set().union(*found.values())
     absent = [name for name, meant in found.items() if not meant]
-    return lambda letter: _place(letter) in every or letter.returned.id in every, absent
+    return lambda letter: not every.isdisjoint(_names_of(letter)), absent
+
+
+def _names_of(letter: DeadLetter) -> set[str]:
+    return {_place(letter), letter.returned.id.lower()}

@@ -1,12 +1,11 @@
 """`treble-bridge schemas`: what consumers and senders may rely on, as documents for machines."""
 
 from pathlib import Path
-from typing import Any
 
 import click
 import orjson
 
-from bridge.cli.console import print_json
+from bridge.cli.console import print_result
 from bridge.cli.options import config_option, json_option
 from bridge.schemas import ASYNCAPI, OPENAPI, names, text
 from bridge.schemas.asyncapi import asyncapi
@@ -33,13 +32,10 @@ def list_schemas(as_json: bool) -> None:
     Example:
       treble-bridge schemas list
     """
-    rows = [_row(name) for name in names()]
-    if as_json:
-        print_json(rows)
-        return
-    width = max(len(row["name"]) for row in rows)
-    for row in rows:
-        click.echo(f"{row['name']:<{width}}  {row['schema']}  {row['about']}")
+    parsed = {name: orjson.loads(text(name)) for name in names()}
+    rows = [{"name": name, "schema": one["$id"], "about": one["description"]} for name, one in parsed.items()]
+    lines = [f"{row['name']:<{max(map(len, parsed))}}  {row['schema']}  {row['about']}" for row in rows]
+    print_result(rows, "\n".join(lines), as_json=as_json)
 
 
 @schemas.command("show")
@@ -109,16 +105,8 @@ def export_schemas(out: Path, settings: Settings | None, as_json: bool) -> None:
             written[name].write_text(content, encoding="utf-8")
     except OSError as error:
         raise click.UsageError(f"can't write to {out}: {error.strerror}") from error
-    if as_json:
-        print_json({name: str(path) for name, path in written.items()})
-    else:
-        for path in written.values():
-            click.echo(path)
-
-
-def _row(name: str) -> dict[str, Any]:
-    schema = orjson.loads(text(name))
-    return {"name": name, "schema": schema["$id"], "about": schema["description"]}
+    paths = {name: str(path) for name, path in written.items()}
+    print_result(paths, "\n".join(paths.values()), as_json=as_json)
 
 
 def _asyncapi(settings: Settings | None) -> str:
