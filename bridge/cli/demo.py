@@ -42,7 +42,7 @@ def demo(*, kafka: str | None, serve: bool, outage_s: float, port: int, as_json:
 
     Starts the bridge as a process with a configuration file of its own, posts webhooks to it as Treble does, good and
     bad ones, takes Kafka away for some seconds, and shows what comes out. It ends by itself, with the counts. The exit
-    code is 0 if they add up, and 8 if not. Nothing is left behind.
+    code is 0 if they add up, and 8 if not. What it made is removed, unless it is killed (SIGKILL).
 
     \b
     Examples:
