@@ -7,11 +7,13 @@ and pydantic. A command may return an ExitCode; expected errors become a line on
 import importlib
 import traceback
 from collections.abc import Mapping
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
 
 import click
 
+from bridge.cli.options import config_option, load_configuration
 from bridge.errors import BridgeError, ExitCode
 from bridge.version import VERSION
 
@@ -30,7 +32,7 @@ COMMANDS: Final[Mapping[str, str]] = MappingProxyType(
         "journal": "Look into the journal, verify it, forward entries again, drain it.",
     }
 )
-"""Command → what it does. Its module is `bridge.cli.<command>`, its click command has the same name there."""
+"""Command → what it does. But for `run`, its module is `bridge.cli.<command>`, with a click command of that name."""
 
 EXIT_CODES: Final[Mapping[ExitCode, str]] = MappingProxyType(
     {
@@ -62,8 +64,8 @@ class LazyGroup(click.Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """The command itself; this imports its module."""
-        if cmd_name not in COMMANDS:
-            return None
+        if cmd_name not in COMMANDS or cmd_name in self.commands:
+            return super().get_command(ctx, cmd_name)
         command = getattr(importlib.import_module(f"bridge.cli.{cmd_name}"), cmd_name)
         if not isinstance(command, click.Command):
             raise TypeError(f"bridge.cli.{cmd_name}.{cmd_name} is no command")
@@ -119,3 +121,19 @@ def cli(debug: bool) -> None:
       treble-bridge check --config bridge.yaml && treble-bridge run --config bridge.yaml
     """
     del debug  # LazyGroup reads it
+
+
+@cli.command()
+@config_option(loaded=False)
+def run(config: Path) -> ExitCode:
+    """Take webhooks and forward them to Kafka.
+
+    Runs until SIGTERM or SIGINT. SIGHUP, or a change of the file, reloads the configuration. Logs go to stdout.
+
+    \b
+    Example:
+      treble-bridge run --config bridge.yaml
+    """
+    from bridge.service import run as run_service  # noqa: PLC0415 - the whole bridge: not for --help
+
+    return run_service(load_configuration(config), config)

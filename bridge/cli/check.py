@@ -30,7 +30,7 @@ _COLOURS: Final = {"error": "red", "warning": "yellow", "note": None}
 
 @click.command()
 @click.argument("file", required=False, type=click.Path(path_type=Path))
-@config_option(required=False)
+@config_option(required=False, loaded=False)
 @click.option("--live", is_flag=True, help="Also ask Kafka: connection, login, topics. Changes nothing there.")
 @click.option("--url", default=_DEFAULT_URL, metavar="URL", help="Scheme and host for the URLs to paste.")
 @json_option

@@ -54,6 +54,17 @@ def print_json(value: Any) -> None:
     click.echo(orjson.dumps(value, default=str))
 
 
+def print_result(value: Any, text: str, *, as_json: bool) -> None:
+    """What a command found out: `value` for programs, `text` for people."""
+    print_json(value) if as_json else click.echo(text)
+
+
+def print_bytes(body: bytes) -> None:
+    """A body as it came, on stdout."""
+    sys.stdout.buffer.write(body)
+    sys.stdout.buffer.flush()
+
+
 def note(text: str) -> None:
     """A remark for people, beside the output: on stderr."""
     click.echo(text, err=True)

@@ -1,10 +1,11 @@
 """`treble-bridge demo`: the main job, for real, where one can see it."""
 
 import contextlib
+import importlib.util
 import json
 import signal
+import sys
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, Final
 
 import click
@@ -15,9 +16,10 @@ from bridge.cli.console import console, print_json, record_as_json, run
 from bridge.cli.options import json_option, kafka_at
 from bridge.demo.plan import PATH
 from bridge.demo.play import curl_line, follow, play
-from bridge.demo.stage import Options, Screen, staged
+from bridge.demo.stage import Screen, staged
 from bridge.errors import ExitCode
 from bridge.kafka.consumer import Incoming
+from bridge.settings.models import Kafka
 
 OUTAGE_S: Final = 5.0
 OUTAGE_S_MAX: Final = 15.0
@@ -34,15 +36,13 @@ _SILENT: Final = Screen(lambda *_: None, lambda *_: None)
 @click.option("--seconds-outage", "outage_s", type=click.FloatRange(0, OUTAGE_S_MAX), default=OUTAGE_S, metavar="N",
               show_default=True, help="How long the embedded Kafka is away; 0 leaves that out.")  # fmt: skip
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="The bridge's port; default: any free one.")
-@click.option("--keep", type=click.Path(path_type=Path, file_okay=False), metavar="DIR",
-              help="Use this folder (new or empty) and keep it; topics on --kafka stay, too.")  # fmt: skip
 @json_option
-def demo(*, kafka: str | None, serve: bool, outage_s: float, port: int, keep: Path | None, as_json: bool) -> ExitCode:
+def demo(*, kafka: str | None, serve: bool, outage_s: float, port: int, as_json: bool) -> ExitCode:
     """Run the main job on an embedded Kafka and show it, or on a Kafka of your own.
 
     Starts the bridge as a process with a configuration file of its own, posts webhooks to it as Treble does, good and
     bad ones, takes Kafka away for some seconds, and shows what comes out. It ends by itself, with the counts. The exit
-    code is 0 if they add up, and 8 if not. Nothing is left behind.
+    code is 0 if they add up, and 8 if not. What it made is removed, unless it is killed (SIGKILL).
 
     \b
     Examples:
@@ -50,27 +50,31 @@ def demo(*, kafka: str | None, serve: bool, outage_s: float, port: int, keep: Pa
       treble-bridge demo --kafka localhost:9092
       treble-bridge demo --serve        # then post with curl or Postman
     """
-    if keep is not None and keep.exists() and any(keep.iterdir()):
-        raise click.UsageError(f"--keep {keep}: expected a new or empty folder")
-    options = Options(kafka=None if kafka is None else kafka_at(kafka), outage_s=outage_s, keep=keep, port=port)
+    if kafka is None and importlib.util.find_spec("confluent_kafka") is None:
+        raise click.UsageError(
+            "the demo's embedded Kafka comes with the package confluent-kafka, which is not installed. "
+            f"Install it with\n  {sys.executable} -m pip install 'treble-bridge[demo]'\n"
+            "or run the demo on a Kafka of your own with --kafka host:port"
+        )
+    broker = None if kafka is None else kafka_at(kafka)
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a script's `&` starts a command with SIGINT ignored
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: signal.raise_signal(signal.SIGINT))  # both end it as ^C does
     if serve:
         with contextlib.suppress(KeyboardInterrupt):  # the end that is meant
-            run(_serve(options, as_json=as_json))
+            run(_serve(broker, port, as_json=as_json))
         return ExitCode.OK
-    result = run(play(options, _SILENT if as_json else _text_screen()))
+    result = run(play(broker, port, outage_s, _SILENT if as_json else _text_screen()))
     if as_json:
         print_json(result.as_dict())
     return ExitCode.MISMATCH if result.verdict.problems else ExitCode.OK
 
 
-async def _serve(options: Options, *, as_json: bool) -> None:
+async def _serve(kafka: Kafka | None, port: int, *, as_json: bool) -> None:
     screen = _text_screen()
     if as_json:
         screen = replace(_SILENT, record=lambda record, _: print_json(record_as_json(record, raw=True)))
-    async with staged(options, screen) as stage:
+    async with staged(kafka, port, screen) as stage:
         plan, url, curl = stage.plan, stage.url + PATH, curl_line(stage)
         if as_json:
             print_json({"url": url, "headers": dict(plan.headers()), "config": str(plan.config_file), "curl": curl})

@@ -9,8 +9,7 @@ import orjson
 from multidict import CIMultiDict
 
 from bridge.cli.console import console, print_json
-from bridge.cli.golden import check
-from bridge.cli.options import COUNT, config_option, json_option, load_configuration, now_ms, parse_header
+from bridge.cli.options import COUNT, config_option, json_option, now_ms, parse_header
 from bridge.diagnose.explain import Explanation, Request, explain_record
 from bridge.diagnose.explain import explain as explain_request
 from bridge.errors import ExitCode
@@ -29,8 +28,6 @@ from bridge.transform.redaction import HASH_PREFIX
     metavar="FILE|-",
     help="Instead of a body: the value of a record of the quarantine topic.",
 )
-@click.option("--check", "folder", type=click.Path(path_type=Path), metavar="DIR", help="Compare pairs of files.")
-@click.option("--update", is_flag=True, help="With --check: write the results as what is expected.")
 @click.option("-H", "--header", "headers", multiple=True, metavar="'NAME: VALUE'", help="A request header.")
 @click.option("--source", metavar="NAME", help="The source, if a hint is given and there are several.")
 @click.option("--remote", default="", metavar="ADDRESS", help="The caller's address, for client_ip.")
@@ -38,12 +35,10 @@ from bridge.transform.redaction import HASH_PREFIX
 @json_option
 def explain(
     *,
-    config: Path,
+    settings: Settings,
     target: str | None,
     body: Path | None,
     record: Path | None,
-    folder: Path | None,
-    update: bool,
     headers: tuple[str, ...],
     source: str | None,
     remote: str,
@@ -56,21 +51,14 @@ def explain(
     the body would go to the quarantine. Credentials are checked if some are given. If they are refused, the output also
     shows what would happen with the right ones; the exit code stays the same.
 
-    --check reads every NAME.body.json in DIR, and compares what it becomes with NAME.event.json beside it. A folder in
-    DIR has the name of the hint that its bodies are sent to. Exit code 8 if one differs.
-
     \b
     Example:
       treble-bridge explain --config bridge.yaml /webhooks/treble/read body.json
       echo '{"session_id": "s1"}' | treble-bridge explain --config bridge.yaml read -
       treble-bridge explain --config bridge.yaml --record record.json
-      treble-bridge explain --config bridge.yaml --check golden/
     """
-    if [body is not None, record is not None, folder is not None].count(True) != 1:
-        raise click.UsageError("expected PATH_OR_HINT and BODYFILE, or --record, or --check")
-    settings = load_configuration(config)
-    if folder is not None:
-        return check(settings, folder, target or "", source, update=update, as_json=as_json)
+    if (body is None) == (record is None):
+        raise click.UsageError("expected PATH_OR_HINT and BODYFILE, or --record")
     if record is not None:
         found = _explain_record(settings, record, partitions)
     else:

@@ -1,7 +1,6 @@
 """`treble-bridge journal`: look into a journal, also while a bridge runs on it."""
 
 import base64
-import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
@@ -9,7 +8,7 @@ from typing import Any, Final
 import click
 import orjson
 
-from bridge.cli.console import note, print_json, print_table, time_text
+from bridge.cli.console import note, print_bytes, print_json, print_result, print_table, time_text
 from bridge.cli.journal_changes import drain, renew, replay, salvage, unpin
 from bridge.cli.options import ENTRY_ID, LIMIT, hint_option, journal_argument, json_option, since_option, source_option
 from bridge.errors import ExitCode
@@ -59,9 +58,8 @@ def list_entries(  # noqa: PLR0917 - click hands over an argument an option
         for entry in entries:
             print_json(_summary_as_json(entry))
         return
-    state_now = inspect.read_state(path)
     print_table(_COLUMNS, map(_row, entries), right={"id", "bytes"})
-    note(f"{len(entries)} entries shown; next to forward: {state_now.positions.next_id}")
+    note(f"{len(entries)} entries shown; next to forward: {inspect.read_state(path).positions.next_id}")
 
 
 @journal.command("show")
@@ -85,12 +83,9 @@ def show(path: Path, entry_id: int, raw: bool, as_json: bool) -> ExitCode:
         return ExitCode.MISMATCH
     entry, listed = found
     if raw:
-        sys.stdout.buffer.write(entry.body)
-        sys.stdout.buffer.flush()
-    elif as_json:
-        print_json(_entry_as_json(entry, listed))
+        print_bytes(entry.body)
     else:
-        click.echo(_entry_text(entry, listed))
+        print_result(_entry_as_json(entry, listed), _entry_text(entry, listed), as_json=as_json)
     return ExitCode.OK
 
 
@@ -108,10 +103,7 @@ def verify_journal(path: Path, as_json: bool) -> ExitCode:
       treble-bridge journal verify /var/lib/treble-bridge
     """
     report = verify(path)
-    if as_json:
-        print_json(asdict(report))
-    else:
-        click.echo(_report_text(report, path))
+    print_result(asdict(report), _report_text(report, path), as_json=as_json)
     if report.damage:
         return ExitCode.JOURNAL_CORRUPT
     return ExitCode.MISMATCH if report.findings else ExitCode.OK
@@ -122,8 +114,14 @@ for command in (replay, unpin, renew, salvage, drain):
 
 
 def _row(entry: EntrySummary) -> tuple[str, ...]:
-    received = time_text(entry.received_at_ms)
-    return str(entry.id), received, entry.source, entry.hint or "-", _state(entry), str(entry.body_bytes)
+    return (
+        str(entry.id),
+        time_text(entry.received_at_ms),
+        entry.source,
+        entry.hint or "-",
+        _state(entry),
+        str(entry.body_bytes),
+    )
 
 
 def _summary_as_json(entry: EntrySummary) -> dict[str, Any]:
@@ -155,11 +153,8 @@ def _entry_text(entry: Entry, listed: EntrySummary) -> str:
         lines += [f"header    {name}: {value}" for name, value in headers.items()]
     lines += [f"body      {len(entry.body)} bytes", ""]
     value = _decoded(entry.body)
-    if value is not None:
-        lines.append(orjson.dumps(value, option=orjson.OPT_INDENT_2).decode())
-    else:
-        lines.append(entry.body.decode("utf-8", "backslashreplace"))
-    return "\n".join(lines)
+    body = entry.body if value is None else orjson.dumps(value, option=orjson.OPT_INDENT_2)
+    return "\n".join([*lines, body.decode("utf-8", "backslashreplace")])
 
 
 def _decoded(text: bytes) -> Any:
@@ -183,6 +178,5 @@ def _report_text(report: Report, folder: Path) -> str:
     ]
     lines += [f"damaged     {finding}" for finding in report.damage]
     lines += [f"wrong       {finding}" for finding in report.findings]
-    if report.damage:
-        lines.append(f"rescue it:  treble-bridge journal salvage {folder} NEW-FOLDER")
-    return "\n".join([*lines, "" if report.damage or report.findings else "all is well"]).rstrip()
+    lines += [f"rescue it:  treble-bridge journal salvage {folder} NEW-FOLDER"] if report.damage else []
+    return "\n".join(lines if report.damage or report.findings else [*lines, "all is well"])

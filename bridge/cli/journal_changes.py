@@ -2,14 +2,14 @@
 
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from bridge.cli.console import note, print_json
+from bridge.cli.console import note, print_json, print_result
 from bridge.cli.options import (
     BOUND,
     DURATION,
@@ -21,7 +21,6 @@ from bridge.cli.options import (
     hint_option,
     journal_argument,
     json_option,
-    load_configuration,
     now_ms,
     source_option,
 )
@@ -35,9 +34,9 @@ from bridge.journal.queries import EntrySummary
 
 if TYPE_CHECKING:
     from bridge.service.drain import Drained
+    from bridge.settings.models import Settings
 
 _OUTCOMES: Final = {
-    "copied": "copied",
     "missing": "there is no such entry (any more)",
     "pending": "still waits to be forwarded: left alone",
     "copy": "is a copy from an earlier replay: passed over",
@@ -61,8 +60,8 @@ _OUTCOMES: Final = {
 def replay(  # noqa: PLR0917 - click hands over an argument an option
     path: Path,
     ids: tuple[int, ...],
-    from_bound: tuple[str, int] | None,
-    to_bound: tuple[str, int] | None,
+    from_bound: dict[str, int] | None,
+    to_bound: dict[str, int] | None,
     source: str | None,
     hint: str | None,
     max_bytes: int,
@@ -87,7 +86,7 @@ def replay(  # noqa: PLR0917 - click hands over an argument an option
         raise click.UsageError("name entries by their ids, or a range by --from and --to")
     if ids and (source is not None or hint is not None):
         raise click.UsageError("--source and --hint choose from a range; entries that are named by ids are all meant")
-    wanted: Iterable[int] = ids or _in_range(path, from_bound, to_bound, source, hint)
+    wanted: Iterable[int] = ids or _in_range(path, from_bound or {}, to_bound or {}, source, hint)
     originals_only = not ids
     if dry_run:
         done = replaying.rehearse(path, wanted, originals_only=originals_only)
@@ -100,29 +99,15 @@ def replay(  # noqa: PLR0917 - click hands over an argument an option
 
 
 def _in_range(
-    path: Path,
-    from_bound: tuple[str, int] | None,
-    to_bound: tuple[str, int] | None,
-    source: str | None,
-    hint: str | None,
+    path: Path, first: Mapping[str, int], last: Mapping[str, int], source: str | None, hint: str | None
 ) -> list[int]:
     """The forwarded entries of a range. Fixed before anything is copied: the copies are not part of it."""
-    from_id, from_ms = _bounds(from_bound, 1, 0)
-    to_id, to_ms = _bounds(to_bound, ID_MAX, ID_MAX)
-    match = inspect.Filter("forwarded", source, hint, from_ms)
+    match = inspect.Filter("forwarded", source, hint, first.get("time"))
 
     def wanted(entry: EntrySummary) -> bool:
-        return entry.received_at_ms <= to_ms and match.matches(entry)
+        return entry.received_at_ms <= last.get("time", ID_MAX) and match.matches(entry)
 
-    return list(replaying.select(path, wanted, from_id, to_id))
-
-
-def _bounds(bound: tuple[str, int] | None, otherwise_id: int, otherwise_ms: int) -> tuple[int, int]:
-    """An end of the range as an id and as a time."""
-    if bound is None:
-        return otherwise_id, otherwise_ms
-    kind, value = bound
-    return (value, otherwise_ms) if kind == "id" else (otherwise_id, value)
+    return list(replaying.select(path, wanted, first.get("id", 1), last.get("id", ID_MAX)))
 
 
 def _print_replayed(done: Iterable[replaying.Replayed], *, again: bool, as_json: bool, dry_run: bool) -> Counter[str]:
@@ -174,10 +159,8 @@ def renew(path: Path, as_json: bool) -> None:
       treble-bridge journal renew /var/lib/treble-bridge
     """
     renewed = replaying.renew(path, now_ms)
-    if as_json:
-        print_json(asdict(renewed))
-    else:
-        click.echo(f"journal {renewed.former_id} is {renewed.journal_id} now; {renewed.pending} entries to forward")
+    text = f"journal {renewed.former_id} is {renewed.journal_id} now; {renewed.pending} entries to forward"
+    print_result(asdict(renewed), text, as_json=as_json)
 
 
 @click.command("salvage")
@@ -197,10 +180,7 @@ def salvage(path: Path, new: Path, as_json: bool) -> ExitCode:
     """
     with translated(new, "be written"):
         result = rescue(path, new, now_ms)
-    if as_json:
-        print_json(asdict(result))
-    else:
-        click.echo(_salvaged_text(result, new))
+    print_result(asdict(result), _salvaged_text(result, new), as_json=as_json)
     return ExitCode.MISMATCH if result.lost or result.notes else ExitCode.OK
 
 
@@ -212,7 +192,7 @@ def salvage(path: Path, new: Path, as_json: bool) -> ExitCode:
 @click.option("--deadline", type=DURATION, default="10m", show_default=True,
               help="How long to forward at the most; 0 is as long as it takes.")  # fmt: skip
 @json_option
-def drain(path: Path, config: Path, wait: float, deadline: float, as_json: bool) -> ExitCode:
+def drain(path: Path, settings: "Settings", wait: float, deadline: float, as_json: bool) -> ExitCode:
     """Forward what an abandoned journal still holds, once, and end. Takes no webhooks and opens no port.
 
     It forwards under the journal's own id, as the bridge would: in order, without what Kafka has already, through the
@@ -227,17 +207,13 @@ def drain(path: Path, config: Path, wait: float, deadline: float, as_json: bool)
     Example:
       treble-bridge journal drain /mnt/journal-2 --config bridge.yaml --wait 30s --deadline 10m
     """
-    settings = load_configuration(config)
     from bridge.service import drain as draining  # noqa: PLC0415 - the whole bridge: not for the other commands
 
     drained = draining.NO_JOURNAL
     if inspect.has_journal(path):
         tell = (lambda done, left: note(f"{done} done, {left} left")) if sys.stderr.isatty() else None
         drained = draining.drain(settings, path, wait_s=wait, deadline_s=deadline, tell=tell)
-    if as_json:
-        print_json(drained_as_json(drained, path))
-    else:
-        click.echo(drained_text(drained, path))
+    print_result(drained_as_json(drained, path), drained_text(drained, path), as_json=as_json)
     return drained.exit_code
 
 
@@ -260,7 +236,10 @@ def drained_as_json(drained: "Drained", folder: Path) -> dict[str, Any]:
 def drained_text(drained: "Drained", folder: Path) -> str:
     if not drained.journal_id:
         return f"there is no journal in {folder}: nothing to forward, the volume can be removed"
-    lines = [f"{name:<11} {value}" for name, value in _drained_rows(drained)]
+    lines = [f"journal     {drained.journal_id}", f"pending     {drained.pending} entries at the beginning"]
+    lines += [f"{name:<11} {getattr(drained, name)}" for name in ("forwarded", "quarantined", "dropped", "duplicates")]
+    lines += [f"known       {drained.known} were on Kafka already"] if drained.known else []
+    lines.append(f"left        {drained.entries_left}")
     lines += [
         f"  {left.entries} for {left.topic or 'all topics'}: {left.state}, {left.reason}" for left in drained.left
     ]
@@ -275,13 +254,3 @@ def drained_text(drained: "Drained", folder: Path) -> str:
         kept = f" ({drained.kept} entries kept for replay go with it)" if drained.kept else ""
         lines.append(f"nothing is left to forward: the volume can be removed{kept}")
     return "\n".join(lines)
-
-
-def _drained_rows(drained: "Drained") -> Iterator[tuple[str, object]]:
-    yield "journal", drained.journal_id
-    yield "pending", f"{drained.pending} entries at the beginning"
-    for name in ("forwarded", "quarantined", "dropped", "duplicates"):
-        yield name, getattr(drained, name)
-    if drained.known:
-        yield "known", f"{drained.known} were on Kafka already"
-    yield "left", drained.entries_left

@@ -24,12 +24,13 @@ LIMIT: Final = click.IntRange(0, 1_000_000_000)
 """As COUNT; 0 is without limit."""
 
 
-def config_option(*, required: bool = True) -> Callable[[F], F]:
-    """`--config FILE`, or the environment's TREBLE_BRIDGE_CONFIG."""
+def config_option(*, required: bool = True, loaded: bool = True) -> Callable[[F], F]:
+    """`--config FILE`, or TREBLE_BRIDGE_CONFIG: handed over as `settings`, or not `loaded`, as the path `config`."""
     return click.option(
         "-c",
         "--config",
-        type=click.Path(path_type=Path),
+        "settings" if loaded else "config",
+        type=Parsed("file", lambda text: load_configuration(Path(text)) if loaded else Path(text)),
         metavar="FILE",
         envvar=CONFIG_VARIABLE,
         show_envvar=True,
@@ -93,16 +94,16 @@ MOMENT: Final = Parsed("time", _moment)
 """A time (RFC 3339, UTC without an offset), or a duration back from now → ms since the epoch."""
 
 
-def _bound(text: str) -> tuple[str, int]:
+def _bound(text: str) -> dict[str, int]:
     if not text.isdecimal():
-        return "time", _moment(text)
+        return {"time": _moment(text)}
     if len(text) > len(str(ID_MAX)) or int(text) > ID_MAX:
         raise ValueError(f"{text[:20]!r} is no id: the largest is {ID_MAX}")
-    return "id", int(text)
+    return {"id": int(text)}
 
 
 BOUND: Final = Parsed("id or time", _bound)
-"""An entry's id, or a time as MOMENT → `("id", 17)` or `("time", ms)`."""
+"""An entry's id, or a time as MOMENT → `{"id": 17}` or `{"time": ms}`."""
 
 
 class JournalPath(click.ParamType):  # type: ignore[type-arg]  # generic in newer versions of click only

@@ -1,23 +1,20 @@
 """`treble-bridge quarantine`: look at what was not understood, and send it on its way when it would be by now."""
 
 import re
-import sys
 from collections import Counter, deque
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any, Final
 
 import click
 import orjson
 
-from bridge.cli.console import note, print_json, print_table, run, time_text
+from bridge.cli.console import note, print_bytes, print_json, print_table, run, time_text
 from bridge.cli.options import (
     LIMIT,
     Parsed,
     config_option,
     json_option,
-    load_configuration,
     since_option,
     source_option,
 )
@@ -93,7 +90,7 @@ def quarantine() -> None:
 @click.option("--limit", type=LIMIT, default=50, show_default=True, help="The last so many; 0 is all.")
 @json_option
 def list_records(  # noqa: PLR0917 - click hands over an argument an option
-    config: Path, reason: str | None, source: str | None, since: int | None, limit: int, as_json: bool
+    settings: Settings, reason: str | None, source: str | None, since: int | None, limit: int, as_json: bool
 ) -> None:
     """List records: place, id, time, source, hint, reason, type, bytes, whether it was redriven. Shows no content.
 
@@ -101,7 +98,6 @@ def list_records(  # noqa: PLR0917 - click hands over an argument an option
     Example:
       treble-bridge quarantine ls --config bridge.yaml --since 2h
     """
-    settings = load_configuration(config)
     rows = [_row(letter) for letter in run(_last(settings, _filter(reason, source, since), limit or None))]
     if as_json:
         for row in rows:
@@ -116,7 +112,7 @@ def list_records(  # noqa: PLR0917 - click hands over an argument an option
 @config_option()
 @click.option("--raw", is_flag=True, help="Print the body only, byte for byte.")
 @json_option
-def show(record: str, config: Path, raw: bool, as_json: bool) -> ExitCode:
+def show(record: str, settings: Settings, raw: bool, as_json: bool) -> ExitCode:
     """Show one record (of several with the same id, the last) with its problems and the body.
 
     The body is shown as it came, with the names and phone numbers in it: nothing is masked. Exit code 8 if there is no
@@ -126,14 +122,12 @@ def show(record: str, config: Path, raw: bool, as_json: bool) -> ExitCode:
     Example:
       treble-bridge quarantine show 2@17 --config bridge.yaml
     """
-    settings = load_configuration(config)
     found = run(_last(settings, lambda letter: record == _place(letter) or letter.returned.id.startswith(record), 1))
     if not found:
         note(f"there is no record {record} in {settings.topics.quarantine}")
         return ExitCode.MISMATCH
     if raw:
-        sys.stdout.buffer.write(found[0].returned.entry.body)
-        sys.stdout.buffer.flush()
+        print_bytes(found[0].returned.entry.body)
     elif as_json:
         click.echo(found[0].value)
     else:
@@ -153,7 +147,7 @@ def show(record: str, config: Path, raw: bool, as_json: bool) -> ExitCode:
 @json_option
 def redrive(  # noqa: PLR0917 - as above
     records: tuple[str, ...],
-    config: Path,
+    settings: Settings,
     everything: bool,
     reason: str | None,
     source: str | None,
@@ -176,7 +170,6 @@ def redrive(  # noqa: PLR0917 - as above
     chosen = bool(reason or source or since is not None)
     if bool(records) == (everything or chosen):
         raise click.UsageError("name records, or choose them by --all, --reason, --source, --since")
-    settings = load_configuration(config)
     wanted = _filter(reason, source, since)
     return run(_redrive(settings, wanted, records, dry_run=dry_run, as_json=as_json))
 
@@ -268,15 +261,15 @@ async def _named(
     """
     found: dict[str, set[str]] = {name: set() for name in names}
     async for letter in records:
-        place, whole_id = _place(letter), letter.returned.id
         for name, meant in found.items():
-            if name == place:
-                meant.add(place)
-            elif "@" not in name and whole_id.lower().startswith(name):
-                meant.add(whole_id)
+            meant |= {word for word in _names_of(letter) if word == name or ("@" not in word and word.startswith(name))}
     for name, meant in found.items():
         if len(meant) > 1:
             raise click.UsageError(f"{name} is the beginning of {len(meant)} ids: name more of it, or a place")
     every = set().union(*found.values())
     absent = [name for name, meant in found.items() if not meant]
-    return lambda letter: _place(letter) in every or letter.returned.id in every, absent
+    return lambda letter: not every.isdisjoint(_names_of(letter)), absent
+
+
+def _names_of(letter: DeadLetter) -> set[str]:
+    return {_place(letter), letter.returned.id.lower()}

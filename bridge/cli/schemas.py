@@ -1,16 +1,16 @@
 """`treble-bridge schemas`: what consumers and senders may rely on, as documents for machines."""
 
 from pathlib import Path
-from typing import Any
 
 import click
 import orjson
 
-from bridge.cli.console import print_json
-from bridge.cli.options import config_option, json_option, load_configuration
+from bridge.cli.console import print_result
+from bridge.cli.options import config_option, json_option
 from bridge.schemas import ASYNCAPI, OPENAPI, names, text
 from bridge.schemas.asyncapi import asyncapi
 from bridge.schemas.generate import as_text
+from bridge.settings.models import Settings
 
 
 @click.group()
@@ -32,13 +32,10 @@ def list_schemas(as_json: bool) -> None:
     Example:
       treble-bridge schemas list
     """
-    rows = [_row(name) for name in names()]
-    if as_json:
-        print_json(rows)
-        return
-    width = max(len(row["name"]) for row in rows)
-    for row in rows:
-        click.echo(f"{row['name']:<{width}}  {row['schema']}  {row['about']}")
+    parsed = {name: orjson.loads(text(name)) for name in names()}
+    rows = [{"name": name, "schema": one["$id"], "about": one["description"]} for name, one in parsed.items()]
+    lines = [f"{row['name']:<{max(map(len, parsed))}}  {row['schema']}  {row['about']}" for row in rows]
+    print_result(rows, "\n".join(lines), as_json=as_json)
 
 
 @schemas.command("show")
@@ -58,7 +55,7 @@ def show_schema(name: str) -> None:
 
 @schemas.command("asyncapi")
 @config_option(required=False)
-def print_asyncapi(config: Path | None) -> None:
+def print_asyncapi(settings: Settings | None) -> None:
     """Print the AsyncAPI 3 document: topics, messages, headers, keys, examples.
 
     With --config it describes the topics, keys, format and servers of that configuration. No secret is in it.
@@ -68,7 +65,7 @@ def print_asyncapi(config: Path | None) -> None:
       treble-bridge schemas asyncapi
       treble-bridge schemas asyncapi --config bridge.yaml
     """
-    click.echo(_asyncapi(config), nl=False)
+    click.echo(_asyncapi(settings), nl=False)
 
 
 @schemas.command("openapi")
@@ -93,14 +90,14 @@ def print_openapi() -> None:
 )
 @config_option(required=False)
 @json_option
-def export_schemas(out: Path, config: Path | None, as_json: bool) -> None:
+def export_schemas(out: Path, settings: Settings | None, as_json: bool) -> None:
     """Write every document into a folder, a file each.
 
     \b
     Example:
       treble-bridge schemas export --out schemas
     """
-    texts = {name: text(name) for name in [*names(), OPENAPI]} | {ASYNCAPI: _asyncapi(config)}
+    texts = {name: text(name) for name in [*names(), OPENAPI]} | {ASYNCAPI: _asyncapi(settings)}
     written = {name: out / f"{name}.json" for name in texts}
     try:
         out.mkdir(parents=True, exist_ok=True)
@@ -108,19 +105,11 @@ def export_schemas(out: Path, config: Path | None, as_json: bool) -> None:
             written[name].write_text(content, encoding="utf-8")
     except OSError as error:
         raise click.UsageError(f"can't write to {out}: {error.strerror}") from error
-    if as_json:
-        print_json({name: str(path) for name, path in written.items()})
-    else:
-        for path in written.values():
-            click.echo(path)
+    paths = {name: str(path) for name, path in written.items()}
+    print_result(paths, "\n".join(paths.values()), as_json=as_json)
 
 
-def _row(name: str) -> dict[str, Any]:
-    schema = orjson.loads(text(name))
-    return {"name": name, "schema": schema["$id"], "about": schema["description"]}
-
-
-def _asyncapi(config: Path | None) -> str:
-    if config is None:
+def _asyncapi(settings: Settings | None) -> str:
+    if settings is None:
         return text(ASYNCAPI)
-    return as_text(asyncapi(load_configuration(config)))
+    return as_text(asyncapi(settings))

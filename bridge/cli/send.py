@@ -3,7 +3,9 @@
 import itertools
 import math
 import random
+from collections import Counter, deque
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -24,17 +26,39 @@ from bridge.cli.options import (
     load_configuration,
     parse_header,
 )
-from bridge.demo.posting import UNREACHABLE, Outcome, Poster, Summary
+from bridge.demo.posting import UNREACHABLE, Outcome, Poster
 from bridge.errors import ExitCode
 from bridge.settings.units import Address
 
 DEFAULT_TYPE: Final = "message.read"
+TIMES_KEPT_MAX: Final = 100_000
 LINES_MAX: Final = 50
 """A longer stream is summed up only."""
 
 
+@dataclass(slots=True)
+class Summary:
+    """A stream's outcomes, counted."""
+
+    statuses: Counter[int] = field(default_factory=Counter)
+    unexpected: int = 0
+    _times_ms: deque[float] = field(default_factory=lambda: deque(maxlen=TIMES_KEPT_MAX))
+
+    def add(self, outcome: Outcome) -> None:
+        """Count one."""
+        self.statuses[outcome.status] += 1
+        self.unexpected += not outcome.as_expected
+        if outcome.status != UNREACHABLE:
+            self._times_ms.append(outcome.ms)
+
+    def quantile_ms(self, share: float) -> float | None:
+        """The time that `share` of the answers stayed below; None without an answer."""
+        ordered = sorted(self._times_ms)
+        return ordered[min(len(ordered) - 1, int(share * len(ordered)))] if ordered else None
+
+
 @click.command()
-@config_option(required=False)
+@config_option(required=False, loaded=False)
 @click.option("--url", help="The source's URL without a hint, instead of a configuration.")
 @click.option("--source", metavar="NAME", help="Which source of the configuration; default: the only one.")
 @click.option("--address", type=ADDRESS, metavar="HOST:PORT",

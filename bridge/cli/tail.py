@@ -22,7 +22,7 @@ QUIET_S: Final = 0.5
 
 @click.command()
 @click.argument("topic", nargs=-1)
-@config_option(required=False)
+@config_option(required=False, loaded=False)
 @click.option("--kafka", metavar="HOST:PORT", help="A broker without security, instead of a configuration.")
 @click.option("--from-beginning", is_flag=True, help="From the oldest record on; default: from now on.")
 @click.option("--count", type=COUNT, help="End after so many; exit code 8 when --timeout ends it first.")

@@ -2,13 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 import click
 
 from bridge.cli.console import print_json, print_table, run
-from bridge.cli.options import config_option, json_option, load_configuration
+from bridge.cli.options import config_option, json_option
 from bridge.errors import ExitCode
 from bridge.kafka.topics import Difference, Topics, TopicState, create_line, merged, retention_text, system_topics
 from bridge.model import TopicSpec
@@ -29,14 +28,13 @@ def topics() -> None:
 @topics.command("list")
 @config_option()
 @json_option
-def list_topics(config: Path, as_json: bool) -> None:
+def list_topics(settings: Settings, as_json: bool) -> None:
     """List the topics: what goes there, and how they are on Kafka.
 
     \b
     Example:
       treble-bridge topics list --config bridge.yaml
     """
-    settings = load_configuration(config)
     specs, uses = wanted_topics(settings)
     states = run(Topics(settings.kafka).probe([spec.name for spec in specs]))
     rows = [_row(spec, states[spec.name], uses[spec.name]) for spec in specs]
@@ -51,7 +49,7 @@ def list_topics(config: Path, as_json: bool) -> None:
 @config_option()
 @click.option("--print", "only_print", is_flag=True, help="Print commands to paste; change nothing.")
 @json_option
-def create_topics(config: Path, only_print: bool, as_json: bool) -> ExitCode:
+def create_topics(settings: Settings, only_print: bool, as_json: bool) -> ExitCode:
     """Make the topics that are missing. Existing topics are left as they are; differences are printed.
 
     Exit code 8 when one can't be made.
@@ -60,7 +58,6 @@ def create_topics(config: Path, only_print: bool, as_json: bool) -> ExitCode:
     Example:
       treble-bridge topics create --config bridge.yaml --print
     """
-    settings = load_configuration(config)
     specs, _ = wanted_topics(settings)
     if only_print:
         for spec in specs:
@@ -81,14 +78,13 @@ def create_topics(config: Path, only_print: bool, as_json: bool) -> ExitCode:
 @topics.command("verify")
 @config_option()
 @json_option
-def verify_topics(config: Path, as_json: bool) -> ExitCode:
+def verify_topics(settings: Settings, as_json: bool) -> ExitCode:
     """Compare the topics with the configuration. Exit code 8 when one differs.
 
     \b
     Example:
       treble-bridge topics verify --config bridge.yaml
     """
-    settings = load_configuration(config)
     specs, _ = wanted_topics(settings)
     found = run(Topics(settings.kafka).compare(specs))
     if as_json:

@@ -7,17 +7,15 @@ import secrets
 import shlex
 import signal
 import time
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 
 from bridge.catalogue.scenarios import Posting, Wish, conversation, malformed, reads, singles, unauthorized
-from bridge.demo.broker import StageError
-from bridge.demo.ledger import Ledger, Verdict
-from bridge.demo.plan import PATH
+from bridge.demo.plan import PATH, Ledger, Verdict
 from bridge.demo.posting import Outcome
-from bridge.demo.stage import Options, Screen, Stage, staged
+from bridge.demo.stage import Screen, Stage, StageError, staged
+from bridge.settings.models import Kafka
 
 LIMIT_S: Final = 45.0
 ARRIVAL_S: Final = 20.0
@@ -76,22 +74,26 @@ class Result:
         return {"adds_up": not self.verdict.problems, **fields.pop("verdict"), **fields}
 
 
-async def play(options: Options, screen: Screen) -> Result:
-    """Run all acts. Raises a BridgeError when it can't come to its end."""
+async def play(kafka: Kafka | None, port: int, outage_s: float, screen: Screen) -> Result:
+    """Run all acts, on `kafka` or on an embedded one. Raises a BridgeError when it can't come to its end."""
     began_s = time.monotonic()
-    async with staged(options, screen) as stage:
+    async with staged(kafka, port, screen) as stage:
         run = Run(stage, screen)
         try:
-            async with asyncio.timeout(LIMIT_S), run.watching():
-                outage = await run.perform(options.outage_s)
-                counts = await run.agreed_counts()
-                await run.wait_until_quiet()
+            # A failure of the reader, or the bridge's death, ends the acts.
+            async with asyncio.timeout(LIMIT_S), asyncio.TaskGroup() as group:
+                beside = [group.create_task(run.watch()), group.create_task(stage.bridge.fail_at_exit())]
+                outage = await run.perform(outage_s)
+                counts = await run.settled_counts()
+                for task in beside:
+                    task.cancel()
         except TimeoutError as error:
             raise StageError(f"the acts did not end within {LIMIT_S:.0f} s") from error
         if exit_code := await stage.bridge.end():
             run.ledger.problem(f"the bridge ended with exit code {exit_code}")
         verdict = run.ledger.verdict(counts)
-        result = Result(stage.broker.name, stage.plan.delivery, round(time.monotonic() - began_s, 1), outage, verdict)
+        seconds = round(time.monotonic() - began_s, 1)
+        result = Result(stage.plan.kafka_name, stage.plan.delivery, seconds, outage, verdict)
         _show_counts(result, screen)
         if verdict.problems:
             screen.line(f"the bridge's log ends with:\n{stage.bridge.end_of_log()}", "")
@@ -117,27 +119,16 @@ def curl_line(stage: Stage) -> str:
 
 
 class Run:
-    """One run: its acts, what is read from Kafka meanwhile, and the books that are kept."""
+    """One run: its acts, and what is read from Kafka meanwhile."""
 
     def __init__(self, stage: Stage, screen: Screen) -> None:
         self.ledger = Ledger(stage.plan)
         self._stage, self._screen = stage, screen
-        self._arrival = asyncio.Event()
-        self._quiet = asyncio.Event()
+        self._arrival, self._quiet = asyncio.Event(), asyncio.Event()
         self._acts = itertools.count(1)
 
-    @asynccontextmanager
-    async def watching(self) -> AsyncIterator[None]:
-        """Read from Kafka meanwhile; a failure there, or the bridge's death, ends what goes on here."""
-        async with asyncio.TaskGroup() as group:
-            beside = [group.create_task(self._watch()), group.create_task(self._stage.bridge.fail_at_exit())]
-            try:
-                yield
-            finally:
-                for task in beside:
-                    task.cancel()
-
-    async def _watch(self) -> None:
+    async def watch(self) -> None:
+        """Read from Kafka, until cancelled. Raises a SinkError."""
         async for record in self._stage.reader.records(QUIET_S):
             if record is None:
                 self._quiet.set()
@@ -154,11 +145,11 @@ class Run:
                 await self._post(posting)
                 await asyncio.sleep(PACE_S)  # slowly enough to be watched
             await self._arrivals()
-        await self.agreed_counts()
+        await self.settled_counts()
         return await self._outage(outage_s)
 
     async def _outage(self, seconds: float) -> Outage:
-        kafka = self._stage.broker.process
+        kafka = self._stage.kafka
         if kafka is None or not seconds:
             why = "not wanted" if kafka else "this Kafka is not the demo's to stop"
             self._screen.line(f"  A broker that goes away is not shown: {why}.", "yellow")
@@ -203,13 +194,10 @@ class Run:
         except TimeoutError:
             self.ledger.problem(f"{self.ledger.missing()} webhooks did not come out within {ARRIVAL_S:.0f} s")
 
-    async def wait_until_quiet(self) -> None:
-        """Wait until nothing comes any more: a record would be one too many."""
+    async def settled_counts(self) -> Mapping[str, float]:
+        """The bridge's counts, once no record comes and they agree with the ledger's; after some time as they are."""
         self._quiet.clear()
         await self._quiet.wait()
-
-    async def agreed_counts(self) -> Mapping[str, float]:
-        """The bridge's counts, once they agree with the ledger's; after some time as they are."""
         counts = await self._stage.counts()
         deadline_s = time.monotonic() + AGREE_S
         # The bridge counts an event a moment after its consumers can see it.

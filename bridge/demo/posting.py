@@ -4,9 +4,8 @@ import asyncio
 import datetime as dt
 import itertools
 import time
-from collections import Counter, deque
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import AsyncIterator, Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Final
 
 import aiohttp
@@ -15,7 +14,6 @@ from bridge.auth.proof import Proof, Recipient
 from bridge.catalogue.scenarios import Posting
 
 IN_FLIGHT_MAX: Final = 256
-TIMES_KEPT_MAX: Final = 100_000
 ANSWER_BYTES_SHOWN_MAX: Final = 2_000
 UNREACHABLE: Final = 0
 """In place of an HTTP status: there was no answer."""
@@ -32,44 +30,14 @@ class Outcome:
 
     @property
     def as_expected(self) -> bool:
-        """Whether the answer is what the posting was to get."""
         return self.status in self.posting.expected
-
-
-@dataclass(slots=True)
-class Summary:
-    """A stream's outcomes, counted."""
-
-    statuses: Counter[int] = field(default_factory=Counter)
-    unexpected: int = 0
-    _times_ms: deque[float] = field(default_factory=lambda: deque(maxlen=TIMES_KEPT_MAX))
-
-    def add(self, outcome: Outcome) -> None:
-        """Count one."""
-        self.statuses[outcome.status] += 1
-        self.unexpected += not outcome.as_expected
-        if outcome.status != UNREACHABLE:
-            self._times_ms.append(outcome.ms)
-
-    def quantile_ms(self, share: float) -> float | None:
-        """The time that `share` of the answers stayed below; None without an answer."""
-        ordered = sorted(self._times_ms)
-        return ordered[min(len(ordered) - 1, int(share * len(ordered)))] if ordered else None
 
 
 class Poster:
     """Posts to one recipient."""
 
-    def __init__(
-        self,
-        to: Recipient,
-        *,
-        headers: Mapping[str, str],
-        timeout_s: float,
-        verify: bool = True,
-        clock: Callable[[], dt.datetime] = lambda: dt.datetime.now(dt.UTC),
-    ) -> None:
-        self._to, self._headers, self._clock = to, headers, clock
+    def __init__(self, to: Recipient, *, headers: Mapping[str, str], timeout_s: float, verify: bool = True) -> None:
+        self._to, self._headers = to, headers
         self._session = aiohttp.ClientSession(
             timeout=aiohttp.ClientTimeout(total=timeout_s),
             connector=aiohttp.TCPConnector(limit=IN_FLIGHT_MAX, ssl=verify),
@@ -77,7 +45,6 @@ class Poster:
         )
 
     async def close(self) -> None:
-        """End the connections."""
         await self._session.close()
 
     async def post(self, posting: Posting) -> Outcome:
@@ -89,15 +56,15 @@ class Poster:
         started_s = time.perf_counter()
         try:
             async with self._session.post(url, data=posting.body, headers=headers, allow_redirects=False) as response:
-                text = (await response.content.read(ANSWER_BYTES_SHOWN_MAX)).decode(errors="replace")
+                answer = (await response.content.read(ANSWER_BYTES_SHOWN_MAX)).decode(errors="replace")
                 status = response.status
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            return Outcome(posting, UNREACHABLE, _ms_since(started_s), _reason(error))
-        return Outcome(posting, status, _ms_since(started_s), text)
+            status, answer = UNREACHABLE, _reason(error)
+        return Outcome(posting, status, (time.perf_counter() - started_s) * 1000, answer)
 
     def _proof(self, posting: Posting) -> Proof:
         """The credentials of a posting: the headers that were given may be some as well."""
-        proof = self._to.prove(posting.body, self._clock())
+        proof = self._to.prove(posting.body, dt.datetime.now(dt.UTC))
         proof = replace(proof, headers={**proof.headers, **self._headers})
         if posting.credentials == "right":
             return proof
@@ -122,10 +89,8 @@ class Poster:
         in_flight = asyncio.Semaphore(IN_FLIGHT_MAX)
 
         async def one(posting: Posting) -> None:
-            try:
-                done.put_nowait(await self.post(posting))
-            finally:
-                in_flight.release()
+            done.put_nowait(await self.post(posting))
+            in_flight.release()
 
         try:
             async with asyncio.TaskGroup() as group:
@@ -140,10 +105,6 @@ class Poster:
                     group.create_task(one(posting))
         finally:
             done.put_nowait(None)
-
-
-def _ms_since(started_s: float) -> float:
-    return (time.perf_counter() - started_s) * 1000
 
 
 def _reason(error: BaseException) -> str:

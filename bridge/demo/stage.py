@@ -2,15 +2,17 @@
 
 import asyncio
 import contextlib
+import ctypes
 import json
 import os
 import secrets
-import shutil
+import signal
+import sys
 import tempfile
 import time
-from asyncio.subprocess import DEVNULL, Process
+from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,9 +23,10 @@ import aiohttp
 from prometheus_client.parser import text_string_to_metric_families
 
 from bridge.auth.proof import Recipient
-from bridge.demo.broker import Broker, StageError, embedded_broker, given_broker, start_child
 from bridge.demo.plan import PATH, Plan
 from bridge.demo.posting import Poster
+from bridge.errors import BridgeError
+from bridge.kafka.admin import open_admin
 from bridge.kafka.consumer import Incoming, Reader
 from bridge.settings.models import Kafka
 
@@ -32,17 +35,32 @@ STOP_S: Final = 8.0
 ANSWER_S: Final = 10.0
 LOOK_S: Final = 0.03
 LOG_LINES_SHOWN: Final = 25
-_METRIC_PREFIX: Final = "treble_bridge_"
+_START_S: Final = 15.0
+_FETCH_WAIT_S: Final = 0.02
+"""The embedded Kafka answers when the wait is over, also if records come before."""
+_REPLICAS_MAX: Final = 3
+_PR_SET_PDEATHSIG: Final = 1
+_LIBC: Final = ctypes.CDLL(None) if sys.platform == "linux" else None
+
+# librdkafka's mock cluster, without an installation. Its arguments are the topics that it makes; it prints where it
+# listens, and ends with its input. What it does not do: transactions, fencing, knowing a batch that it has already.
+# A process of its own can be frozen (SIGSTOP): a broker that is away, with all that it holds.
+_EMBEDDED: Final = """
+import sys
+from confluent_kafka import Producer
+
+# The cluster lives as long as this handle. The address is never asked: a mock cluster takes its place.
+handle = Producer({"bootstrap.servers": "localhost:1", "test.mock.num.brokers": 1, "log_level": 0})
+for topic in sys.argv[1:]:
+    handle.list_topics(topic, timeout=10)  # a topic comes into being by being asked for
+brokers = handle.list_topics(timeout=10).brokers.values()
+print(",".join(f"{broker.host}:{broker.port}" for broker in brokers), flush=True)
+sys.stdin.read()
+"""
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
-    """What the user wants. `kafka` None is the embedded one; `keep` is a folder that stays, and with it the topics."""
-
-    kafka: Kafka | None
-    outage_s: float
-    keep: Path | None
-    port: int
+class StageError(BridgeError):
+    """Something that the demo needs did not start, ended too early, or did not answer in time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +83,6 @@ class BridgeProcess:
 
     @classmethod
     async def start(cls, plan: Plan) -> Self:
-        """Start it with the plan's configuration file."""
         environment = {**os.environ, **plan.environment()}
         arguments = ("-m", "bridge", "run", "--config", str(plan.config_file))
         with plan.log_file.open("ab") as log:
@@ -96,8 +113,7 @@ class BridgeProcess:
         with contextlib.suppress(ProcessLookupError):
             self.process.terminate()
         try:
-            async with asyncio.timeout(STOP_S):
-                return await self.process.wait()
+            return await asyncio.wait_for(self.process.wait(), STOP_S)
         except TimeoutError:
             self.process.kill()
             return await self.process.wait()
@@ -109,10 +125,14 @@ class BridgeProcess:
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """What is up. `url` and `admin_url` are the bridge's two ports."""
+    """What is up. `url` and `admin_url` are the bridge's two ports.
+
+    Only the embedded Kafka has a process here. While it is frozen (SIGSTOP), connections stay open, and nothing is
+    answered.
+    """
 
     plan: Plan
-    broker: Broker
+    kafka: Process | None
     bridge: BridgeProcess
     poster: Poster
     reader: Reader
@@ -133,7 +153,7 @@ class Stage:
         sums: dict[tuple[str, str], float] = defaultdict(float)
         for family in text_string_to_metric_families(text):
             for sample in family.samples:
-                sums[sample.name.removeprefix(_METRIC_PREFIX), sample.labels.get("outcome", "")] += sample.value
+                sums[sample.name.removeprefix("treble_bridge_"), sample.labels.get("outcome", "")] += sample.value
         return {
             "acknowledged": sums["requests_total", "accepted"],
             "refused": sums["requests_total", "unauthorized"] + sums["requests_total", "not_json"],
@@ -145,10 +165,13 @@ class Stage:
 
 
 @asynccontextmanager
-async def staged(options: Options, screen: Screen) -> AsyncIterator[Stage]:
-    """A stage for one run. Raises a BridgeError when it can't be put up, or what is on it fails."""
+async def staged(kafka: Kafka | None, port: int, screen: Screen) -> AsyncIterator[Stage]:
+    """A stage for one run, on `kafka` or on an embedded one; `port` is the bridge's, 0 for any that is free.
+
+    Raises a BridgeError when it can't be put up, or what is on it fails.
+    """
     async with AsyncExitStack() as closing:
-        plan, broker = await _with_kafka(options, closing, screen)
+        plan, reached, frozen = await _with_kafka(kafka, port, closing, screen)
         plan.config_file.write_text(plan.configuration())
         bridge = await BridgeProcess.start(plan)
         closing.push_async_callback(bridge.end)
@@ -158,10 +181,8 @@ async def staged(options: Options, screen: Screen) -> AsyncIterator[Stage]:
             closing.push_async_callback(poster.close)
             http = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=ANSWER_S))
             await closing.enter_async_context(http)
-            reader = Reader(
-                broker.settings, plan.topics(), from_beginning=True, committed=True, fetch_wait_s=broker.fetch_wait_s
-            )
-            stage = Stage(plan, broker, bridge, poster, reader, http, url, admin_url)
+            reader = Reader(reached, plan.topics(), from_beginning=True, committed=True, fetch_wait_s=_FETCH_WAIT_S)
+            stage = Stage(plan, frozen, bridge, poster, reader, http, url, admin_url)
             _show(stage, screen)
             await _topics_there(stage)
             await closing.enter_async_context(reader)
@@ -176,28 +197,75 @@ async def staged(options: Options, screen: Screen) -> AsyncIterator[Stage]:
             raise cause from None
 
 
-async def _with_kafka(options: Options, closing: AsyncExitStack, screen: Screen) -> tuple[Plan, Broker]:
-    """A Kafka, a folder, and the plan that names them. What must go at the end goes on `closing`."""
+@asynccontextmanager
+async def embedded_broker(topics: Sequence[str]) -> AsyncIterator[tuple[Kafka, Process]]:
+    """librdkafka's mock cluster, with these topics: how to reach it, and its process. Raises StageError."""
+    process = await start_child("-c", _EMBEDDED, *topics, stdin=PIPE, stdout=PIPE, stderr=DEVNULL)
+    assert process.stdin is not None
+    assert process.stdout is not None
+    line = b""
+    try:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_START_S):
+                line = await process.stdout.readline()
+        if not line:
+            raise StageError("the embedded Kafka did not start")
+        settings = Kafka.model_validate(
+            {"bootstrap_servers": line.decode().strip().split(","), "request_timeout": "40s", "call_timeout": "45s"}
+            | {"transaction_timeout": "60s"}  # beyond every outage of the demo: an answer comes late, rather than never
+        )
+        yield settings, process
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()  # frozen or not; it holds nothing that anyone needs
+        process.stdin.close()
+        await process.wait()
+
+
+async def start_child(*arguments: str, **streams: Any) -> Process:
+    """A Python process. `streams` are options of asyncio's create_subprocess_exec.
+
+    In a session of its own: Ctrl-C in a terminal reaches the demo alone, which ends its children in order. When the
+    demo is killed, Linux kills them.
+    """
+    return await asyncio.create_subprocess_exec(
+        sys.executable, *arguments, start_new_session=True, preexec_fn=_end_with_parent, **streams
+    )
+
+
+def _end_with_parent() -> None:
+    if _LIBC is not None:
+        _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+async def _with_kafka(
+    kafka: Kafka | None, port: int, closing: AsyncExitStack, screen: Screen
+) -> tuple[Plan, Kafka, Process | None]:
+    """A folder and a Kafka, with the plan that names them. What must go at the end goes on `closing`."""
+    folder = tempfile.TemporaryDirectory(prefix="treble-bridge-demo-", ignore_cleanup_errors=True)
     plan = Plan(
-        folder=(options.keep or Path(tempfile.mkdtemp(prefix="treble-bridge-demo-"))).absolute(),
+        folder=Path(closing.enter_context(folder)),
         servers=(),
-        real=options.kafka is not None,
+        real=kafka is not None,
         token=f"demo-{secrets.token_urlsafe(18)}",
         api_key=f"demo-{secrets.token_urlsafe(18)}",
-        prefix="" if options.kafka is None else topic_prefix(),
-        port=options.port,
+        prefix="" if kafka is None else topic_prefix(),
+        port=port,
     )
-    if options.keep is None:
-        closing.callback(shutil.rmtree, plan.folder, ignore_errors=True)
-    if options.kafka is None:
-        coming = embedded_broker(plan.topics())
-    else:
-        temporary = [] if options.keep else [*plan.topics(), plan.positions]
-        coming = given_broker(options.kafka, temporary, screen.line)
-    broker = await closing.enter_async_context(coming)
-    plan.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    servers = tuple(broker.settings.bootstrap_servers)
-    return replace(plan, servers=servers, replication_factor=broker.replication_factor), broker
+    if kafka is None:
+        embedded, process = await closing.enter_async_context(embedded_broker(plan.topics()))
+        return replace(plan, servers=tuple(embedded.bootstrap_servers)), embedded, process
+    async with open_admin(kafka) as admin:
+        _, brokers = await admin.view([])
+    closing.push_async_callback(_remove_topics, kafka, [*plan.topics(), plan.positions], screen)
+    plan = replace(plan, servers=tuple(kafka.bootstrap_servers), replication_factor=max(1, min(_REPLICAS_MAX, brokers)))
+    return plan, kafka, None
+
+
+async def _remove_topics(kafka: Kafka, topics: Sequence[str], screen: Screen) -> None:
+    async with open_admin(kafka) as admin:
+        for topic, reason in (await admin.delete(topics)).items():
+            screen.line(f"The topic {topic} could not be removed ({reason}).", "yellow")
 
 
 def topic_prefix() -> str:
@@ -207,7 +275,7 @@ def topic_prefix() -> str:
 
 def _show(stage: Stage, screen: Screen) -> None:
     plan = stage.plan
-    screen.line(f"Kafka   {stage.broker.name}", "bold")
+    screen.line(f"Kafka   {plan.kafka_name}", "bold")
     if not plan.real:
         screen.line("        Its transactions are only pretended, so the bridge runs with at_least_once here.", "")
         screen.line("        On a real Kafka (--kafka host:port) it runs with exactly_once.", "")

@@ -235,17 +235,11 @@ def test_the_processes_of_a_demo_that_is_killed_end_with_it(tmp_path: Path, demo
     demo.assert_ended(children)
 
 
-def test_what_is_kept_is_the_folder_with_configuration_log_and_journal(tmp_path: Path, demos: list[Demo]) -> None:
-    kept = tmp_path / "kept"
-    demo = start(demos, tmp_path, "--json", "--seconds-outage", "0", "--keep", str(kept))
+def test_the_outage_can_be_left_out(tmp_path: Path, demos: list[Demo]) -> None:
+    demo = start(demos, tmp_path, "--json", "--seconds-outage", "0")
     assert demo.ended() == ExitCode.OK, demo.err
     assert_counts(demo.sum(), 0)
     assert demo.sum()["outage"]["shown"] is False
-    assert {file.name for file in kept.iterdir()} == {"bridge.log", "bridge.yaml", "journal"}
-    (tmp_path / "again").mkdir()
-    again = start(demos, tmp_path / "again", "--keep", str(kept))
-    assert again.ended() == ExitCode.USAGE
-    assert "expected a new or empty folder" in again.err
 
 
 def test_a_kafka_that_is_not_there_is_exit_code_7_with_the_reason(tmp_path: Path, demos: list[Demo]) -> None:

@@ -12,7 +12,7 @@ from click.testing import CliRunner, Result
 
 from bridge.catalogue import TABLE, classify
 from bridge.cli import cli
-from bridge.demo.posting import Summary
+from bridge.cli.send import Summary
 from bridge.errors import ExitCode
 
 Invoke = Callable[..., Awaitable[Result]]

@@ -10,8 +10,7 @@ import orjson
 import pytest
 
 from bridge.catalogue.scenarios import Posting, Wish, conversation, malformed, reads, unauthorized
-from bridge.demo.ledger import Ledger, Verdict
-from bridge.demo.plan import Plan
+from bridge.demo.plan import Ledger, Plan, Verdict
 from bridge.demo.posting import Outcome
 from bridge.kafka.consumer import Incoming
 

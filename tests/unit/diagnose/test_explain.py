@@ -231,51 +231,5 @@ def test_what_is_no_quarantine_record_says_so_and_nothing_of_it(value: bytes) ->
         read_back(value)
 
 
-def golden(tmp_path: Path, **files: Any) -> Path:
-    folder = tmp_path / "golden"
-    for name, content in files.items():
-        path = folder / name.replace("__", "/").replace("_json", ".json").replace("_body", ".body").replace(
-            "_event", ".event"
-        )
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(orjson.dumps(content))
-    return folder
-
-
-def test_golden_files_are_written_then_pass_then_name_each_difference(tmp_path: Path) -> None:
-    folder = golden(
-        tmp_path, first_body_json=READ, read__bare_body_json={"session_id": "s2"}, bad_body_json={"read_at": 1}
-    )
-    missing = run(tmp_path, {}, "--check", str(folder))
-    assert (missing.exit_code, missing.output.count("is missing; --update writes it")) == (8, 3)
-    assert run(tmp_path, {}, "--check", str(folder), "--update").exit_code == 0
-    written = orjson.loads((folder / "first.event.json").read_bytes())
-    assert (written["topic"], written["key"], written["event"]["received_at"]) == (
-        "treble.message.read", "s1", "2026-01-01T00:00:00.000Z",
-    )  # fmt: skip
-    assert orjson.loads((folder / "bad.event.json").read_bytes())["reason"] == "invalid"
-    passed = run(tmp_path, {}, "--check", str(folder))
-    assert (passed.exit_code, passed.stdout) == (0, "")
-    written["event"]["data"]["read_at"] = "2020-01-01T00:00:00Z"
-    del written["topic"]
-    written["event"]["gone"] = 1
-    (folder / "first.event.json").write_bytes(orjson.dumps(written))
-    (folder / "stray.event.json").write_bytes(b"{}")
-    differs = run(tmp_path, {}, "--check", str(folder))
-    assert differs.exit_code == 8
-    assert 'first: /event/data/read_at: expected "2020-01-01T00:00:00Z", got "2026-06-22T15:19:08Z"' in differs.stdout
-    assert "first: /event/gone: missing: 1" in differs.stdout
-    assert "stray.event.json: there is no body beside it" in differs.stdout
-    assert "/topic" not in differs.stdout, "what the file leaves out is not compared"
-    by_program = run(tmp_path, {}, "--check", str(folder), "--json")
-    assert orjson.loads(by_program.stdout.splitlines()[1])["passed"] is False
-
-
-def test_golden_files_take_the_arrival_from_what_is_expected(tmp_path: Path) -> None:
-    expected = {"event": orjson.loads(explained(READ).value)}
-    folder = golden(tmp_path, one_body_json=READ, one_event_json=expected)
-    assert run(tmp_path, {}, "--check", str(folder)).exit_code == 0
-    assert run(tmp_path, {}, "/webhooks/treble", "--check", str(folder)).exit_code == 0
-    (tmp_path / "empty").mkdir()
-    assert run(tmp_path, {}, "--check", str(tmp_path / "empty")).exit_code == 2
+def test_a_hint_alone_is_a_usage_error(tmp_path: Path) -> None:
     assert run(tmp_path, {}, "read").exit_code == 2
