@@ -26,24 +26,7 @@ from bridge.settings.section import (
     matching,
     walk,
 )
-from bridge.settings.units import Duration, Kind, Rate
-
-
-def parse_moment(value: Any) -> dt.datetime | dt.date:
-    """`2026-12-31` → that date; `2026-12-31T18:00:00Z` → that moment, UTC where it names no zone."""
-    if isinstance(value, str) and re.match(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(\Z|[T ])", value):
-        try:
-            value = dt.date.fromisoformat(value) if len(value) == 10 else dt.datetime.fromisoformat(value)
-        except ValueError:
-            value = None
-    if isinstance(value, dt.date) and value.year == dt.MAXYEAR:
-        value = value.replace(year=dt.MAXYEAR - 1)  # "for ever": a day later must still be a date
-    if isinstance(value, dt.datetime):
-        return value if value.tzinfo else value.replace(tzinfo=dt.UTC)
-    if isinstance(value, dt.date):
-        return value
-    raise ValueError("expected a date such as 2026-12-31, or a moment such as 2026-12-31T18:00:00Z")
-
+from bridge.settings.units import Duration, Kind, Rate, parse_moment
 
 _MOMENT = WithJsonSchema({"type": "string", "examples": ["2026-12-31", "2026-12-31T18:00:00Z"]})
 _One = Annotated[SecretStr, Field(min_length=1)]

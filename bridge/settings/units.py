@@ -1,9 +1,10 @@
-"""Durations, sizes, rates and addresses as people write them: `250ms`, `3s`, `30d`, `1MiB`, `100/s`, `0.0.0.0:8080`.
+"""Durations, sizes, rates, addresses and moments as people write them: `250ms`, `30d`, `1MiB`, `100/s`, `:8080`.
 
 Pure: text in, numbers out. Each parser raises ValueError with what was expected; each formatter writes text that its
 parser reads back to the same number.
 """
 
+import datetime as dt
 import re
 from dataclasses import dataclass
 from decimal import Decimal
@@ -112,6 +113,25 @@ def parse_address(value: Any) -> Address:
         if int(port) <= 65535:
             return Address(host.strip("[]"), int(port))
     raise ValueError("expected host:port, such as 0.0.0.0:8080, or :8080 for IPv4 and IPv6")
+
+
+def parse_moment(value: Any) -> dt.datetime | dt.date:
+    """`2026-12-31` → that date; `2026-12-31T18:00:00Z` → that moment, UTC where it names no zone.
+
+    There is no hour 24: Python 3.14 would take 24:00 for the next midnight, older ones refuse it.
+    """
+    if isinstance(value, str) and re.match(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(\Z|[T ](?!24))", value):
+        try:
+            value = dt.date.fromisoformat(value) if len(value) == 10 else dt.datetime.fromisoformat(value)
+        except ValueError:
+            value = None
+    if isinstance(value, dt.date) and value.year == dt.MAXYEAR:
+        value = value.replace(year=dt.MAXYEAR - 1)  # "for ever": a day later must still be a date
+    if isinstance(value, dt.datetime):
+        return value if value.tzinfo else value.replace(tzinfo=dt.UTC)
+    if isinstance(value, dt.date):
+        return value
+    raise ValueError("expected a date such as 2026-12-31, or a moment such as 2026-12-31T18:00:00Z")
 
 
 def _number_and_unit(text: str) -> tuple[Decimal, str]:

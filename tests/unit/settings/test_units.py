@@ -1,5 +1,7 @@
 """Durations, sizes, rates and addresses read and write the same numbers."""
 
+import datetime as dt
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -103,3 +105,22 @@ def test_an_address_reads_and_writes_itself(text: str, host: str, port: int) -> 
 def test_what_is_no_address_is_refused_with_an_example(text: object) -> None:
     with pytest.raises(ValueError, match="expected host:port"):
         units.parse_address(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "moment"),
+    [
+        ("2026-12-31", dt.date(2026, 12, 31)),
+        ("2026-12-31T18:00:00Z", dt.datetime(2026, 12, 31, 18, tzinfo=dt.UTC)),
+        ("2026-12-31 18:00", dt.datetime(2026, 12, 31, 18, tzinfo=dt.UTC)),
+        ("9999-12-31", dt.date(9998, 12, 31)),
+    ],
+)
+def test_a_moment_is_a_date_or_a_time_in_utc(text: str, moment: dt.date) -> None:
+    assert units.parse_moment(text) == moment
+
+
+@pytest.mark.parametrize("text", ["2026-12-31T24:00:00Z", "2026-12-31 24:00", "20261231", "2026-12-32", "soon", 5])
+def test_what_is_no_moment_is_refused_by_every_python(text: object) -> None:
+    with pytest.raises(ValueError, match="expected a date"):
+        units.parse_moment(text)
