@@ -1,13 +1,11 @@
 """The section about the broker: where it is, how to speak to it, how events are handed to it."""
 
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import Field, SecretStr
+from pydantic import Field
 
-from bridge.settings.section import Contradictions, Section, Servers, Text, Topic
+from bridge.settings.section import Contradictions, Secret, Section, Servers, Text, Topic
 from bridge.settings.units import Duration, Size
-
-Secret = Annotated[SecretStr, Field(min_length=1)]
 
 
 class Security(Section):

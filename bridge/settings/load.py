@@ -13,6 +13,7 @@ import stat
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal
 
@@ -20,12 +21,10 @@ from pydantic import ValidationError
 
 from bridge.errors import ConfigError
 from bridge.settings.document import Document, expand, parse
-from bridge.settings.lint import lint
 from bridge.settings.models import Settings, misrouted
-from bridge.settings.problems import ConfigProblem, InvalidSettingsError, explain, shown_path
+from bridge.settings.problems import ConfigProblem, InvalidSettingsError, explain, lint, shown_path
 from bridge.settings.reference import section_at
-from bridge.settings.section import Loc, below, path_text
-from bridge.settings.tracing import without_its_library
+from bridge.settings.section import Loc, path_text
 
 FILE_BYTES_MAX = 1 << 20
 
@@ -77,7 +76,9 @@ def load(
         found += misrouted(settings, event_types)
         files += [name for _, name in files_of(settings)]
         found += _unreadable_files(settings)
-        found += below(("tracing",), without_its_library(settings.tracing))
+        if settings.tracing.enabled and not _has_opentelemetry():
+            needs = "needs OpenTelemetry, which is not installed: pip install 'treble-bridge[otel]'"
+            found.append((("tracing", "enabled"), needs))
     errors += [_problem(document, path, at, message) for at, message in found]
     if errors or settings is None:
         errors.sort(key=lambda problem: problem.line)
@@ -160,6 +161,14 @@ def _unreadable_files(settings: Settings) -> Iterator[tuple[Loc, str]]:
                 pass
         except OSError as error:
             yield at, f"{name} cannot be read: {error.strerror}"
+
+
+def _has_opentelemetry() -> bool:
+    """Whether what the extra `otel` installs is there."""
+    try:
+        return find_spec("opentelemetry.exporter.otlp.proto.http") is not None
+    except ModuleNotFoundError:
+        return False
 
 
 def _problem(

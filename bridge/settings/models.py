@@ -9,14 +9,15 @@ A section that exists holds no contradiction in itself (`Section.contradictions`
 from collections.abc import Collection, Mapping
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, PlainSerializer
 
 from bridge.settings.kafka import Kafka, Security
-from bridge.settings.section import Contradictions, Networks, Section, Text, below, matching
+from bridge.settings.section import Contradictions, Networks, Secret, Section, Text, below, matching
 from bridge.settings.sources import (
     Alternative,
     BasicUser,
     HeaderCredential,
+    HeaderName,
     Hmac,
     QueryCredential,
     RateLimit,
@@ -38,8 +39,7 @@ from bridge.settings.topics import (
     topic_clashes,
     unknown_privacy_topics,
 )
-from bridge.settings.tracing import Tracing
-from bridge.settings.units import Address, Duration, ListenAddress, Size
+from bridge.settings.units import Address, Duration, Kind, ListenAddress, Size
 
 __all__ = [
     "Alternative",
@@ -56,11 +56,22 @@ __all__ = [
     "Security",
     "Source",
     "Topics",
-    "Tracing",
     "each_value",
 ]
 
 ACK_DEADLINE_MAX_S = 4.5
+
+_ENDPOINT = matching(
+    r"https?://[^\s/?#@]+(/[^\s?#@]*)?",
+    "the address of a collector, such as http://collector:4318; credentials belong in headers",
+)
+_Share = Annotated[
+    float,
+    Kind("0 to 1"),
+    Field(ge=0, le=1),
+    matching(r"0(\.[0-9]{1,18})?|1(\.0{1,18})?", "a share from 0 to 1, such as 0.01"),
+    PlainSerializer(lambda share: f"{share:g}"),
+]
 
 
 class Tls(Section):
@@ -133,6 +144,28 @@ class Log(Section):
         "info", description="lowest level; debug adds an access log"
     )
     format: Literal["auto", "json", "console"] = Field("auto", description="auto: console on a terminal, else JSON")
+
+
+class Tracing(Section):
+    """Traces (OpenTelemetry), sent to a collector by OTLP over HTTP. Needs the extra `treble-bridge[otel]`."""
+
+    enabled: bool = Field(
+        False, description="make spans and send them; without it, `traceparent` is passed on as it is"
+    )
+    endpoint: Annotated[str, Kind("URL"), _ENDPOINT] | None = Field(
+        None,
+        description="collector, without `/v1/traces`; default `OTEL_EXPORTER_OTLP_ENDPOINT`, else http://localhost:4318",
+    )
+    headers: Mapping[HeaderName, Secret] = Field(
+        {}, description="header → value, sent to the collector; default `OTEL_EXPORTER_OTLP_HEADERS`"
+    )
+    sample: _Share = Field(1.0, description="share of the traces that begin here; those of a caller go as it decided")
+    service_name: Text | None = Field(
+        None, description="the spans' service name; default `OTEL_SERVICE_NAME`, else treble-bridge"
+    )
+    timeout: Duration | None = Field(
+        None, gt=0, description="limit of one request to the collector; default `OTEL_EXPORTER_OTLP_TIMEOUT`, else 10s"
+    )
 
 
 QUARANTINE_BYTES_MIN = 4 << 20

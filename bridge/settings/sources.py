@@ -20,6 +20,7 @@ from bridge.settings.section import (
     Contradictions,
     Loc,
     Networks,
+    Secret,
     Section,
     Text,
     by_kind,
@@ -29,13 +30,12 @@ from bridge.settings.section import (
 from bridge.settings.units import Duration, Kind, Rate, parse_moment
 
 _MOMENT = WithJsonSchema({"type": "string", "examples": ["2026-12-31", "2026-12-31T18:00:00Z"]})
-_One = Annotated[SecretStr, Field(min_length=1)]
 
 
 class SecretValue(Section):
     """One accepted value of a secret, for rotation."""
 
-    value: _One = Field(description="the secret")
+    value: Secret = Field(description="the secret")
     not_after: Annotated[
         dt.datetime | dt.date | None, Kind("date or moment"), BeforeValidator(parse_moment), _MOMENT
     ] = Field(None, validate_default=False, description="valid until this moment, or to the end of this day (UTC)")
@@ -48,11 +48,11 @@ class SecretValue(Section):
 
 
 _Listed = Annotated[
-    Annotated[_One, Tag(TEXT)] | Annotated[SecretValue, Tag(TABLE)],
+    Annotated[Secret, Tag(TEXT)] | Annotated[SecretValue, Tag(TABLE)],
     by_kind({}),
 ]
 SecretValues = Annotated[
-    Annotated[_One, Tag(TEXT)]
+    Annotated[Secret, Tag(TEXT)]
     | Annotated[SecretValue, Tag(TABLE)]
     | Annotated[Annotated[tuple[_Listed, ...], Field(min_length=1)], Tag(LIST)],
     Kind("secret, or list of secrets"),
