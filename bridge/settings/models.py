@@ -229,8 +229,6 @@ class Settings(Section):
                     yield ("events", name, key), f"topics.map.{name} says another: expected it in one place"
             if event.topic is not None and routed.get("drop"):
                 yield ("events", name, "topic"), f"has no effect: topics.map.{name} says drop"
-            if event.topic == self.topics.quarantine:
-                yield ("events", name, "topic"), "expected another topic than topics.quarantine"
 
 
 def misrouted(settings: Settings, event_types: Collection[str]) -> Contradictions:

@@ -96,16 +96,17 @@ def path_text(loc: Loc) -> str:
     return text
 
 
-def kind_of(value: Any) -> str:
-    """The union member that a value is meant for: by its shape alone, so that errors speak of one member only."""
-    if isinstance(value, list | tuple):
-        return LIST
-    return TABLE if isinstance(value, Mapping | Section) else TEXT
-
-
 def by_kind(instead: Mapping[str, str]) -> Discriminator:
-    """Tells the members of a union apart by `kind_of`; a kind that no member has is taken for another."""
-    return Discriminator(lambda value: instead.get(kind_of(value), kind_of(value)))
+    """Tells the members of a union apart by the value's shape alone, so that errors speak of one member only.
+
+    A shape that no member has is taken for another: `instead`.
+    """
+
+    def tag(value: Any) -> str:
+        kind = LIST if isinstance(value, list | tuple) else TABLE if isinstance(value, Mapping | Section) else TEXT
+        return instead.get(kind, kind)
+
+    return Discriminator(tag)
 
 
 def matching(pattern: str, expected: str) -> BeforeValidator:
@@ -150,11 +151,6 @@ def _server(value: Any) -> str:
     if found and 1 <= int(found[2]) <= 65535:
         return found[0]
     raise ValueError("expected host:port, such as kafka-0.example.com:9092")
-
-
-def topic_problem(name: str) -> str | None:
-    """Why Kafka would not take `name` as a topic, or None."""
-    return None if re.fullmatch(TOPIC, name) else f"expected {TOPIC_EXPECTED}"
 
 
 _MAPPED_BITS = 96  # of an IPv6 address, before the IPv4 address in it

@@ -47,16 +47,11 @@ class SecretValue(Section):
         return dt.datetime.combine(self.not_after + dt.timedelta(days=1), dt.time(), dt.UTC)
 
 
-_Listed = Annotated[
-    Annotated[Secret, Tag(TEXT)] | Annotated[SecretValue, Tag(TABLE)],
-    by_kind({}),
-]
+_Text = Annotated[Secret, Tag(TEXT)]
+_Table = Annotated[SecretValue, Tag(TABLE)]
+_List = tuple[Annotated[_Text | _Table, by_kind({})], ...]
 SecretValues = Annotated[
-    Annotated[Secret, Tag(TEXT)]
-    | Annotated[SecretValue, Tag(TABLE)]
-    | Annotated[Annotated[tuple[_Listed, ...], Field(min_length=1)], Tag(LIST)],
-    Kind("secret, or list of secrets"),
-    by_kind({}),
+    _Text | _Table | Annotated[_List, Field(min_length=1), Tag(LIST)], Kind("secret, or list of secrets"), by_kind({})
 ]
 
 
@@ -89,12 +84,7 @@ def _answers(value: Any) -> Any:
     return {key: typed(body) for key, body in value.items()} if isinstance(value, Mapping) else value
 
 
-def _none(value: Any) -> Any:
-    if value != "none":
-        raise ValueError("expected a list of credentials, or none where everyone may post")
-    return str(value)
-
-
+_NONE = matching("none", "a list of credentials, or none where everyone may post")
 _HEADER = matching(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", "a header's name, such as X-API-Key")
 _PATH = matching(
     r"(/(?!\.{1,2}(/|\Z))[A-Za-z0-9._~!$&'()*+,;=:@-]+)+",
@@ -163,7 +153,7 @@ class Alternative(Section):
     header: (
         Annotated[
             Annotated[HeaderCredential, Tag(TABLE)]
-            | Annotated[Annotated[tuple[HeaderCredential, ...], Field(min_length=1)], Tag(LIST)],
+            | Annotated[tuple[HeaderCredential, ...], Field(min_length=1), Tag(LIST)],
             by_kind({TEXT: TABLE}),
         ]
         | None
@@ -237,8 +227,8 @@ class Source(Section):
         "UTC", description="zone of times without one (IANA name)"
     )
     auth: Annotated[
-        Annotated[Literal["none"], BeforeValidator(_none), Tag(TEXT)]
-        | Annotated[Annotated[tuple[Alternative, ...], Field(min_length=1)], Tag(LIST)],
+        Annotated[Literal["none"], _NONE, Tag(TEXT)]
+        | Annotated[tuple[Alternative, ...], Field(min_length=1), Tag(LIST)],
         by_kind({TABLE: LIST}),
     ] = Field(description="alternatives; or `none`, for everyone may post")
     rate_limit: RateLimit | None = Field(None, description="optional limit; above it 429")

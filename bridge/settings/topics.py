@@ -2,6 +2,7 @@
 privacy.
 """
 
+import re
 from collections.abc import Collection, Mapping
 from typing import Annotated, Any, Literal
 
@@ -19,7 +20,6 @@ from bridge.settings.section import (
     Topic,
     by_kind,
     matching,
-    topic_problem,
 )
 from bridge.settings.units import Duration, Kind
 
@@ -78,11 +78,8 @@ class Topics(Section):
 
     def contradictions(self) -> Contradictions:
         """The default must be a topic's name once the event type stands in it."""
-        if problem := topic_problem(self.default.replace(PLACEHOLDER, "x")):
-            yield ("default",), f"{problem}, with {PLACEHOLDER} for the event type"
-        for event_type, topic in self.mapped.items():
-            if topic == self.quarantine:
-                yield ("map", event_type), "expected another topic than topics.quarantine"
+        if not re.fullmatch(TOPIC, self.default.replace(PLACEHOLDER, "x")):
+            yield ("default",), f"expected {TOPIC_EXPECTED}, with {PLACEHOLDER} for the event type"
         yield from self._differing()
 
     @property
@@ -141,7 +138,7 @@ def topic_clashes(topics: Topics, positions: str, event_types: Collection[str]) 
         if topic is None:
             continue
         place: Loc = ("map", event_type) if event_type in topics.mapped else ("default",)
-        if topic in taken and (place[0] == "default" or topic == positions):
+        if topic in taken:
             yield place, f"{topic} is reserved: expected another topic than {taken[topic]}"
         places.setdefault(topic, place)
     # Kafka refuses to make a topic whose name differs from another's only by . and _: its metrics would be the same.
@@ -205,7 +202,7 @@ _PLACES = matching(
     r"contact(\.(country_code|phone|national_number|phone_variants))?|session_id|flow_id|(session_keys|data)(\.[^.]+)*",
     "a field of the event: data.…, session_keys.…, session_id, flow_id, contact, contact.country_code",
 )
-_TOPIC_OR_EVERY = matching(rf"{TOPIC}|\*", f"{TOPIC_EXPECTED}; or {EVERY} for all others")
+_TopicOrEvery = Annotated[str, matching(rf"{TOPIC}|\*", f"{TOPIC_EXPECTED}; or {EVERY} for all others")]
 _NO_PHONE = matching(
     r"(?!contact\.(phone|national_number|phone_variants)\Z)(?s:.*)",
     "`phone: …` beside fields: it covers the number wherever the bridge writes it",
@@ -254,9 +251,9 @@ class Privacy(Section):
     hash_key: SecretStr | None = Field(
         None, description="key of the hashes (HMAC-SHA-256), 16 characters or more; another key makes other hashes"
     )
-    topics: Mapping[
-        Annotated[str, matching(rf"{TOPIC}|\*", f"{TOPIC_EXPECTED}; or {EVERY} for all others")], TopicPrivacy
-    ] = Field({}, description="topic → what its records don't say; `*` is every topic that isn't named")
+    topics: Mapping[_TopicOrEvery, TopicPrivacy] = Field(
+        {}, description="topic → what its records don't say; `*` is every topic that isn't named"
+    )
 
     def contradictions(self) -> Contradictions:
         """A hash without a key would be a hash of few digits, which anybody finds out by trying."""
