@@ -18,10 +18,9 @@ from pydantic_core import ErrorDetails
 
 from bridge.errors import ConfigError
 from bridge.settings.document import Document
-from bridge.settings.kafka import Kafka
-from bridge.settings.models import Settings
+from bridge.settings.models import Kafka, Settings
 from bridge.settings.reference import NAME, options, section_at
-from bridge.settings.section import Contradictions, Loc, Network
+from bridge.settings.section import CONTRADICTION, Contradictions, Loc, Network
 from bridge.settings.sources import SecretValues, Source, each_value, secrets_of
 
 _SECRETIVE = {"auth", "security", "hash_key", "headers", "endpoint"}
@@ -82,16 +81,14 @@ class InvalidSettingsError(ConfigError):
 def explain(error: ValidationError, document: Document) -> Contradictions:
     """The key path and the message of each error, without those that follow from a scalar that was not expanded."""
     for details in error.errors(include_url=False):
-        loc = key_path(details["loc"])
+        # Without the tags of union members, and without pydantic's mark for the keys of mappings.
+        loc = tuple(
+            step for step in details["loc"] if isinstance(step, int) or not (step[:1] == "\0" or step == "[key]")
+        )
         if details["type"] == "too_short" and details["input"]:
             continue  # pydantic counts what is left of a list whose items have errors of their own
         if not any(loc[: len(broken)] == broken for broken in document.broken):
             yield _explained(details, loc, document)
-
-
-def key_path(loc: tuple[int | str, ...]) -> Loc:
-    """pydantic's location without the tags of union members, and without its mark for keys of mappings."""
-    return tuple(step for step in loc if isinstance(step, int) or (not step.startswith("\0") and step != "[key]"))
 
 
 def is_secretive(loc: Loc) -> bool:
@@ -105,8 +102,8 @@ def _explained(details: ErrorDetails, loc: Loc, document: Document) -> tuple[Loc
         return _unknown_key(loc)
     if kind == "missing":
         return loc, _missing(loc)
-    if kind == "contradiction":
-        return loc, str(context["message"])
+    if kind == CONTRADICTION:
+        return loc, str(context["text"])
     return loc, _expected(kind, context, details["msg"]) + _found(kind, details["input"], loc, document)
 
 

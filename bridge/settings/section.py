@@ -26,6 +26,8 @@ Contradictions = Iterator[tuple[Loc, str]]
 # Tags of union members stand in pydantic's error locations. YAML can't hold NUL: that tells them from keys.
 TEXT, TABLE, LIST = "\0text", "\0table", "\0list"
 
+CONTRADICTION = "contradiction"  # pydantic's type of the errors that `Section.contradictions` finds
+
 TOPIC = r"(?!\.{1,2}\Z)[A-Za-z0-9._-]{1,249}"
 TOPIC_EXPECTED = "a legal topic name: 1 to 249 of the characters A-Z a-z 0-9 . _ -"
 
@@ -49,7 +51,11 @@ class Section(BaseModel):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        if found := [_contradiction(loc, message) for loc, message in self.contradictions()]:
+        found = [
+            InitErrorDetails(type=PydanticCustomError(CONTRADICTION, "{text}", {"text": text}), loc=loc, input=None)
+            for loc, text in self.contradictions()
+        ]
+        if found:
             raise ValidationError.from_exception_data(type(self).__name__, found, hide_input=True)
         return self
 
@@ -57,21 +63,11 @@ class Section(BaseModel):
         """What can't be true together in this section: the key's path below it, and what was expected."""
         yield from ()
 
-    def says(self, key: str) -> bool:
-        """Whether the file itself says `key`, rather than the default."""
-        return key in self.model_fields_set
-
     def unused(self, keys: Iterable[str], reason: str) -> Contradictions:
         """Those of `keys` that differ from their default, though they have no effect."""
         for key in keys:
             if getattr(self, key) != type(self).model_fields[key].default:
                 yield (key,), f"has no effect {reason}"
-
-
-def _contradiction(loc: Loc, message: str) -> InitErrorDetails:
-    return InitErrorDetails(
-        type=PydanticCustomError("contradiction", "{message}", {"message": message}), loc=loc, input=None
-    )
 
 
 def walk(value: Any, at: Loc = ()) -> Iterator[tuple[Loc, Any]]:

@@ -134,7 +134,7 @@ class Hmac(Section):
 
     def contradictions(self) -> Contradictions:
         """A tolerance without a signed time would promise a protection against replays that isn't there."""
-        if self.says("tolerance") and self.timestamp_header is None:
+        if "tolerance" in self.model_fields_set and self.timestamp_header is None:
             yield ("tolerance",), "has no effect without timestamp_header, the header with the signed time"
         if self.timestamp_header and self.timestamp_header.lower() == self.header.lower():
             yield ("timestamp_header",), "expected another header than that of the signature"

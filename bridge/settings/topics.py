@@ -187,13 +187,6 @@ class MappedEvent(Section):
     )
 
 
-def known_already(events: Mapping[str, MappedEvent], event_types: Collection[str]) -> Contradictions:
-    """Names that the catalogue has: an update may bring one, and consumers should not find out first."""
-    for name in events:
-        if name in event_types:
-            yield (name,), "this version knows this event type itself: remove it here, and route it in topics.map"
-
-
 EVERY = "*"
 """The rules of all topics that have none of their own."""
 
@@ -274,23 +267,21 @@ class Privacy(Section):
         return self.topics.get(topic, self.topics.get(EVERY))
 
 
-def unknown_privacy_topics(privacy: Privacy, topics: Topics, event_types: Collection[str]) -> Contradictions:
-    """Rules for topics that nothing goes to: a typing error here would store what may not be stored."""
-    known = {topics.quarantine, *(topic for name in event_types if (topic := topics.topic_of(name)) is not None)}
+def privacy_clashes(
+    privacy: Privacy, topics: Topics, event_types: Collection[str], own_types: Collection[str]
+) -> Contradictions:
+    """Rules that would hide nothing, or only a part: that would store what may not be stored. Paths of `privacy`."""
+    routed = {name: topic for name in (*event_types, *own_types) if (topic := topics.topic_of(name)) is not None}
+    known = {topics.quarantine, *routed.values()}
     for topic, rules in privacy.topics.items():
         if topic not in known and topic != EVERY:
             yield ("topics", topic), f"no event goes to this topic: expected one of {', '.join(sorted(known))}"
         elif topic == topics.quarantine and rules.hides:
             yield ("topics", topic), "expected raw alone: what was not understood has no fields"
-
-
-def rules_on_own_types(privacy: Privacy, topics: Topics, own_types: Collection[str]) -> Contradictions:
-    """Rules on fields of events whose data is the body as it was sent: they would hide a part, and seem to hide all."""
-    for name in own_types:
-        topic = topics.topic_of(name)
-        rules = None if topic is None else privacy.of(topic)
-        if topic is not None and rules is not None and rules.hides:
+    for name, topic in routed.items():
+        rules_there = privacy.of(topic)
+        if name in own_types and rules_there is not None and rules_there.hides:
             rule = topic if topic in privacy.topics else EVERY
             whole = f"{name}, which goes to {topic}, has the whole body as its data: nothing in it can be hidden"
             instead = f"give it a topic of its own (events.{name}.topic), and that topic raw: drop or raw: keep alone"
-            yield ("topics", rule, "fields" if rules.fields else "phone"), f"{whole}; {instead}"
+            yield ("topics", rule, "fields" if rules_there.fields else "phone"), f"{whole}; {instead}"

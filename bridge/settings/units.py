@@ -82,18 +82,6 @@ def parse_rate(value: Any) -> float:
     raise ValueError("expected a rate above zero, such as 100/s, 600/m or 1000/h")
 
 
-def format_rate(per_second: float) -> str:
-    """Requests per second → the text with a whole number if there is one, which `parse_rate` reads back."""
-    for unit in ("s", "m", "h"):
-        text = f"{_plain(Decimal(repr(float(per_second))) * _SECONDS[unit])}/{unit}"
-        if "." not in text:
-            return text
-        rounded = f"{round(per_second * float(_SECONDS[unit]))}/{unit}"
-        if rounded[0] != "0" and parse_rate(rounded) == per_second:
-            return rounded
-    return f"{_plain(Decimal(repr(float(per_second))))}/s"
-
-
 class Address(NamedTuple):
     """Where a server listens. `host` "" is every interface; port 0 lets the system choose."""
 
@@ -167,9 +155,7 @@ Duration = Annotated[
 Size = Annotated[
     int, Kind("size"), BeforeValidator(parse_size), PlainSerializer(format_size), _text(_SIZE_PATTERN, "1MiB")
 ]
-Rate = Annotated[
-    float, Kind("rate"), BeforeValidator(parse_rate), PlainSerializer(format_rate), _text(_RATE_PATTERN, "100/s")
-]
+Rate = Annotated[float, Kind("rate"), BeforeValidator(parse_rate), _text(_RATE_PATTERN, "100/s")]
 ListenAddress = Annotated[
     Address,
     Kind("host:port"),
