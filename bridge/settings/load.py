@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -134,24 +134,20 @@ def _must_not_be_null(at: Loc) -> bool:
 def _unknown_event_types(value: Any, known: Collection[str]) -> Iterator[tuple[Loc, str]]:
     """Event types that don't exist, wherever the file names event types. `value` is the file's tree."""
     routed = {*known, *_mapping_at(value, "events")}
-    tables: list[tuple[tuple[str, ...], set[str]]] = [(("topics", "map"), routed)]
-    tables += [(("sources", name, "responses"), set(known)) for name in _mapping_at(value, "sources")]
-    for at, names in tables:
+    tables = {("topics", "map"): routed}
+    tables |= {("sources", name, "responses"): {*known} for name in _mapping_at(value, "sources")}
+    for at, names in tables.items():
         for name in _mapping_at(value, *at):
             if name not in names:
-                yield (*at, name), _unknown_event_type(name, sorted(names))
+                near = get_close_matches(name, sorted(names), 1, 0.6)
+                hint = f"; did you mean {near[0]}?" if near else ";"
+                yield (*at, name), f"unknown event type{hint} known are {', '.join(sorted(names))}"
 
 
 def _mapping_at(value: Any, *steps: str) -> dict[str, Any]:
     for step in steps:
         value = value.get(step) if isinstance(value, dict) else None
     return value if isinstance(value, dict) else {}
-
-
-def _unknown_event_type(name: str, known: list[str]) -> str:
-    near = get_close_matches(name, known, 1, 0.6)
-    hint = f"; did you mean {near[0]}?" if near else ";"
-    return f"unknown event type{hint} known are {', '.join(known)}"
 
 
 def _unreadable_files(settings: Settings) -> Iterator[tuple[Loc, str]]:
@@ -174,5 +170,6 @@ def _has_opentelemetry() -> bool:
 def _problem(
     document: Document, file: Path, at: Loc, message: str, line: int = 0, *, warning: bool = False
 ) -> ConfigProblem:
-    severity: Literal["error", "warning"] = "warning" if warning else "error"
-    return ConfigProblem(severity, path_text(shown_path(at)), message, str(file), line or document.line(at))
+    return ConfigProblem(
+        "warning" if warning else "error", path_text(shown_path(at)), message, str(file), line or document.line(at)
+    )

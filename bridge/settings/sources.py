@@ -264,15 +264,11 @@ def overlapping(sources: Mapping[str, Source]) -> Contradictions:
             if segments[long][: len(segments[short])] != segments[short]:
                 continue
             extra = len(segments[long]) - len(segments[short])
-            room = 2 if _has_path_secret(sources[short]) else 1
+            room = 2 if any(way.path_secret is not None for way in sources[short].alternatives) else 1
             if extra <= room:
                 follows = "a hint" if room == 1 else "a secret and a hint"
                 below = f"below {sources[short].path_of(short)} {follows} may follow"
                 yield (second, "path"), f"overlaps with source {first}: {below}; expected a path of its own"
-
-
-def _has_path_secret(source: Source) -> bool:
-    return any(way.path_secret is not None for way in source.alternatives)
 
 
 def credential_ends(sources: Mapping[str, Source]) -> dict[tuple[str, int, int], float]:

@@ -19,9 +19,9 @@ _SECONDS_MAX = 3650 * 86400  # ten years: above it a typing error, and a trap fo
 _BYTES_MAX = 1 << 50
 
 # [0-9], not \d: \d also takes the digits of other scripts.
-_DURATION_PATTERN = r"^[0-9]{1,12}(\.[0-9]{1,40})?\s*(ms|s|m|h|d)$|^0$"
-_SIZE_PATTERN = r"^[0-9]{1,16}(\.[0-9]{1,40})?\s*(B|KiB|MiB|GiB|TiB|kB|KB|MB|GB|TB)?$"
-_RATE_PATTERN = r"^[0-9]{1,12}(\.[0-9]{1,40})?/(s|m|h)$"
+_DURATION_PATTERN = r"^([0-9]{1,12}(?:\.[0-9]{1,40})?)\s*(ms|s|m|h|d)$|^0$"
+_SIZE_PATTERN = r"^([0-9]{1,16}(?:\.[0-9]{1,40})?)\s*(B|KiB|MiB|GiB|TiB|kB|KB|MB|GB|TB)?$"
+_RATE_PATTERN = r"^([0-9]{1,12}(?:\.[0-9]{1,40})?)/(s|m|h)$"
 _ADDRESS_PATTERN = r"^(\[[0-9A-Fa-f:.]+\]|[^\s:/]*):[0-9]{1,5}$"
 
 
@@ -31,9 +31,8 @@ def parse_duration(value: Any) -> float:
         return value
     if value == 0 and not isinstance(value, bool):
         return 0.0
-    if isinstance(value, str) and re.match(_DURATION_PATTERN, text := value.strip()):
-        number, unit = _number_and_unit(text)
-        if (seconds := number * _SECONDS.get(unit, Decimal(1))) <= _SECONDS_MAX:
+    if isinstance(value, str) and (found := re.match(_DURATION_PATTERN, value.strip())):
+        if (seconds := Decimal(found[1] or 0) * _SECONDS[found[2] or "s"]) <= _SECONDS_MAX:
             return float(seconds)
         raise ValueError("expected a duration of ten years (3650d) at the most")
     raise ValueError("expected a duration with its unit, such as 250ms, 3s, 5m, 24h or 30d")
@@ -54,9 +53,8 @@ def parse_size(value: Any) -> int:
     """`1MiB`, `500kB`, `1048576` → bytes. Fractions of a byte are cut off."""
     if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _BYTES_MAX:
         return value
-    if isinstance(value, str) and re.match(_SIZE_PATTERN, text := value.strip()):
-        number, unit = _number_and_unit(text)
-        if (size_bytes := number * _BYTES[unit]) <= _BYTES_MAX:
+    if isinstance(value, str) and (found := re.match(_SIZE_PATTERN, value.strip())):
+        if (size_bytes := Decimal(found[1]) * _BYTES[found[2] or ""]) <= _BYTES_MAX:
             return int(size_bytes)
         raise ValueError("expected a size of 1024TiB at the most")
     raise ValueError("expected a size, such as 64KiB, 1MiB, 2GiB or a number of bytes")
@@ -74,10 +72,8 @@ def parse_rate(value: Any) -> float:
     """`100/s`, `600/m`, `1000/h` → requests per second. A float is taken as it is: a default, or a copy."""
     if isinstance(value, float):
         return value
-    if isinstance(value, str) and re.match(_RATE_PATTERN, value.strip()):
-        number, unit = value.strip().split("/")
-        rate = float(Decimal(number) / _SECONDS[unit])
-        if rate > 0:
+    if isinstance(value, str) and (found := re.match(_RATE_PATTERN, value.strip())):
+        if (rate := float(Decimal(found[1]) / _SECONDS[found[2]])) > 0:
             return rate
     raise ValueError("expected a rate above zero, such as 100/s, 600/m or 1000/h")
 
@@ -120,12 +116,6 @@ def parse_moment(value: Any) -> dt.datetime | dt.date:
     if isinstance(value, dt.date):
         return value
     raise ValueError("expected a date such as 2026-12-31, or a moment such as 2026-12-31T18:00:00Z")
-
-
-def _number_and_unit(text: str) -> tuple[Decimal, str]:
-    """Split what matched one of the patterns."""
-    number = text.rstrip("".join({*"".join(_SECONDS), *"".join(_BYTES), " ", "\t"}))
-    return Decimal(number), text[len(number) :].strip()
 
 
 def _plain(number: Decimal) -> str:
