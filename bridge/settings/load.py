@@ -134,7 +134,7 @@ def _must_not_be_null(at: Loc) -> bool:
 def _unknown_event_types(value: Any, known: Collection[str]) -> Iterator[tuple[Loc, str]]:
     """Event types that don't exist, wherever the file names event types. `value` is the file's tree."""
     routed = {*known, *_mapping_at(value, "events")}
-    tables = {("topics", "map"): routed}
+    tables: dict[tuple[str, ...], set[str]] = {("topics", "map"): routed}
     tables |= {("sources", name, "responses"): {*known} for name in _mapping_at(value, "sources")}
     for at, names in tables.items():
         for name in _mapping_at(value, *at):
@@ -170,6 +170,5 @@ def _has_opentelemetry() -> bool:
 def _problem(
     document: Document, file: Path, at: Loc, message: str, line: int = 0, *, warning: bool = False
 ) -> ConfigProblem:
-    return ConfigProblem(
-        "warning" if warning else "error", path_text(shown_path(at)), message, str(file), line or document.line(at)
-    )
+    shown = path_text(shown_path(at))
+    return ConfigProblem("warning" if warning else "error", shown, message, str(file), line or document.line(at))

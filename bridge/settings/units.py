@@ -73,7 +73,8 @@ def parse_rate(value: Any) -> float:
     if isinstance(value, float):
         return value
     if isinstance(value, str) and (found := re.match(_RATE_PATTERN, value.strip())):
-        if (rate := float(Decimal(found[1]) / _SECONDS[found[2]])) > 0:
+        rate = float(Decimal(found[1]) / _SECONDS[found[2]])
+        if rate > 0:
             return rate
     raise ValueError("expected a rate above zero, such as 100/s, 600/m or 1000/h")
 
