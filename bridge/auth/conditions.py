@@ -18,8 +18,15 @@ from typing import ClassVar, Protocol
 from urllib.parse import unquote_to_bytes
 
 from bridge.auth.verdicts import ADDRESS, AMBIGUOUS, EXPIRED, MISSING, SIGNATURE, STALE, WRONG, Facts
-from bridge.settings.models import BasicUser, HeaderCredential, Hmac, QueryCredential, SecretValues, each_value
-from bridge.settings.sources import SecretValue
+from bridge.settings.sources import (
+    BasicUser,
+    HeaderCredential,
+    Hmac,
+    QueryCredential,
+    SecretValue,
+    SecretValues,
+    each_value,
+)
 
 IpAddress = IPv4Address | IPv6Address
 Networks = Sequence[IPv4Network | IPv6Network]

@@ -5,7 +5,7 @@ from typing import Literal
 
 from bridge.auth.conditions import Basic, Bearer, ClientIp, Condition, Header, Networks, PathSecret, Query, Signature
 from bridge.auth.verdicts import DENIED, MISSING, Denied, Facts, Grant, Undecided
-from bridge.settings.models import Alternative
+from bridge.settings.sources import Alternative
 
 _REALM = 'realm="treble-bridge"'
 _OPEN = Grant(0)

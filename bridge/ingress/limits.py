@@ -2,7 +2,7 @@
 
 import math
 
-from bridge.settings.models import RateLimit
+from bridge.settings.sources import RateLimit
 
 BODY_BYTES_HELD_MAX = 64 << 20
 """Bytes of bodies in memory, while they arrive or wait for stable storage; above it 503. Without it, a disk that hangs

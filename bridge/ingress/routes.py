@@ -20,7 +20,8 @@ from bridge.ingress import responses
 from bridge.ingress.headers import HeaderKeeper
 from bridge.ingress.limits import TokenBucket
 from bridge.ingress.responses import Response
-from bridge.settings.models import Settings, Source
+from bridge.settings.models import Settings
+from bridge.settings.sources import Source
 
 HINT_CHARS_MAX = 64
 _SHOWN_SEGMENTS_MAX = 16

@@ -14,7 +14,8 @@ from bridge.catalogue import TABLE
 from bridge.catalogue.table import Classification
 from bridge.catalogue.times import utc_ms
 from bridge.model import RECEIVED_FIELD, REPLAY_FIELD, Entry, Event, Prepared, Problem, Rejected, TopicSpec
-from bridge.settings.models import Route, Settings, Topics
+from bridge.settings.models import Settings
+from bridge.settings.topics import Route, Topics
 from bridge.transform import dead_letter
 from bridge.transform.cloudevents import Encoder, Headers, trace_headers
 from bridge.transform.custom_events import Mapper

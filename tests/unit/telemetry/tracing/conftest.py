@@ -7,7 +7,7 @@ from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExport
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExportResult
 
-from bridge.settings.tracing import Tracing
+from bridge.settings.models import Tracing
 from bridge.telemetry import Telemetry
 from bridge.telemetry.tracing.tracer import Tracer
 
