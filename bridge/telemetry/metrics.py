@@ -157,8 +157,8 @@ def _journal_families(usage: JournalUsage, now_ms: int) -> Iterator[Metric]:
         ("bytes_max", "Bound of the journal.", usage.bytes_max),
         ("entries", "Entries in the journal, those kept after forwarding included.", usage.entries),
         ("pending_entries", "Entries that are not forwarded yet.", usage.pending),
-        ("pinned_entries", "Entries that retention keeps until they are released.", usage.pinned.entries),
-        ("pinned_bytes", "Bytes of the entries that retention keeps until they are released.", usage.pinned.bytes),
+        ("pinned_entries", "Pinned entries: retention keeps them until `journal unpin`.", usage.pinned.entries),
+        ("pinned_bytes", "Bytes of the pinned entries.", usage.pinned.bytes),
         ("oldest_pending_seconds", "Age of the oldest entry that is not forwarded.", age_s),
     ):
         yield GaugeMetricFamily(f"{_PREFIX}journal_{name}", meaning, value=value)
