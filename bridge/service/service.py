@@ -68,7 +68,7 @@ def run(settings: Settings, config_path: Path | None = None) -> ExitCode:
     threading.excepthook = lambda failed: telemetry.thread_failed(
         failed.thread.name if failed.thread else "?", failed.exc_value or failed.exc_type()
     )
-    telemetry.metrics.watch_log(lambda: logs.dropped)
+    telemetry.metrics.watch_log(lambda: logs.writer.dropped)
     try:
         service = Service(settings, config_path, logs=logs, telemetry=telemetry, on_started=_settle_memory)
         return uvloop.run(service.run())

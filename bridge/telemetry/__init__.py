@@ -2,7 +2,7 @@
 
 telemetry    a method per event: its counter and its log line
 metrics      every metric · log_events every name and field of a log line
-logs         an event → its line · log_writer the line → standard output · redact · rate_limit
+logs         an event → its line, which repeats itself seldom · log_writer the line → standard output · redact
 tracing      the spans of requests and batches · span_export their way to the collector; both only where traces are on
 """
 

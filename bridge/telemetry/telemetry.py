@@ -10,8 +10,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from bridge.model import JournalUsage, Prepared
+from bridge.telemetry.logs import RateLimitedLogger
 from bridge.telemetry.metrics import Metrics
-from bridge.telemetry.rate_limit import RateLimitedLogger
 from bridge.version import VERSION
 
 DRIFT_KINDS_MAX = 200

@@ -1,6 +1,6 @@
 """Of many equal lines one is written in a while, with the count of the others."""
 
-from bridge.telemetry.rate_limit import LogThrottle
+from bridge.telemetry.logs import LogThrottle
 
 
 def test_the_first_is_written_the_next_are_held_back_and_counted() -> None:
