@@ -38,10 +38,7 @@ class Secret:
         self._values = tuple((one.value.get_secret_value().encode(), _end_ms(one)) for one in each_value(values))
 
     def match(self, given: bytes, now_ms: int, made_of: Callable[[bytes], bytes] = bytes) -> int:
-        """The generation that `given` equals, or WRONG, or EXPIRED. Compares with every value, in constant time.
-
-        `made_of` makes of a value what is to be given: a signature.
-        """
+        """The generation that `given` equals, or WRONG, or EXPIRED. Compares with what is made of each value."""
         found = WRONG
         for generation, (value, end_ms) in enumerate(self._values):
             if compare_digest(made_of(value), given) and found < 0:

@@ -11,7 +11,6 @@ _REALM = 'realm="treble-bridge"'
 # What WWW-Authenticate says (RFC 9110, 11.6.1): a scheme for each way that has a registered one.
 _CHALLENGES = {"bearer": f"Bearer {_REALM}", "basic": f'Basic {_REALM}, charset="UTF-8"'}
 _OTHER_CHALLENGE = f"Treble-Bridge {_REALM}"
-_OPEN = Grant(0)
 
 
 class Credentials:
@@ -38,7 +37,7 @@ class Credentials:
     def before_body(self, facts: Facts, now_ms: int) -> Grant | Undecided | Denied:
         """Decide by everything but the body. `now_ms` is the time, in milliseconds since the epoch."""
         if not self._alternatives:
-            return _OPEN
+            return Grant(0)
         reason = 0
         candidates: list[tuple[_Compiled, tuple[int, ...]]] = []
         for alternative in self._alternatives:
