@@ -53,7 +53,9 @@ class Logs:
         self._secrets = set(secrets)
         self._handler = _LibraryHandler()
         self.set_level(level)
-        self._route_libraries()
+        root = logging.getLogger()
+        root.addHandler(self._handler)
+        root.setLevel(_LIBRARY_LEVEL_MIN)
 
     def set_level(self, level: Level) -> None:
         structlog.configure(
@@ -61,7 +63,6 @@ class Logs:
                 structlog.stdlib.add_log_level,
                 structlog.processors.TimeStamper(fmt="iso", utc=True, key="timestamp"),
                 with_error,
-                self._redacted,
                 self._rendered,
             ],
             wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
@@ -80,31 +81,22 @@ class Logs:
         self.writer.close(timeout_s)
         logging.getLogger().removeHandler(self._handler)
 
-    def _route_libraries(self) -> None:
-        root = logging.getLogger()
-        for handler in root.handlers[:]:
-            if isinstance(handler, _LibraryHandler):  # of an earlier set-up in this process
-                root.removeHandler(handler)
-        root.addHandler(self._handler)
-        root.setLevel(_LIBRARY_LEVEL_MIN)
-
-    def _redacted(self, _logger: Any, _method: str, line: Line) -> Line:
-        return bounded(line, self._redact)
-
     def _rendered(self, _logger: Any, method: str, line: Line) -> tuple[tuple[str], dict[str, Any]]:
+        line = bounded(line, self._redact)
         line.setdefault("message", EVENTS.get(str(line.get("event")), line.get("event")))
         return (self._render(method, line),), {}
 
 
 class RateLimitedLogger:
-    """A log, and what it has said already."""
+    """A log, and what it has said already: bounded, the key of the oldest line is forgotten first."""
 
-    def __init__(self, every_s: float = REPEAT_EVERY_S) -> None:
+    def __init__(self, every_s: float = REPEAT_EVERY_S, keys_max: int = THROTTLE_KEYS_MAX) -> None:
         self.log: structlog.stdlib.BoundLogger = structlog.get_logger("bridge")
         self.verbose = False
         """Whether level debug is on. What happens for each request asks this before it makes a line."""
         self._once: set[tuple[str, ...]] = set()
-        self._throttle = LogThrottle(every_s)
+        self._every_s, self._keys_max = every_s, keys_max
+        self._written: dict[Hashable, tuple[float, int]] = {}  # key → (when it was written, held back since)
 
     def once(self, event: str, *key: str, **fields: Any) -> None:
         """Log a warning the first time that (`event`, `key`) happens in this process."""
@@ -114,21 +106,12 @@ class RateLimitedLogger:
 
     def throttled(self, event: str, *key: str, level: Level = "warning", **fields: Any) -> None:
         """Log what may repeat often: one line per (`event`, `key`) and period, with the count of the others."""
-        held_back = self._throttle.held_back((event, *key), time.monotonic())
+        held_back = self.held_back((event, *key), time.monotonic())
         if held_back is None:
             return
         if held_back:
             fields["held_back"] = held_back
         getattr(self.log, level)(event, **fields)
-
-
-class LogThrottle:
-    """Remembers for each key when its line was last written. Bounded: the key of the oldest line is forgotten first."""
-
-    def __init__(self, every_s: float, keys_max: int = THROTTLE_KEYS_MAX) -> None:
-        self._every_s = every_s
-        self._keys_max = keys_max
-        self._written: dict[Hashable, tuple[float, int]] = {}  # key → (when it was written, held back since)
 
     def held_back(self, key: Hashable, now_s: float) -> int | None:
         """How many equal lines were held back, when this one may be written; None when it is held back too."""

@@ -7,6 +7,7 @@ dropped, so a collector that is slow or away costs nothing but the spans.
 import asyncio
 import logging
 import threading
+import time
 from collections.abc import Sequence
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -32,47 +33,34 @@ _FLUSH_LOOK_S: Final = 0.02
 _PATH: Final = "/v1/traces"
 
 
-class SpanExport:
-    """Two tracers, and what sends their spans. `instance` names this process among its like.
+def open_export(settings: Tracing, instance: str, telemetry: Telemetry) -> "tuple[SpanQueue, Tracer, Tracer]":
+    """The way to the collector, and the tracers of requests and of batches. `instance` names this process.
 
     Raises ConfigError for environment variables that OpenTelemetry can't make sense of.
     """
-
-    def __init__(self, settings: Tracing, instance: str, telemetry: Telemetry) -> None:
-        # It quotes a header of the environment that it can't read: that may be a token.
-        logging.getLogger("opentelemetry.util.re").setLevel(logging.CRITICAL)
-        try:
-            exporter = _CountingExporter(settings, telemetry)
-            self.queue = _BoundedQueue(exporter, telemetry)
-            resource = _resource(settings, instance)
-            self.requests = self._tracer(resource, ParentBased(TraceIdRatioBased(settings.sample)))
-            # A batch has spans only where a request of it has one: that decision is made.
-            self.batches = self._tracer(resource, ALWAYS_ON)
-        except Exception as error:
-            raise ConfigError(f"tracing can't be set up from the OTEL_… variables: {type(error).__name__}") from error
-        self.host = exporter.host
-
-    async def close(self, timeout_s: float) -> None:
-        """Send what waits, for `timeout_s` seconds at the most; what is left then is lost."""
-        if self.queue.closed:
-            return
-        self.queue.closed = True
-        # Not the loop's own pool, whose threads are waited for at the end: a collector may take long to answer.
-        flush = threading.Thread(target=self.queue.shutdown, name="traces flush", daemon=True)
-        flush.start()
-        loop = asyncio.get_running_loop()
-        until_s = loop.time() + timeout_s
-        while flush.is_alive() and loop.time() < until_s:  # noqa: ASYNC110 - the end of a thread can't be awaited
-            await asyncio.sleep(_FLUSH_LOOK_S)
-
-    def _tracer(self, resource: Resource, sampler: Sampler) -> Tracer:
-        limits = SpanLimits(max_links=LINKS_MAX)
-        provider = TracerProvider(sampler, resource, shutdown_on_exit=False, span_limits=limits)
-        provider.add_span_processor(self.queue)
-        return provider.get_tracer("treble-bridge", VERSION)
+    # It quotes a header of the environment that it can't read: that may be a token.
+    logging.getLogger("opentelemetry.util.re").setLevel(logging.CRITICAL)
+    try:
+        exporter = _CountingExporter(settings, telemetry)
+        queue = SpanQueue(exporter, telemetry)
+        resource = _resource(settings, instance)
+        requests = _tracer(resource, ParentBased(TraceIdRatioBased(settings.sample)), queue)
+        # A batch has spans only where a request of it has one: that decision is made.
+        batches = _tracer(resource, ALWAYS_ON, queue)
+    except Exception as error:
+        raise ConfigError(f"tracing can't be set up from the OTEL_… variables: {type(error).__name__}") from error
+    telemetry.tracing_started(exporter.host, settings.sample)
+    return queue, requests, batches
 
 
-class _BoundedQueue(BatchSpanProcessor):
+def _tracer(resource: Resource, sampler: Sampler, queue: BatchSpanProcessor) -> Tracer:
+    limits = SpanLimits(max_links=LINKS_MAX)
+    provider = TracerProvider(sampler, resource, shutdown_on_exit=False, span_limits=limits)
+    provider.add_span_processor(queue)
+    return provider.get_tracer("treble-bridge", VERSION)
+
+
+class SpanQueue(BatchSpanProcessor):
     """The library's queue, which never gets as far as to throw spans away by itself: here they are counted."""
 
     def __init__(self, exporter: "_CountingExporter", telemetry: Telemetry) -> None:
@@ -82,17 +70,29 @@ class _BoundedQueue(BatchSpanProcessor):
             schedule_delay_millis=EXPORT_EVERY_S * 1000,
             max_export_batch_size=EXPORT_SPANS_MAX,
         )
-        self.closed = False
+        self._closed = False
         self._exporter = exporter
         self._telemetry = telemetry
         self._taken = 0
 
     def on_end(self, span: ReadableSpan) -> None:
-        if self.closed or self._taken - self._exporter.done >= WAITING_SPANS_MAX:
+        if self._closed or self._taken - self._exporter.done >= WAITING_SPANS_MAX:
             self._telemetry.span_dropped()
             return
         self._taken += 1
         super().on_end(span)
+
+    async def close(self, timeout_s: float) -> None:
+        """Send what waits, for `timeout_s` seconds at the most; what is left then is lost."""
+        if self._closed:
+            return
+        self._closed = True
+        # Not the loop's own pool, whose threads are waited for at the end: a collector may take long to answer.
+        flush = threading.Thread(target=self.shutdown, name="traces flush", daemon=True)
+        flush.start()
+        until_s = time.monotonic() + timeout_s
+        while flush.is_alive() and time.monotonic() < until_s:  # noqa: ASYNC110 - the end of a thread can't be awaited
+            await asyncio.sleep(_FLUSH_LOOK_S)
 
 
 class _CountingExporter(OTLPSpanExporter):

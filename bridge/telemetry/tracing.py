@@ -34,7 +34,7 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 
 from bridge.model import Entry, Prepared, Record
 from bridge.settings.models import Settings
-from bridge.telemetry.span_export import SpanExport
+from bridge.telemetry.span_export import open_export
 from bridge.telemetry.telemetry import Telemetry
 
 SLICE_SPANS: Final = 25
@@ -61,9 +61,8 @@ class Tracing:
     """
 
     def __init__(self, settings: Settings, journal_id: str, telemetry: Telemetry) -> None:
-        self._export = SpanExport(settings.tracing, journal_id, telemetry)
+        self._queue, self._requests, self._batches = open_export(settings.tracing, journal_id, telemetry)
         self._transactions = settings.kafka.delivery == "exactly_once"
-        telemetry.tracing_started(self._export.host, settings.tracing.sample)
 
     def begin_request(
         self, traceparent: str | None, tracestate: str | None, started_s: float
@@ -78,14 +77,14 @@ class Tracing:
         if parent.is_valid and not parent.trace_flags.sampled:
             return str(traceparent), tracestate, None
         start_ns = time.time_ns() - round((time.perf_counter() - started_s) * 1e9)
-        span = self._export.requests.start_span("POST", _under(parent), SpanKind.SERVER, start_time=start_ns)
+        span = self._requests.start_span("POST", _under(parent), SpanKind.SERVER, start_time=start_ns)
         trace = RequestTrace(span) if span.is_recording() else None
         return _traceparent(span), tracestate if parent.is_valid else None, trace
 
     async def begin_batch(self, entries: Sequence[Entry]) -> tuple[list[Entry], "BatchTrace | None"]:
         """The entries with what their records have to say of the trace; None beside them where no trace is kept."""
         taken, start_ns = list(entries), time.time_ns()
-        trace = BatchTrace(self._export.batches, start_ns, transaction=self._transactions)
+        trace = BatchTrace(self._batches, start_ns, transaction=self._transactions)
         for index, entry in enumerate(entries):
             if not _KEPT.search(entry.headers):
                 continue
@@ -93,7 +92,8 @@ class Tracing:
             parent = _parent(kept.get("traceparent"), kept.get("tracestate"))
             if not parent.is_valid:
                 continue
-            span = trace.begin_event(entry, parent)
+            span = self._batches.start_span("send", _under(parent), SpanKind.PRODUCER, start_time=start_ns)
+            trace.events[entry.id] = _Event(entry.source, parent, span)
             taken[index] = entry._replace(headers=orjson.dumps(kept | {"traceparent": _traceparent(span)}))
             if len(trace.events) % SLICE_SPANS == 0:
                 await asyncio.sleep(0)
@@ -101,7 +101,7 @@ class Tracing:
 
     async def close(self, left_s: float) -> None:
         """Send what waits: two seconds at the most, and half a second even when nothing of the stop's time is left."""
-        await self._export.close(min(FLUSH_S, max(FLUSH_S_MIN, left_s)))
+        await self._queue.close(min(FLUSH_S, max(FLUSH_S_MIN, left_s)))
 
 
 class RequestTrace:
@@ -123,7 +123,7 @@ class RequestTrace:
             waited_s = max(0, end_ns - self._handed_over_ns) / 1e9
             self._span.add_event("journal.commit", {"treble_bridge.journal.commit.duration": waited_s}, end_ns)
         self._span.update_name(name)
-        _end(self._span, attributes, end_ns, failed=bool(error))
+        _end(self._span, attributes, end_ns, error)
 
 
 class _Event(NamedTuple):
@@ -137,20 +137,12 @@ class _Event(NamedTuple):
 class BatchTrace:
     """One batch under way, and those of its entries whose traces are kept."""
 
-    __slots__ = ("_places", "_sent_ns", "_start_ns", "_tracer", "_transaction", "events")
-
     def __init__(self, tracer: Tracer, start_ns: int, *, transaction: bool) -> None:
         self._tracer = tracer
         self._transaction = transaction
         self._start_ns = self._sent_ns = start_ns
         self._places: dict[int, tuple[int, int]] = {}
         self.events: dict[int, _Event] = {}
-
-    def begin_event(self, entry: Entry, parent: SpanContext) -> Span:
-        """The span of an entry's record."""
-        span = self._tracer.start_span("send", _under(parent), SpanKind.PRODUCER, start_time=self._start_ns)
-        self.events[entry.id] = _Event(entry.source, parent, span)
-        return span
 
     def sent(self) -> Callable[[int, int, Sequence[int]], None]:
         """The records go to Kafka now. Returns what wants to be told where they are."""
@@ -174,14 +166,12 @@ class BatchTrace:
             "messaging.batch.message_count": len(records),
             "treble_bridge.outcome": outcome,
         }
-        if error:
-            attributes["error.type"] = error
         events = [self.events[item.entry_id] for item in kept]
         # What Kafka did not take has no span of its own: then the requests' are the nearest.
         links = [Link(event.parent if outcome == "aborted" else event.span.get_span_context()) for event in events]
         name = "kafka transaction" if self._transaction else "kafka batch"
         span = self._tracer.start_span(name, Context(), SpanKind.CLIENT, links=links, start_time=self._sent_ns)
-        _end(span, attributes, end_ns, failed=bool(error))
+        _end(span, attributes, end_ns, error)
         if outcome == "in_doubt":
             for item in kept:
                 self._end_event(item, item.outcome, item.record, end_ns, error)
@@ -207,8 +197,6 @@ class BatchTrace:
         }
         if item.reason:
             attributes["treble_bridge.quarantine.reason"] = item.reason
-        if error:
-            attributes["error.type"] = error
         if record is None:
             name = f"{outcome} {item.event_type}"
             span = self._tracer.start_span(name, _under(parent), start_time=self._start_ns)
@@ -220,12 +208,13 @@ class BatchTrace:
             if (place := self._places.get(item.entry_id)) is not None:
                 attributes["messaging.destination.partition.id"] = str(place[0])
                 attributes["messaging.kafka.offset"] = place[1]
-        _end(span, attributes, max(end_ns, self._start_ns), failed=bool(error))
+        _end(span, attributes, max(end_ns, self._start_ns), error)
 
 
-def _end(span: Span, attributes: dict[str, Any], end_ns: int, *, failed: bool) -> None:
+def _end(span: Span, attributes: dict[str, Any], end_ns: int, error: str) -> None:
     span.set_attributes(attributes)
-    if failed:
+    if error:
+        span.set_attribute("error.type", error)
         span.set_status(StatusCode.ERROR)
     span.end(end_ns)
 

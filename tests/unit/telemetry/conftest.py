@@ -24,7 +24,7 @@ class Traced:
             }
         )
         self.tracing = Tracing(settings, "journal-1", Telemetry())
-        self.queue = self.tracing._export.queue
+        self.queue = self.tracing._queue
         self._spans = spans
 
     @property
