@@ -2,7 +2,7 @@
 
 Callers say what happened in the words of the design; only this file knows metric names, log levels and event names.
 What the names of log lines mean stands in `log_events.EVENTS`. What happens for each request or event counts and
-doesn't log. Telemetry reports; nothing may read a decision from it.
+doesn't log.
 """
 
 import contextlib
@@ -106,7 +106,6 @@ class Telemetry(RateLimitedLogger):
         self.log.error("journal.failed", error=error)
 
     def window_shortened(self, seconds: float) -> None:
-        """Dedupe keys would take too much of the journal: only those of the last `seconds` are remembered."""
         self.throttled("duplicates.window_shortened", seconds=round(seconds))
 
     # forwarding
@@ -299,10 +298,7 @@ class Telemetry(RateLimitedLogger):
         self.log.warning("config.warning", warning=warning)
 
     def certificate_ends(self, use: str, end_s: float | None) -> None:
-        """The certificate in force for `use` (ingress, kafka) is over at `end_s` (UNIX time, seconds).
-
-        None: there is no certificate, or it can't be told.
-        """
+        """The certificate for `use` (ingress, kafka) is over at `end_s` (UNIX seconds); None where that isn't known."""
         if end_s is None:
             with contextlib.suppress(KeyError):
                 self.metrics.certificate_ends.remove(use)

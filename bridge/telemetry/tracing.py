@@ -18,18 +18,9 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final, Literal, NamedTuple
 
 import orjson
+from opentelemetry import trace as otel
 from opentelemetry.context import Context
-from opentelemetry.trace import (
-    Link,
-    NonRecordingSpan,
-    Span,
-    SpanContext,
-    SpanKind,
-    StatusCode,
-    Tracer,
-    get_current_span,
-    set_span_in_context,
-)
+from opentelemetry.trace import Link, NonRecordingSpan, Span, SpanContext, SpanKind, StatusCode, Tracer
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from bridge.model import Entry, Prepared, Record
@@ -107,8 +98,6 @@ class Tracing:
 class RequestTrace:
     """A request whose trace is kept. `stored` is the journal's word: the entry's id, once it is on stable storage."""
 
-    __slots__ = ("_handed_over_ns", "_span", "stored")
-
     def __init__(self, span: Span) -> None:
         self._span = span
         self._handed_over_ns = time.time_ns()
@@ -150,7 +139,6 @@ class BatchTrace:
         return self._on_delivered
 
     def _on_delivered(self, partition: int, first_offset: int, entry_ids: Sequence[int]) -> None:
-        """The records of these entries are in a partition, from an offset on."""
         for offset, entry_id in enumerate(entry_ids, first_offset):
             if entry_id in self.events:
                 self._places[entry_id] = (partition, offset)
@@ -222,12 +210,12 @@ def _end(span: Span, attributes: dict[str, Any], end_ns: int, error: str) -> Non
 def _parent(traceparent: object, tracestate: object) -> SpanContext:
     """The span that these two headers name; one that is not valid where they are not."""
     carrier = {"traceparent": str(traceparent or ""), "tracestate": str(tracestate or "")}
-    return get_current_span(_W3C.extract(carrier, Context())).get_span_context()
+    return otel.get_current_span(_W3C.extract(carrier, Context())).get_span_context()
 
 
 def _under(parent: SpanContext) -> Context:
     # An empty one for a root: without any, the library would look for a span that is under way in this task.
-    return set_span_in_context(NonRecordingSpan(parent), Context()) if parent.is_valid else Context()
+    return otel.set_span_in_context(NonRecordingSpan(parent), Context()) if parent.is_valid else Context()
 
 
 def _traceparent(span: Span) -> str:
