@@ -9,7 +9,7 @@ import random
 import time
 from collections import Counter
 from collections.abc import Callable, Coroutine, Sequence
-from typing import Any, Final, TypedDict
+from typing import TYPE_CHECKING, Any, Final, TypedDict
 
 from bridge.errors import (
     FencedError,
@@ -33,8 +33,10 @@ from bridge.kafka.sink import Sink, build_sink
 from bridge.model import Entry, Positions, Prepared
 from bridge.settings.models import Settings
 from bridge.telemetry import Telemetry
-from bridge.telemetry.tracing.spans import BatchTrace, BatchTraces, Outcome
 from bridge.transform.prepare import Preparer
+
+if TYPE_CHECKING:
+    from bridge.telemetry.tracing import BatchTrace, Outcome, Tracing
 
 IDLE_WAIT_S: Final = 5.0
 LINGER_BUSY_S_MAX: Final = 0.05
@@ -71,14 +73,14 @@ class Forwarder:
         clock_ms: Callable[[], int],
         *,
         sink: Sink | None = None,
-        traces: BatchTraces | None = None,
+        tracing: "Tracing | None" = None,
     ) -> None:
         self._kafka = settings.kafka
         self._journal = journal
         self._preparer = preparer
         self._telemetry = telemetry
         self._clock_ms = clock_ms
-        self._traces = traces
+        self._tracing = tracing
         self._sink = sink or build_sink(self._kafka, journal.id, lambda: sorted(self._preparer.topics()))
         self._positions = journal.positions
         self._in_doubt = InDoubtTransactions(journal, telemetry, exactly_once=self._kafka.delivery == "exactly_once")
@@ -321,8 +323,8 @@ class Forwarder:
 
     # the steps of a batch
 
-    async def _prepared(self, entries: list[Entry]) -> tuple[list[Prepared], BatchTrace | None]:
-        entries, trace = await self._traces.begin(entries) if self._traces is not None else (entries, None)
+    async def _prepared(self, entries: list[Entry]) -> tuple[list[Prepared], "BatchTrace | None"]:
+        entries, trace = await self._tracing.begin_batch(entries) if self._tracing is not None else (entries, None)
         prepared = await prepare(entries, self._preparer, self._replace_rejected)
         for entry, item in zip(entries, prepared, strict=True):
             if item.hint_conflict:
@@ -360,7 +362,7 @@ class Forwarder:
         return Positions(next_id, behind, {topic: deferred.get(topic, 0) for topic in behind})
 
     async def _commit(
-        self, batch: Batch, trace: BatchTrace | None, partitions: dict[str, int], positions: Positions
+        self, batch: Batch, trace: "BatchTrace | None", partitions: dict[str, int], positions: Positions
     ) -> None:
         """Hand the records to Kafka with the positions, then note both in the journal."""
         offset = None
@@ -388,7 +390,7 @@ class Forwarder:
         await self._journal.advance(positions, dedupe_keys, positions_offset=offset)
         self._positions = positions
 
-    def _ended(self, trace: BatchTrace | None, records: list[Prepared], outcome: Outcome, cause: str = "") -> None:
+    def _ended(self, trace: "BatchTrace | None", records: list[Prepared], outcome: "Outcome", cause: str = "") -> None:
         if self._kafka.delivery == "exactly_once":
             self._telemetry.transaction(outcome)
         if trace is not None:

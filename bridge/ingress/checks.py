@@ -7,7 +7,7 @@ same two. They decide and count, and write nothing to a socket.
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from multidict import CIMultiDictProxy
 
@@ -21,8 +21,10 @@ from bridge.ingress.routes import Route, Routes, Target
 from bridge.model import Entry
 from bridge.settings.models import Server
 from bridge.telemetry import Telemetry
-from bridge.telemetry.tracing.spans import RequestTrace, RequestTraces
 from bridge.transform.json_body import NotJson, decode
+
+if TYPE_CHECKING:
+    from bridge.telemetry.tracing import RequestTrace, Tracing
 
 NO_SOURCE = "-"  # the label of requests that lead to no source
 _HIDDEN = "***"
@@ -53,7 +55,7 @@ class RequestContext:
     started_s: float = field(default_factory=time.perf_counter)
     target: Target | None = None
     undecided: Undecided | None = None
-    trace: RequestTrace | None = None
+    trace: "RequestTrace | None" = None
 
     @property
     def source(self) -> str:
@@ -62,7 +64,7 @@ class RequestContext:
 
 
 class Checks:
-    """Judges requests and hands submissions to the journal. `traces` is None where there are to be none."""
+    """Judges requests and hands submissions to the journal. `tracing` is None where there are to be no traces."""
 
     def __init__(
         self,
@@ -70,14 +72,14 @@ class Checks:
         acknowledger: Acknowledger,
         telemetry: Telemetry,
         clock_ms: Callable[[], int],
-        traces: RequestTraces | None = None,
+        tracing: "Tracing | None" = None,
     ) -> None:
         self.rules = rules
         self.paused: Response | None = None
         self.clock_ms = clock_ms
         self._acknowledger = acknowledger
         self._telemetry = telemetry
-        self._traces = traces
+        self._tracing = tracing
 
     def check_head(self, context: RequestContext) -> Response | None:
         """Everything before the body: the response that ends the request here, or None when the body may be read."""
@@ -127,10 +129,10 @@ class Checks:
         if self.paused is not None:
             done(self.paused)
             return
-        if self._traces is None:
+        if self._tracing is None:
             headers = route.keeper.keep(context.headers)
         else:
-            parent, state, context.trace = self._traces.begin(
+            parent, state, context.trace = self._tracing.begin_request(
                 *route.keeper.trace_of(context.headers), context.started_s
             )
             headers = route.keeper.keep_traced(context.headers, parent, state)
@@ -157,7 +159,7 @@ class Checks:
         if context.trace is not None:
             self._end_trace(context, context.trace, response)
 
-    def _end_trace(self, context: RequestContext, trace: RequestTrace, response: Response) -> None:
+    def _end_trace(self, context: RequestContext, trace: "RequestTrace", response: Response) -> None:
         assert context.target is not None
         found = _span_attributes(context.target, response, tls=context.rules.server.tls is not None)
         # Method and route: as many names as there are sources, times three.

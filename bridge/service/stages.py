@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bridge.auth import REASONS
 from bridge.errors import ConfigError, ExitCode
@@ -27,9 +27,11 @@ from bridge.settings.models import Settings
 from bridge.settings.sources import credential_ends, secrets_of
 from bridge.telemetry import Telemetry
 from bridge.telemetry.logs import Logs
-from bridge.telemetry.tracing import Tracing
 from bridge.transform.dead_letter import REASONS as QUARANTINE_REASONS
 from bridge.transform.prepare import Preparer
+
+if TYPE_CHECKING:
+    from bridge.telemetry.tracing import Tracing
 
 RESTART_PAUSE_S = 5.0
 
@@ -47,7 +49,7 @@ class Stages:
     topics: TopicWatch
     logs: Logs
     reloader: Reloader | None = None
-    tracing: Tracing | None = None
+    tracing: "Tracing | None" = None
 
     def apply(self, settings: Settings, changed: Sequence[str]) -> None:
         """Put a configuration in force without dropping a request. `changed` are the paths of keys that differ.

@@ -5,6 +5,7 @@
 - `plain`: the value is the envelope, the only header of ours is `content-type`.
 """
 
+import re
 from collections.abc import Mapping
 from typing import Any, Literal
 from urllib.parse import quote
@@ -15,7 +16,6 @@ from bridge.catalogue.definition import SCHEMA_VERSION
 from bridge.catalogue.table import TABLE
 from bridge.catalogue.times import utc_text
 from bridge.model import Contact, Event, Record
-from bridge.telemetry.tracing.context import is_traceparent
 
 Format = Literal["cloudevents-binary", "cloudevents-structured", "plain"]
 Header = tuple[str, bytes]
@@ -26,8 +26,10 @@ CLOUDEVENT_JSON = "application/cloudevents+json; charset=utf-8"
 
 _SPECVERSION = ("ce_specversion", b"1.0")
 _CONTENT_TYPE = ("content-type", JSON.encode())
+_TRACEPARENT = re.compile(
+    r"(?!ff)([0-9a-f]{2})-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})", re.ASCII
+)
 _TRACESTATE_CHARACTERS_MAX = 512
-
 
 _VERSIONS = {name: event_type.schema_version for name, event_type in TABLE.items()}
 
@@ -55,7 +57,7 @@ def schema_uri(event_type: str) -> str:
 def trace_headers(request_headers: Mapping[str, Any]) -> Headers:
     """The trace that the request belongs to (W3C Trace Context), as record headers; nothing where it is not valid."""
     parent, state = request_headers.get("traceparent"), request_headers.get("tracestate")
-    if not isinstance(parent, str) or not is_traceparent(parent):
+    if not isinstance(parent, str) or not _TRACEPARENT.fullmatch(parent):
         return ()
     headers = (("traceparent", parent.encode()),)
     if isinstance(state, str) and 0 < len(state) <= _TRACESTATE_CHARACTERS_MAX and _header_safe(state):
