@@ -1,8 +1,7 @@
 """The journal: the durable queue between the ingress and Kafka, one folder, one process that writes.
 
-    journal         what the rest of the program uses: append, read, defer, advance, seen
+    journal         what the rest of the program uses: append, read, defer, advance, seen; its reading thread
     writer          the writing thread: group commit
-    reader          the reading thread
     storage         the steps that change tables; queries: those that read them
     maintenance     what the writer does besides: retention, expiry, checkpoints, figures
     capacity        how full it is, and whether it takes one more

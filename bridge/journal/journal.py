@@ -5,9 +5,11 @@ its commit is synced. What fails there fails the journal: whoever waits gets the
 """
 
 import asyncio
+import contextlib
 import io
 import threading
 from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Any, Self, TypeVar
@@ -21,7 +23,6 @@ from bridge.journal.database import open_reader, open_writer, prepare_folder, tr
 from bridge.journal.dedupe_window import DedupeWindow
 from bridge.journal.lock import take_lock
 from bridge.journal.maintenance import Figures, Limits, Maintenance
-from bridge.journal.reader import ReaderThread
 from bridge.journal.storage import Storage
 from bridge.journal.tail_cache import TailCache
 from bridge.journal.writer import Commit, Step, Writer
@@ -64,7 +65,8 @@ class Journal:
         self._error: JournalFailedError | None = None
         self._appended = asyncio.Event()  # set for a moment, which wakes whoever waits
         self._entries, self._deferred, self._pinned = storage.entries, dict(storage.deferred), storage.pinned
-        self._maintenance = Maintenance(storage, limits, clock_ms, looking := threading.Lock())
+        self._looking = threading.Lock()  # held while a query runs
+        self._maintenance = Maintenance(storage, limits, clock_ms, self._looking)
         self._capacity = Capacity(limits.bytes_max, self._maintenance.figures.used)
         self._oldest_pending_ms = storage.oldest_pending_ms()
         self._tail = TailCache()
@@ -72,7 +74,8 @@ class Journal:
         self._writer = Writer(
             storage, self._maintenance, loop, done=self._committed, measured=self._measured, failed=self._write_failed
         )
-        self._reader = ReaderThread(reader, loop, looking)
+        # A thread and a connection of their own: no read waits for a commit, and no commit for a read.
+        self._reader, self._read_connection = ThreadPoolExecutor(1, "journal-reader"), reader
         self._writer.start()
 
     @classmethod
@@ -113,8 +116,9 @@ class Journal:
         """Commit what is queued, end the threads, let another process own the journal."""
         if self._error is None:
             self._error = JournalFailedError("the journal is closed")
-        self._reader.stop()
-        await self._reader.ended
+        await asyncio.to_thread(self._reader.shutdown)
+        with contextlib.suppress(apsw.Error):
+            self._read_connection.close(True)
         self._writer.stop()  # last: whoever closes last tidies the log away, and only the writer may
         await self._writer.ended
         self._wake()
@@ -361,7 +365,11 @@ class Journal:
             raise self._error
         try:
             with translated(self.path, "be read"):
-                return await self._reader.ask(query)
+                return await self._loop.run_in_executor(self._reader, self._run_query, query)
         except JournalError as error:
             self._fail(f"{error}", error)
             raise
+
+    def _run_query(self, query: Callable[[apsw.Connection], T]) -> T:
+        with self._looking:
+            return query(self._read_connection)
