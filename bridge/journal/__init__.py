@@ -6,7 +6,7 @@
     maintenance     what the writer does besides: retention, expiry, checkpoints, figures
     capacity        how full it is, and whether it takes one more
     tail_cache      the newest entries, for a forwarder at the front
-    dedupe_window   the window of duplicates; dedupe_table: its part on disk
+    dedupe_window   the window of duplicates, in memory and on disk
     database        opening, recovery, versions; errors of SQLite are translated here
     lock            one process owns a journal; folders that this user may not use
     schema          what is on the disk

@@ -17,10 +17,10 @@ from typing import Any, Self, TypeVar
 import apsw
 
 from bridge.errors import JournalError, JournalFailedError, JournalFullError
-from bridge.journal import dedupe_window, queries
+from bridge.journal import queries
 from bridge.journal.capacity import Capacity
 from bridge.journal.database import open_reader, open_writer, prepare_folder, translated
-from bridge.journal.dedupe_window import DedupeWindow
+from bridge.journal.dedupe_window import DedupeWindow, Merge, any_merged, look_up, pack
 from bridge.journal.lock import take_lock
 from bridge.journal.maintenance import Figures, Limits, Maintenance
 from bridge.journal.storage import Storage
@@ -70,7 +70,8 @@ class Journal:
         self._capacity = Capacity(limits.bytes_max, self._maintenance.figures.used)
         self._oldest_pending_ms = storage.oldest_pending_ms()
         self._tail = TailCache()
-        self._window = DedupeWindow(storage, limits.bytes_max, queue=self._queue, ask=self._ask)
+        logged, merged_any = storage.dedupe_keys.logged(), any_merged(storage.connection)
+        self._window = DedupeWindow(logged, limits.bytes_max, merged_any=merged_any)
         self._writer = Writer(
             storage, self._maintenance, loop, done=self._committed, measured=self._measured, failed=self._write_failed
         )
@@ -205,7 +206,7 @@ class Journal:
         if positions.next_id < self._promised.next_id or any(positions.of(t) < self._promised.of(t) for t in topics):
             raise ValueError(f"a position goes back: from {self._promised} to {positions}")
         self._promised = positions
-        items = dedupe_window.pack(remembered)
+        items = pack(remembered)
 
         def step(storage: Storage) -> int | None:
             storage.advance(positions, positions_offset)
@@ -256,13 +257,25 @@ class Journal:
             self.positions_offset = positions_offset
         seq = done.result()
         if seq is not None:
-            self._window.buffer.add(seq, remembered)
-            if self._error is None:
-                self._window.merge()
+            self._window.add(seq, remembered)
+            while self._error is None and (merge := self._window.to_merge()) is not None:
+                merged = self._queue(partial(self._merge_step, merge, self._window.log_merged))
+                merged.add_done_callback(partial(self._merged, merge))
+
+    @staticmethod
+    def _merge_step(merge: Merge, log_merged: int, storage: Storage) -> None:
+        storage.dedupe_keys.merge(merge.bucket, merge.taken, log_merged)
+
+    def _merged(self, merge: Merge, done: "asyncio.Future[Any]") -> None:
+        if not done.cancelled() and done.exception() is None:
+            self._window.merged(merge)
 
     async def seen(self, wanted: Sequence[bytes], since_ms: int) -> dict[bytes, int]:
         """Those of the dedupe keys that were remembered with a time of `since_ms` or later, each with that time."""
-        return await self._window.seen(wanted, since_ms)
+        found = self._window.find(wanted, since_ms)
+        if self._window.merged_any and (rest := [dedupe_key for dedupe_key in wanted if dedupe_key not in found]):
+            found |= await self._ask(lambda connection: look_up(connection, rest, since_ms))
+        return found
 
     def remember_for(self, window_s: float) -> None:
         """Another length of the window of duplicates, from now on: how long dedupe keys are kept."""

@@ -9,7 +9,7 @@ from typing import Final
 import apsw
 
 from bridge.journal import queries
-from bridge.journal.dedupe_table import DedupeTable
+from bridge.journal.dedupe_window import DedupeTable
 from bridge.journal.schema import PAGE_BYTES
 from bridge.model import Entry, InDoubt, PinnedEntries, Positions
 

@@ -9,8 +9,7 @@ import pytest
 from bridge.journal import Journal, dedupe_window
 from bridge.journal.capacity import YIELD
 from bridge.journal.database import transaction
-from bridge.journal.dedupe_table import look_up
-from bridge.journal.dedupe_window import DedupeBuffer, Merge, pack, unpack
+from bridge.journal.dedupe_window import DedupeWindow, Merge, look_up, pack, unpack
 from bridge.journal.maintenance import Limits, Maintenance
 from bridge.journal.offline.inspect import reading
 from bridge.journal.storage import Storage
@@ -68,7 +67,7 @@ async def test_nothing_is_forgotten_while_it_moves_from_memory_to_the_table(open
     assert set(await journal.seen(everything, NOON_MS + 20)) == set(everything[2000:])
     assert set(await journal.seen(random_keys(99, 500), 0)) == set()
     await until(lambda: merged_rows(journal) > 3000, "merging")
-    assert journal._window.buffer._count <= 2 * 300
+    assert journal._window._count <= 2 * 300
     await journal.close()
     again = opened()
     assert set(await again.seen(everything, 0)) == set(everything)
@@ -100,7 +99,7 @@ async def test_merging_twice_is_merging_once(folder: Path) -> None:
 
 
 def test_a_dedupe_key_that_comes_again_while_it_is_merged_stays_in_memory() -> None:
-    buffer = DedupeBuffer([], 16 * 44 * 10)
+    buffer = DedupeWindow([], 16 * 44 * 10)
     buffer.add(1, [(bytes([number]) + bytes(15), 1000) for number in range(256)])
     merge = buffer.to_merge()
     assert merge == Merge(0, {bytes(16): 1000}, None)
@@ -122,7 +121,7 @@ async def test_dedupe_keys_are_forgotten_after_the_window_but_not_while_a_copy_m
     await journal.append(submission(at_ms=NOON_MS))
     for seed in range(20):
         await journal.advance(Positions(1), [(one, NOON_MS) for one in random_keys(seed, 100)])
-    await until(lambda: journal._window.buffer._merging == 0, "merging")
+    await until(lambda: journal._window._merging == 0, "merging")
     rows = merged_rows(journal)
 
     async def sweep() -> None:
