@@ -10,7 +10,7 @@
     database        opening, recovery, versions; errors of SQLite are translated here
     lock            one process owns a journal; folders that this user may not use
     schema          what is on the disk
-    offline/        for the command line: inspect, verify, replay (also unpin, renew), salvage
+    offline/        for the command line: inspect (also verify), replay (also unpin, renew), salvage
 
 Nothing in here knows what an event is, or Kafka.
 """
