@@ -27,6 +27,7 @@ from bridge.cli.options import (
 )
 from bridge.errors import ExitCode
 from bridge.journal.database import translated
+from bridge.journal.lock import find_journal
 from bridge.journal.offline import inspect
 from bridge.journal.offline import replay as replaying
 from bridge.journal.offline.salvage import Salvaged
@@ -231,7 +232,7 @@ def drain(path: Path, config: Path, wait: float, deadline: float, as_json: bool)
     from bridge.service import drain as draining  # noqa: PLC0415 - the whole bridge: not for the other commands
 
     drained = draining.NO_JOURNAL
-    if inspect.has_journal(path):
+    if find_journal(path):
         tell = (lambda done, left: note(f"{done} done, {left} left")) if sys.stderr.isatty() else None
         drained = draining.drain(settings, path, wait_s=wait, deadline_s=deadline, tell=tell)
     if as_json:

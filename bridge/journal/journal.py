@@ -22,7 +22,7 @@ from bridge.journal.capacity import Capacity
 from bridge.journal.database import open_reader, open_writer, prepare_folder, translated
 from bridge.journal.dedupe_window import DedupeWindow, Merge, any_merged, look_up, pack
 from bridge.journal.lock import take_lock
-from bridge.journal.maintenance import Figures, Limits, Maintenance
+from bridge.journal.maintenance import Limits, Maintenance
 from bridge.journal.storage import Storage
 from bridge.journal.tail_cache import TailCache
 from bridge.journal.writer import Commit, Step, Writer
@@ -67,7 +67,7 @@ class Journal:
         self._entries, self._deferred, self._pinned = storage.entries, dict(storage.deferred), storage.pinned
         self._looking = threading.Lock()  # held while a query runs
         self._maintenance = Maintenance(storage, limits, clock_ms, self._looking)
-        self._capacity = Capacity(limits.bytes_max, self._maintenance.figures.used)
+        self._capacity = Capacity(limits.bytes_max, self._maintenance.used)
         self._oldest_pending_ms = storage.oldest_pending_ms()
         self._tail = TailCache()
         logged, merged_any = storage.dedupe_keys.logged(), any_merged(storage.connection)
@@ -218,9 +218,21 @@ class Journal:
 
         if in_doubt is not None:
             self.in_doubt = in_doubt
+
+        def noted(done: "asyncio.Future[int | None]") -> None:
+            if done.cancelled() or done.exception() is not None:
+                return
+            self.positions = positions
+            self._tail.passed(positions.next_id)
+            if positions_offset is not None:
+                self.positions_offset = positions_offset
+            if (seq := done.result()) is not None:
+                self._window.add(seq, remembered)
+                self._merge_dedupe_keys()
+
         future = self._queue(step)
         # Not after the await: what is committed counts, even when the caller is cancelled meanwhile.
-        future.add_done_callback(partial(self._advanced, positions, remembered, positions_offset))
+        future.add_done_callback(noted)
         await asyncio.shield(future)
 
     async def confirm(self) -> None:
@@ -242,31 +254,12 @@ class Journal:
             self.in_doubt = in_doubt
             await self._do(lambda storage: storage.note_in_doubt(in_doubt))
 
-    def _advanced(
-        self,
-        positions: Positions,
-        remembered: Sequence[tuple[bytes, int]],
-        positions_offset: int | None,
-        done: "asyncio.Future[Any]",
-    ) -> None:
-        if done.cancelled() or done.exception() is not None:
-            return
-        self.positions = positions
-        self._tail.passed(positions.next_id)
-        if positions_offset is not None:
-            self.positions_offset = positions_offset
-        seq = done.result()
-        if seq is not None:
-            self._window.add(seq, remembered)
-            while self._error is None and (merge := self._window.to_merge()) is not None:
-                merged = self._queue(partial(self._merge_step, merge, self._window.log_merged))
-                merged.add_done_callback(partial(self._merged, merge))
+    def _merge_dedupe_keys(self) -> None:
+        while self._error is None and (merge := self._window.to_merge()) is not None:
+            merged = self._queue(partial(_merge_step, merge, self._window.log_merged))
+            merged.add_done_callback(partial(self._merged, merge))
 
-    @staticmethod
-    def _merge_step(merge: Merge, log_merged: int, storage: Storage) -> None:
-        storage.dedupe_keys.merge(merge.bucket, merge.taken, log_merged)
-
-    def _merged(self, merge: Merge, done: "asyncio.Future[Any]") -> None:
+    def _merged(self, merge: Merge, done: "asyncio.Future[None]") -> None:
         if not done.cancelled() and done.exception() is None:
             self._window.merged(merge)
 
@@ -323,7 +316,7 @@ class Journal:
         if commit.entries:
             if self._oldest_pending_ms is None:
                 self._oldest_pending_ms = commit.submissions[0].received_at_ms
-            self._tail.committed(commit.first_id, commit.submissions, commit.size)
+            self._tail.committed(commit.first_id, commit.submissions)
             self._capacity.committed(len(commit.entries), commit.size)
             self._telemetry.journal_committed(len(commit.entries), commit.seconds)
         self._wake()
@@ -333,10 +326,10 @@ class Journal:
         self._appended.set()
         self._appended.clear()
 
-    def _measured(self, figures: Figures) -> None:
-        if figures.remembered_ms is not None:
-            self._telemetry.window_shortened(figures.remembered_ms / 1000)
-        self._capacity.measured(figures.used)
+    def _measured(self, used: int, window_shortened_to_ms: int | None) -> None:
+        if window_shortened_to_ms is not None:
+            self._telemetry.window_shortened(window_shortened_to_ms / 1000)
+        self._capacity.measured(used)
         self._settle()
 
     def _settle(self) -> None:
@@ -386,3 +379,7 @@ class Journal:
     def _run_query(self, query: Callable[[apsw.Connection], T]) -> T:
         with self._looking:
             return query(self._read_connection)
+
+
+def _merge_step(merge: Merge, log_merged: int, storage: Storage) -> None:
+    storage.dedupe_keys.merge(merge.bucket, merge.taken, log_merged)

@@ -78,9 +78,13 @@ def denied(folder: Path) -> JournalUnusableError | None:
 
 
 def find_journal(folder: Path) -> bool:
-    """Whether `folder` has a journal's database. Raises JournalUnusableError where this user may not look."""
+    """Whether `folder` has a journal's database. The empty file that a crash may leave before the first start is none.
+
+    Raises JournalUnusableError where this user may not look.
+    """
     try:
-        return stat.S_ISREG((folder / DATABASE).stat().st_mode)
+        found = (folder / DATABASE).stat()
+        return stat.S_ISREG(found.st_mode) and found.st_size > 0
     except OSError as error:
         if error.errno in {errno.EACCES, errno.EPERM}:
             raise _error(folder, folder, os.strerror(error.errno)) from error

@@ -15,7 +15,7 @@ from typing import Any, Final
 import apsw
 
 from bridge.journal.database import transaction
-from bridge.journal.maintenance import Figures, Maintenance
+from bridge.journal.maintenance import Maintenance
 from bridge.journal.storage import ROWS_PER_INSERT, Storage
 from bridge.model import Entry, PinnedEntries
 
@@ -66,7 +66,7 @@ class Writer:
         loop: asyncio.AbstractEventLoop,
         *,
         done: Callable[[Commit], None],
-        measured: Callable[[Figures], None],
+        measured: Callable[[int, int | None], None],
         failed: Callable[[BaseException, Sequence["asyncio.Future[Any]"]], None],
     ) -> None:
         self._storage = storage
@@ -172,22 +172,18 @@ class Writer:
 
     def _turn(self, commit: Commit) -> None:
         began_s = time.perf_counter()
-        self._last_entries = entries = len(commit.entries)
-        if commit.work or self._maintenance.due() or entries > ROWS_PER_INSERT:
-            with transaction(self._storage.connection):
-                # Steps before entries: positions beyond the last id move the ids that new entries get.
-                commit.steps = [(future, step(self._storage)) for step, future in commit.work]
-                if self._maintenance.due():
-                    self._maintenance.work()
-                self._append(commit)
-        else:
-            self._append(commit)  # one statement is a transaction of its own
+        self._last_entries = len(commit.entries)
+        due = self._maintenance.due()
+        one_statement = not commit.work and not due and len(commit.entries) <= ROWS_PER_INSERT  # a transaction itself
+        with contextlib.nullcontext() if one_statement else transaction(self._storage.connection):
+            # Steps before entries: positions beyond the last id move the ids that new entries get.
+            commit.steps = [(future, step(self._storage)) for step, future in commit.work]
+            if due:
+                self._maintenance.work()
+            if commit.submissions:
+                commit.first_id = self._storage.append(commit.submissions)
         commit.seconds = time.perf_counter() - began_s
         self._after(commit)
-
-    def _append(self, commit: Commit) -> None:
-        if commit.submissions:
-            commit.first_id = self._storage.append(commit.submissions)
 
     def _after(self, commit: Commit) -> None:
         """Complete the futures; then maintenance, which no future waits for."""
@@ -200,5 +196,5 @@ class Writer:
             self._tell(self._done, commit)
         maintenance.committed(commit.size, steps=len(commit.steps))
         maintenance.checkpoint(idle=not commit.entries and not commit.work)
-        if (figures := maintenance.measure()) is not None:
-            self._tell(self._measured, figures)
+        if maintenance.measure():
+            self._tell(self._measured, maintenance.used, maintenance.shortened_to_ms())

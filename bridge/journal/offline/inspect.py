@@ -17,7 +17,7 @@ from bridge.errors import JournalCorruptError
 from bridge.journal import queries
 from bridge.journal.database import open_reader, translated
 from bridge.journal.queries import EntryState, EntrySummary, JournalState
-from bridge.journal.schema import DATABASE, ITEM_BYTES
+from bridge.journal.schema import ITEM_BYTES
 from bridge.model import Entry
 
 FINDINGS_MAX: Final = 100
@@ -75,15 +75,10 @@ def reading(folder: Path) -> Iterator[apsw.Connection]:
         connection.close(True)
 
 
-def has_journal(folder: Path) -> bool:
-    """Whether a journal was ever made in `folder`. The empty file that a crash may leave before that is none."""
-    return (folder / DATABASE).is_file() and (folder / DATABASE).stat().st_size > 0
-
-
 def list_entries(folder: Path, wanted: Filter, limit: int | None) -> list[EntrySummary]:
     """The newest `limit` entries that match, oldest first; all of them with None."""
     with reading(folder) as connection:
-        found = (entry for entry in queries.list_newest_first(connection) if wanted.matches(entry))
+        found = (entry for entry in queries.list_entries(connection, newest_first=True) if wanted.matches(entry))
         return list(islice(found, limit))[::-1]
 
 
@@ -120,23 +115,19 @@ def verify(folder: Path) -> Report:
     """
     with reading(folder) as connection:
         connection.execute("BEGIN")
-        damage = _damage(connection)
+        try:
+            found = tuple(str(row[0]) for row in connection.execute(f"PRAGMA integrity_check({FINDINGS_MAX})"))
+        except apsw.CorruptError as error:
+            found = (str(error),)
+        damage = () if found == ("ok",) else found
         try:
             return _report(connection, damage)
         except (apsw.CorruptError, IndexError, ValueError) as error:
-            found = "; ".join(damage) or str(error) or "its state is missing"
+            finding = "; ".join(damage) or str(error) or "its state is missing"
             raise JournalCorruptError(
-                f"{folder} is damaged beyond counting: {found}. "
+                f"{folder} is damaged beyond counting: {finding}. "
                 f"What can be read is rescued by: treble-bridge journal salvage {folder} NEW-FOLDER"
             ) from error
-
-
-def _damage(connection: apsw.Connection) -> tuple[str, ...]:
-    try:
-        found = [str(row[0]) for row in connection.execute(f"PRAGMA integrity_check({FINDINGS_MAX})")]
-    except apsw.CorruptError as error:
-        return (str(error),)
-    return () if found == ["ok"] else tuple(found)
 
 
 def _report(connection: apsw.Connection, damage: tuple[str, ...]) -> Report:

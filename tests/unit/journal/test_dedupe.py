@@ -153,8 +153,8 @@ def test_a_journal_that_was_given_less_room_is_rid_of_dedupe_keys_within_minutes
         smaller = Storage(storage.connection, 2 << 20)
         limits = Limits(2 << 20, HOUR_MS, 1 << 30, 30 * 24 * HOUR_MS)
         maintenance = Maintenance(smaller, limits, clock, threading.Lock(), lambda: seconds[0])
-        assert maintenance.figures.used > limits.bytes_max
-        while maintenance.figures.used > YIELD * limits.bytes_max and seconds[0] < 300:
+        assert maintenance.used > limits.bytes_max
+        while maintenance.used > YIELD * limits.bytes_max and seconds[0] < 300:
             seconds[0] += max(0.001, maintenance.wait_s())
             clock.ms = NOON_MS + int(seconds[0] * 1000)
             if maintenance.due():
@@ -162,4 +162,4 @@ def test_a_journal_that_was_given_less_room_is_rid_of_dedupe_keys_within_minutes
                     maintenance.work()
             maintenance.checkpoint(idle=True)
             maintenance.measure()
-        assert maintenance.figures.used <= YIELD * limits.bytes_max
+        assert maintenance.used <= YIELD * limits.bytes_max
