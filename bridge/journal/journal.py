@@ -59,7 +59,6 @@ class Journal:
         self.positions = self._promised = storage.positions
         self.positions_offset = storage.positions_offset
         self.in_doubt = storage.in_doubt
-        """What is unknown of the transactions so far."""
         self.failed: asyncio.Future[JournalFailedError] = loop.create_future()
         self._lock, self._telemetry, self._loop = lock, telemetry, loop
         self._error: JournalFailedError | None = None
@@ -198,9 +197,8 @@ class Journal:
     ) -> None:
         """Note positions, and the dedupe keys (16 bytes, received_at in ms) that the window remembers from now on.
 
-        `in_doubt` as in `note_in_doubt`, None for what is noted already; `waiting` as in `defer`; entries whose ids are
-        in `gone` don't wait any more.
-        One commit, durable when it returns. Raises ValueError for a position that goes back.
+        `in_doubt` as in `note_in_doubt`, None for what is noted already; `waiting` as in `defer`; the ids in `gone`
+        don't wait any more. One commit, durable when it returns. Raises ValueError for a position that goes back.
         """
         topics = {*positions.behind, *self._promised.behind}
         if positions.next_id < self._promised.next_id or any(positions.of(t) < self._promised.of(t) for t in topics):
@@ -238,18 +236,14 @@ class Journal:
     async def confirm(self) -> None:
         """Note that Kafka's positions were compared, and that all they count is in this journal. Once a process.
 
-        Durable when it returns, as it has to be before anything is sent: from then on they may well be beyond
-        `unconfirmed_from`.
+        Durable when it returns, as it has to be before anything is sent: then they may well pass `unconfirmed_from`.
         """
         if self.unconfirmed_from is not None:
             await self._do(Storage.confirm)
             self.unconfirmed_from = None
 
     async def note_in_doubt(self, in_doubt: InDoubt) -> None:
-        """Note what is unknown of the transactions so far, for the next process too: this, and nothing else any more.
-
-        Durable when it returns.
-        """
+        """Note what is unknown of the transactions so far, and nothing else any more. Durable when it returns."""
         if self.in_doubt != in_doubt:
             self.in_doubt = in_doubt
             await self._do(lambda storage: storage.note_in_doubt(in_doubt))

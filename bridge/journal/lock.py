@@ -60,9 +60,8 @@ def _owner(file: io.FileIO) -> str:
 
 def unusable(folder: Path, error: OSError) -> JournalUnusableError | None:
     """The error for a folder that this user can't use as a journal; None when `error` has another cause."""
-    if error.errno not in _UNUSABLE:
-        return None
-    return _error(Path(os.fsdecode(error.filename)) if error.filename else folder, folder, os.strerror(error.errno))
+    path = Path(os.fsdecode(error.filename)) if error.filename else folder
+    return _error(path, folder, os.strerror(error.errno)) if error.errno in _UNUSABLE else None
 
 
 def denied(folder: Path) -> JournalUnusableError | None:

@@ -61,18 +61,12 @@ class Maintenance:
         looking: threading.Lock,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._storage = storage
-        self._limits = limits
-        self._clock_ms = clock_ms
-        self._looking = looking
-        self._monotonic = monotonic
+        self._storage, self._limits, self._looking = storage, limits, looking
+        self._clock_ms, self._monotonic = clock_ms, monotonic
         self._log_frames_max = log_frames_max(limits.bytes_max)
         self._checkpoint_at_frames = self._log_frames_max
-        self._checkpoint_at_s = 0.0
-        self._retire_at_s = 0.0
-        self._measure_at_s = 0.0
+        self._checkpoint_at_s = self._retire_at_s = self._measure_at_s = self._sweep_pressed_at_s = 0.0
         self._unmeasured = 0
-        self._sweep_pressed_at_s = 0.0
         self._swept_at = self._sweep_turn()
         # Begins where the clock says: a process that restarts often gets to all buckets.
         self._sweep_next = self._swept_at % BUCKETS

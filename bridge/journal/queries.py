@@ -128,9 +128,8 @@ def in_doubt_text(what: InDoubt) -> str | None:
     return json.dumps(
         {
             "ends": what.markers,
-            "unclear": None
-            if last is None
-            else {
+            "unclear": last
+            and {
                 "ends": last.markers,
                 "next_id": last.positions.next_id,
                 "behind": dict(last.positions.behind),
@@ -139,11 +138,6 @@ def in_doubt_text(what: InDoubt) -> str | None:
             },
         }
     )
-
-
-def behind_text(positions: Positions) -> str:
-    """The topics that are behind, as the column of that name holds them."""
-    return json.dumps(dict(positions.behind))
 
 
 def _row(rows: apsw.Cursor) -> tuple[Any, ...]:

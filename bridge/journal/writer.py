@@ -69,12 +69,8 @@ class Writer:
         measured: Callable[[int, int | None], None],
         failed: Callable[[BaseException, Sequence["asyncio.Future[Any]"]], None],
     ) -> None:
-        self._storage = storage
-        self._maintenance = maintenance
-        self._loop = loop
-        self._done = done
-        self._measured = measured
-        self._failed = failed
+        self._storage, self._maintenance, self._loop = storage, maintenance, loop
+        self._done, self._measured, self._failed = done, measured, failed
         self._queue: SimpleQueue[Item | None] = SimpleQueue()
         self._outbox: list[Item] = []
         self._handing_over: asyncio.Handle | None = None

@@ -5,7 +5,7 @@ has SQLite check the structure, and then checks what `schema` promises of the co
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -67,12 +67,8 @@ class Filter:
 @contextmanager
 def reading(folder: Path) -> Iterator[apsw.Connection]:
     """A connection that reads the journal in `folder`. Raises JournalError, JournalCorruptError, JournalFailedError."""
-    connection = open_reader(folder)
-    try:
-        with translated(folder, "be read"):
-            yield connection
-    finally:
-        connection.close(True)
+    with closing(open_reader(folder)) as connection, translated(folder, "be read"):
+        yield connection
 
 
 def list_entries(folder: Path, wanted: Filter, limit: int | None) -> list[EntrySummary]:

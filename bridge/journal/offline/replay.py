@@ -79,10 +79,8 @@ def replay(
     done before it yielded.
     """
     with _writing(folder, clock_ms) as storage:
-        copy_part = partial(
-            _copy_part, storage, iter(ids), again=again, originals_only=originals_only, clock_ms=clock_ms
-        )
-        copied, unfit = 0, None
+        left, copied, unfit = iter(ids), 0, None
+        copy_part = partial(_copy_part, storage, left, again=again, originals_only=originals_only, clock_ms=clock_ms)
         while unfit is None:
             with transaction(storage.connection):
                 done, unfit = copy_part(_room(storage, bytes_max))
@@ -151,12 +149,9 @@ def renew(folder: Path, clock_ms: Callable[[], int]) -> Renewed:
 @contextlib.contextmanager
 def _writing(folder: Path, clock_ms: Callable[[], int]) -> Iterator[Storage]:
     """The journal in `folder`, to be written. Raises JournalLockedError while a bridge runs on it."""
-    with take_lock(folder), translated(folder, "be written"):
-        connection = open_writer(folder, clock_ms())
-        try:
-            yield Storage(connection)
-        finally:
-            connection.close(True)
+    written = translated(folder, "be written")
+    with take_lock(folder), written, contextlib.closing(open_writer(folder, clock_ms())) as connection:
+        yield Storage(connection)
 
 
 def _look(connection: apsw.Connection, entry_id: int, *, originals_only: bool) -> tuple[Outcome, Entry | None]:
@@ -181,7 +176,5 @@ def _copy(entry: Entry, again: bool, now_ms: int) -> Entry:
 
 
 def _fields(entry: Entry) -> dict[str, Any]:
-    if not entry.headers:
-        return {}
-    fields = orjson.loads(entry.headers)
-    return fields if isinstance(fields, dict) else {}
+    fields: dict[str, Any] = orjson.loads(entry.headers) if entry.headers else {}
+    return fields
