@@ -48,9 +48,6 @@ class Commit:
     backlog: tuple[dict[str, int], int | None, PinnedEntries] | None = None
     seconds: float = 0.0
 
-    def futures(self) -> list["asyncio.Future[Any]"]:
-        return [*self.entries, *(future for _, future in self.work)]
-
 
 class Writer:
     """Owns the storage from `start` on. `done`, `measured` and `failed` are called on the loop; `failed` is the last.
@@ -133,7 +130,7 @@ class Writer:
             with contextlib.suppress(apsw.Error):
                 # The log as it is tells the next start the most.
                 self._storage.connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
-            self._tell(self._failed, error, commit.futures())
+            self._tell(self._failed, error, [*commit.entries, *(future for _, future in commit.work)])
         finally:
             with contextlib.suppress(apsw.Error):
                 self._storage.connection.close(True)
