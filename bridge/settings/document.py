@@ -19,11 +19,12 @@ from typing import Any, NamedTuple
 import yaml
 
 from bridge.settings.section import Loc
+from bridge.settings.slips import odd_character, syntax_slip, unclosed
 
 _NODES_MAX = 50_000  # aliases can multiply: a small file must not become a large tree
 _TAGS = {f"tag:yaml.org,2002:{name}" for name in ("str", "seq", "map")}
 _NO_TEXT = "holds bytes that are not UTF-8, or half a surrogate pair: that can be sent to nobody"
-_QUOTE_IT = re.compile(r"[@`%]|alias|anchor|tag")
+_SWALLOWED = re.compile(r" (- )?[A-Za-z_]+:( |\Z)")
 
 _REFERENCE = re.compile(r"\$\$|\$\{([^}]*)(\}?)")
 _VARIABLE = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(?::-(.*))?", re.DOTALL)
@@ -79,9 +80,10 @@ def parse(text: str, expand: Callable[[str], Expanded]) -> Document:
         if (node := yaml.compose(text, Loader=_Loader)) is not None:
             document.value = _Tree(document, expand).read(node, ())
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        line = mark.line if mark else 0
-        message = f"not YAML: {_reason(error, text.splitlines()[line : line + 1])}"
+        line, what = syntax_slip(error, text)
+        message = f"not YAML: {what}"
+    except _SlipError as slip:
+        line, message = slip.line, str(slip)
     except yaml.reader.ReaderError as error:
         line, message = text.count("\n", 0, error.position), "not YAML: a character that YAML doesn't allow"
     except RecursionError:
@@ -134,6 +136,14 @@ class _Loader(yaml.SafeLoader):
     yaml_implicit_resolvers: dict[str, Any] = {}  # noqa: RUF012 - never written to; PyYAML declares it so
 
 
+class _SlipError(Exception):
+    """A structure that can't be meant: what follows from it would only mislead. The message shows nothing of it."""
+
+    def __init__(self, node: yaml.Node, message: str) -> None:
+        super().__init__(message)
+        self.line = node.start_mark.line
+
+
 class _Tree:
     """Walks the nodes of one document."""
 
@@ -160,7 +170,10 @@ class _Tree:
 
     def scalar(self, node: yaml.ScalarNode, at: Loc) -> str | None:
         """A plain null is None; what is plain and holds nothing to expand is Plain; everything else is text."""
-        plain = node.style is None
+        plain, end = node.style is None, node.end_mark.line
+        swallows = not plain and "responses" not in at and node.style in {"'", '"'} and end > node.start_mark.line
+        if swallows and _SWALLOWED.search(node.value):
+            raise _SlipError(node, unclosed(end))
         if plain and node.value in _NULL:
             self.document.nulls.append(at)
             return None
@@ -175,10 +188,15 @@ class _Tree:
         """Keys are text as written."""
         pairs: dict[str, tuple[yaml.Node, yaml.Node]] = {}
         for key, value in node.value:
+            if isinstance(key, yaml.MappingNode):
+                raise _SlipError(key, "holds {{ }}, word for word: nothing has filled that in")
             if not isinstance(key, yaml.ScalarNode):
                 self.problem(at, key, "expected text as a key")
             elif key.value == "<<" and key.style is None:
                 self.problem(at, key, "<< merges nothing here: an alias (*name) stands for a whole value")
+            elif key.style is None and (odd := odd_character(key.value)):
+                advice = "indent with spaces, write plain quotes and hyphens; in quotes a key is taken as it is"
+                raise _SlipError(key, f"a key with {odd}: {advice}")
             elif "${" in key.value:
                 self.problem(at, key, "${…} is expanded in values only, not in keys")
             elif key.value in pairs:
@@ -207,26 +225,6 @@ def _is_text(text: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
-
-
-def _reason(error: yaml.MarkedYAMLError, lines: list[str]) -> str:
-    """PyYAML's reason, and what it often comes from.
-
-    Without what it quotes from the file, beyond single characters: that may be a secret that begins with * or &.
-    """
-    if "'\\t'" in (error.problem or ""):
-        indented = any("\t" in line[: len(line) - len(line.lstrip())] for line in lines)
-        return "a tab: indent with spaces" if indented else "a tab: spaces must stand there"
-    reason = ", ".join(part for part in (error.context, error.problem) if part)
-    reason = re.sub(r"'([^']*)'|\"([^\"]*)\"", lambda quoted: quoted[0] if _is_syntax(quoted[0][1:-1]) else "…", reason)
-    if any("${" in line for line in lines):
-        return f"{reason} (inside {{ }} and [ ], ${{…}} must be in quotes)"
-    quote_it = " (text that begins with a special character must be in quotes)" if _QUOTE_IT.search(reason) else ""
-    return reason + quote_it
-
-
-def _is_syntax(quoted: str) -> bool:
-    return len(quoted) <= 1 or quoted.startswith("<")
 
 
 def _referenced(reference: str, closed: bool, variables: Mapping[str, str], read: Callable[[str], str]) -> str:

@@ -21,6 +21,7 @@ from bridge.settings.document import Document
 from bridge.settings.models import Kafka, Settings
 from bridge.settings.reference import NAME, options, section_at
 from bridge.settings.section import CONTRADICTION, Contradictions, Loc, Network
+from bridge.settings.slips import text_slip
 from bridge.settings.sources import SecretValues, Source, each_value, secrets_of
 
 _SECRETIVE = {"auth", "security", "hash_key", "headers", "endpoint"}
@@ -45,6 +46,14 @@ _EXPECTED = {
     **dict.fromkeys(("dict_type", "mapping_type", "model_type", "model_attributes_type"), _MAPPING),
     "union_tag_invalid": "expected text, or a mapping",
 }
+_MEANT: Final = {
+    **dict.fromkeys(("prefix", "topic_prefix"), 'default: "acme.{event_type}"'),
+    **dict.fromkeys(("brokers", "servers", "hosts"), "bootstrap_servers"),
+    "token": "bearer",
+}
+"""Keys that people look for, and what they are called here."""
+_HOW_TO_AUTH: Final = 'say who may post, such as `auth: [{bearer: "${TREBLE_TOKEN}"}]`, or `auth: none` for everyone'
+_REFERENCES = re.compile(r"(\$\{[^}]*\})+")
 _LIMITS = {
     "greater_than": ("gt", "expected more than {}"),
     "greater_than_equal": ("ge", "expected {} or more"),
@@ -99,11 +108,13 @@ def is_secretive(loc: Loc) -> bool:
 def _explained(details: ErrorDetails, loc: Loc, document: Document) -> tuple[Loc, str]:
     kind, context = details["type"], details.get("ctx", {})
     if kind == "extra_forbidden":
-        return _unknown_key(loc)
+        return loc, _unknown_key(loc)
     if kind == "missing":
         return loc, _missing(loc)
     if kind == CONTRADICTION:
         return loc, str(context["text"])
+    if _EXPECTED.get(kind) == _MAPPING and details["input"] is not None and _is_key_without_name(loc):
+        return loc, f"{loc[-1]} stands where a name belongs: indent it, below a name"
     return loc, _expected(kind, context, details["msg"]) + _found(kind, details["input"], loc, document)
 
 
@@ -122,43 +133,66 @@ def _expected(kind: str, context: Mapping[str, Any], message: str) -> str:
 
 
 def _found(kind: str, value: Any, loc: Loc, document: Document) -> str:
-    """Where no secret can stand, the text; else only what kind of thing was found."""
+    """Where no secret can stand, the text; else only what kind of thing was found. Then what it may come from."""
+    mapping = _EXPECTED.get(kind) == _MAPPING
     if value is None:
-        return ", found nothing"
+        return ", found nothing" + (": indent its keys below it" if mapping else "")
     if isinstance(value, Mapping):
-        return ", found a mapping"
+        return f", found a mapping{text_slip(str(next(iter(value), '')))}"
     if isinstance(value, list | tuple):
-        return "" if kind == "too_short" else ", found a list"
-    text = document.written.get(loc)
+        dashed = mapping and value and isinstance(value[0], Mapping)
+        return "" if kind == "too_short" else ", found a list" + (": write its keys without `- `" if dashed else "")
+    text = document.written.get(loc) or document.written.get(loc[:-1])
+    if value == "" and text and _REFERENCES.fullmatch(text):
+        return f": {text} is empty"
+    slip = text_slip(str(value), shape=mapping)
     if text is None or is_secretive(loc):
-        return ", found text" if kind not in {"string_too_short", "too_short", "value_error", "literal_error"} else ""
+        hidden = kind in {"string_too_short", "too_short", "value_error", "literal_error"}
+        return ("" if hidden else ", found text") + slip
     shown = text if len(text) <= _FOUND_CHARS_MAX else f"{text[:_FOUND_CHARS_MAX]}…"
-    return f', found "{shown}"' if text.isprintable() else ", found something else"
+    return (f', found "{shown}"' if text.isprintable() else ", found something else") + slip
 
 
-def _unknown_key(loc: Loc) -> tuple[Loc, str]:
-    """A key that nothing has: with the nearest known one, or where this one belongs.
+def _is_key_without_name(loc: Loc) -> bool:
+    """Whether a section's key stands where the name of such a section belongs."""
+    section = section_at(loc)
+    return section is not None and section_at(loc[:-1]) is None and loc[-1] in section.model_fields
 
-    What stands in a key's place may be a secret whose line went astray. So only what looks like a key is shown; amid
-    secrets, only what looks like a certain one.
-    """
+
+def _unknown_key(loc: Loc) -> str:
+    """A key that nothing has: with the nearest known one, or where this one belongs."""
     above, key = loc[:-1], str(loc[-1])
     known = _keys_at(above)
-    if not re.fullmatch(r"[A-Za-z_-]{1,40}", key):
-        return above, f"unknown key; expected {_or(known)}"
+    if slip := text_slip(key, shape=":" in key):
+        return f"unknown key{slip}"
+    if (meant := _MEANT.get(key)) and meant.partition(":")[0] in known:
+        return f"unknown key; did you mean {meant}?"
     if near := get_close_matches(key, known, 1, 0.8 if is_secretive(above) else 0.6):
-        return loc, f"unknown key; did you mean {near[0]}?"
-    if elsewhere := _elsewhere(key):
-        return loc, f"unknown key here; {elsewhere} is one"
-    return (above if is_secretive(above) else loc), f"unknown key; expected {_or(known)}"
+        return f"unknown key; did you mean {near[0]}?"
+    *section, last = key.split(".")
+    if section and last in _keys_at((*above, *section)):
+        return f"unknown key; a dot makes no level: write {last} in a line of its own below {section[-1]}"
+    if elsewhere := _elsewhere(loc):
+        deeper = elsewhere.count(".") >= len(loc)
+        return f"unknown key here; {elsewhere} is one" + (
+            f": indent it below {elsewhere.split('.')[-2].removesuffix('[]')}" * deeper
+        )
+    return f"unknown key; expected {_or(known)}"
 
 
 def shown_path(loc: Loc) -> Loc:
-    """A key path as it may be shown: amid secrets it ends before what is no known key, nor nearly one."""
+    """A key path as it may be shown. What stands in a key's place may be a secret whose line went astray.
+
+    So the path ends before what doesn't look like a key; amid secrets, before what is no certain one.
+    """
     for depth, step in enumerate(loc):
-        above = loc[:depth]
-        if isinstance(step, str) and is_secretive(above) and step not in _keys_at(above):
-            return _unknown_key(loc[: depth + 1])[0]
+        above, known = loc[:depth], _keys_at(loc[:depth])
+        if not isinstance(step, str) or step in known:
+            continue
+        if known and not re.fullmatch(r"[A-Za-z_.-]{1,40}", step):
+            return above
+        if is_secretive(above) and not get_close_matches(step, known, 1, 0.8) and not _elsewhere(loc[: depth + 1]):
+            return above
     return loc
 
 
@@ -167,14 +201,18 @@ def _keys_at(loc: Loc) -> list[str]:
     return list(section.model_fields) if section else []
 
 
-def _elsewhere(key: str) -> str | None:
-    """The full path of the only option called `key`, where there is just one."""
-    paths = [option.path for option in options() if option.path.rsplit(".", 1)[-1] == key]
-    return paths[0].replace(f".{NAME}", ".<name>") if len(paths) == 1 else None
+def _elsewhere(loc: Loc) -> str | None:
+    """The full path of the only option of this name; one that is deep in another section is not meant."""
+    paths = [option.path for option in options() if option.path.rsplit(".", 1)[-1] == loc[-1]]
+    if len(paths) != 1 or (len(loc) > 1 and paths[0].count(".") > 1 and paths[0].split(".")[0] != loc[0]):
+        return None
+    return paths[0].replace(f".{NAME}", ".<name>")
 
 
 def _missing(loc: Loc) -> str:
     section = section_at(loc[:-1])
+    if section is Source and loc[-1] == "auth":
+        return f"an alternative is missing: {_HOW_TO_AUTH}"
     field = section.model_fields.get(str(loc[-1])) if section else None
     return f"missing: {field.description}" if field and field.description else "missing"
 

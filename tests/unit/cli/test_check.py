@@ -8,6 +8,7 @@ from click.testing import CliRunner, Result
 
 from bridge.catalogue import HINTS, TABLE
 from bridge.cli import cli
+from tests.unit.settings.test_errors import NOBODY
 from tests.unit.settings.test_secrecy import CANARY, EVERYWHERE, OAUTH
 
 SMALL = "kafka: {bootstrap_servers: ['127.0.0.1:1'], call_timeout: 300ms, request_timeout: 200ms}\n"
@@ -34,7 +35,7 @@ def test_every_error_is_shown_with_its_line_and_nothing_else(tmp_path: Path) -> 
     assert result.exit_code == 2
     path = tmp_path / "bridge.yaml"
     assert result.output.splitlines() == [
-        f"error: {path}:2: sources.treble.auth: missing: alternatives; or `none`, for everyone may post",
+        f"error: {path}:2: sources.treble.auth: {NOBODY}",
         f'error: {path}:3: log.level: expected debug, info, warning or error, found "loud"',
         f"{path} can't be used: 2 errors, 0 warnings",
     ]

@@ -10,10 +10,14 @@ from bridge.settings.problems import InvalidSettingsError
 from tests.unit.settings.given import EVENT_TYPES, KAFKA, SOURCES, error, errors, loaded
 
 AUTH = "[{bearer: long-enough-token}]"
+NOBODY = (
+    'an alternative is missing: say who may post, such as `auth: [{bearer: "${TREBLE_TOKEN}"}]`, '
+    "or `auth: none` for everyone"
+)
 
 SHAPES = [
     ("server: {max_boddy: 1MiB}", "server.max_boddy: unknown key; did you mean max_body?"),
-    ("window: 3h", "window: unknown key here; duplicates.window is one"),
+    ("window: 3h", "window: unknown key here; duplicates.window is one: indent it below duplicates"),
     ("server: {max_boddy: }", "server.max_boddy: unknown key; did you mean max_body?"),
     (
         "foo: 1",
@@ -70,7 +74,13 @@ SHAPES = [
             "known are conversation.closed, message.delivered, message.read, message.timed_out, unknown"
         ),
     ),
-    ('log: {level: "a\\u0007b"}', "log.level: expected debug, info, warning or error, found something else"),
+    (
+        'log: {level: "a\\u0007b"}',
+        (
+            "log.level: expected debug, info, warning or error, found something else; "
+            "it holds U+0007 (control character)"
+        ),
+    ),
 ]
 
 
@@ -80,8 +90,8 @@ def test_an_error_says_what_was_expected_and_what_was_found(text: str, message: 
 
 
 CREDENTIALS = [
-    ("{}", "t.auth: missing: alternatives; or `none`, for everyone may post"),
-    ("{auth: }", "t.auth: missing: alternatives; or `none`, for everyone may post"),
+    ("{}", f"t.auth: {NOBODY}"),
+    ("{auth: }", f"t.auth: {NOBODY}"),
     ("{auth: []}", "t.auth: must not be empty"),
     ("{auth: None}", "t.auth: expected a list of credentials, or none where everyone may post"),
     ("{auth: s3cret-token}", "t.auth: expected a list of credentials, or none where everyone may post"),

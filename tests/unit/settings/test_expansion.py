@@ -99,7 +99,7 @@ def test_a_number_may_come_from_a_variable_quoted_or_not(written: str) -> None:
 def test_a_number_that_is_none_shows_the_variable_and_not_what_it_holds() -> None:
     text = f"{KAFKA}{SOURCES}topics:\n  partitions: ${{N}}\n"
     assert error(text, {"N": "twelve"}) == '4: topics.partitions: expected a whole number, found "${N}"'
-    assert error(text, {"N": ""}) == '4: topics.partitions: expected a whole number, found "${N}"'
+    assert error(text, {"N": ""}) == "4: topics.partitions: expected a whole number: ${N} is empty"
 
 
 @pytest.mark.parametrize(
@@ -112,7 +112,7 @@ def test_a_token_is_what_the_variable_holds_whatever_it_looks_like(token: str) -
 
 def test_an_empty_variable_does_not_take_a_condition_away() -> None:
     text = KAFKA + "sources:\n  t:\n    auth:\n      - bearer: ${T:-}\n        client_ip: 10.0.0.0/8\n"
-    assert error(text, {}) == "5: sources.t.auth[0].bearer: must not be empty"
+    assert error(text, {}) == "5: sources.t.auth[0].bearer: must not be empty: ${T:-} is empty"
 
 
 def test_one_variable_may_hold_a_list_of_brokers_or_networks() -> None:
