@@ -46,7 +46,7 @@ def check(file: Path | None, config: Path | None, live: bool, url: str, as_json:
       treble-bridge check bridge.yaml --url https://hooks.example.com
       treble-bridge check bridge.yaml --live --json
     """
-    path = file or config
+    path = file.expanduser() if file else config
     if path is None:
         raise click.UsageError("Name the configuration: treble-bridge check FILE")
     try:

@@ -30,7 +30,9 @@ def config_option(*, required: bool = True, loaded: bool = True) -> Callable[[F]
         "-c",
         "--config",
         "settings" if loaded else "config",
-        type=Parsed("file", lambda text: load_configuration(Path(text)) if loaded else Path(text)),
+        type=Parsed(
+            "file", lambda text: load_configuration(Path(text).expanduser()) if loaded else Path(text).expanduser()
+        ),
         metavar="FILE",
         envvar=CONFIG_VARIABLE,
         show_envvar=True,
@@ -123,7 +125,7 @@ class JournalPath(click.ParamType):  # type: ignore[type-arg]  # generic in newe
         from bridge.journal.lock import find_journal  # noqa: PLC0415 - not for --help
         from bridge.journal.schema import DATABASE  # noqa: PLC0415
 
-        path = Path(value)
+        path = Path(value).expanduser()
         folder = path.parent if path.name == DATABASE else path
         if not find_journal(folder) and not (self._empty and folder.is_dir()):
             missing = f"folder {folder}" if self._empty else f"journal in {folder}: it has no file {DATABASE}"

@@ -11,6 +11,7 @@ not meant here.
 
 import json
 import math
+import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -231,7 +232,7 @@ def _referenced(reference: str, closed: bool, variables: Mapping[str, str], read
     if not closed:
         raise ValueError(f"${{ without a closing }}: {_FORMS}")
     if reference.startswith("file:"):
-        path = reference.removeprefix("file:")
+        path = os.path.expanduser(reference.removeprefix("file:"))  # noqa: PTH111 - Path raises for an unknown user
         if not path.startswith("/"):
             raise ValueError("${file:…} needs an absolute path, such as ${file:/run/secrets/token}")
         content = read(path)

@@ -84,7 +84,9 @@ def load(
         errors.sort(key=lambda problem: problem.line)
         raise InvalidSettingsError(str(path), dict.fromkeys(errors), files)
     moment = now or dt.datetime.now(dt.UTC)
-    warnings = [_problem(document, path, at, message, warning=True) for at, message in lint(settings, moment)]
+    warnings = [
+        _problem(document, path, at, message, warning=True) for at, message in lint(settings, moment, document.written)
+    ]
     return Loaded(settings, path, tuple(warnings), tuple(dict.fromkeys(files)))
 
 

@@ -12,7 +12,18 @@ from typing import Annotated, Literal
 
 from pydantic import Field, PlainSerializer
 
-from bridge.settings.section import Contradictions, Networks, Secret, Section, Servers, Text, Topic, below, matching
+from bridge.settings.section import (
+    Contradictions,
+    File,
+    Networks,
+    Secret,
+    Section,
+    Servers,
+    Text,
+    Topic,
+    below,
+    matching,
+)
 from bridge.settings.sources import HeaderName, Source, overlapping
 from bridge.settings.topics import (
     Duplicates,
@@ -44,9 +55,9 @@ _Share = Annotated[
 class Tls(Section):
     """TLS on a listening port. The files are read again when they change."""
 
-    certificate: Text = Field(description="PEM file with the certificate chain")
-    key: Text = Field(description="PEM file with the private key")
-    client_ca: Text | None = Field(None, description="PEM file of CAs; when set, clients must show a certificate")
+    certificate: File = Field(description="PEM file with the certificate chain")
+    key: File = Field(description="PEM file with the private key")
+    client_ca: File | None = Field(None, description="PEM file of CAs; when set, clients must show a certificate")
 
 
 class Server(Section):
@@ -91,7 +102,7 @@ class Admin(Section):
 class Journal(Section):
     """The durable queue on disk."""
 
-    path: Text = Field("/var/lib/treble-bridge", description="folder of the journal; made with mode 0700")
+    path: File = Field("/var/lib/treble-bridge", description="folder of the journal; made with mode 0700")
     max_bytes: Size = Field(
         2 << 30, ge=1 << 20, description="bound of the database; 80 % warns, 100 % answers 503, below 95 % takes again"
     )
@@ -118,12 +129,12 @@ class Security(Section):
     oauth_token: Secret | None = Field(
         None, description="OAUTHBEARER: a token that does not change; one that does belongs in oauth_token_file"
     )
-    oauth_token_file: Text | None = Field(None, description="OAUTHBEARER: file with the token, read at each login")
-    ca_file: Text | None = Field(
+    oauth_token_file: File | None = Field(None, description="OAUTHBEARER: file with the token, read at each login")
+    ca_file: File | None = Field(
         None, description="PEM file of the CA that signed the brokers' certificates; default: the system's"
     )
-    certificate_file: Text | None = Field(None, description="PEM file with the client's certificate (mutual TLS)")
-    key_file: Text | None = Field(None, description="PEM file with the client's private key")
+    certificate_file: File | None = Field(None, description="PEM file with the client's certificate (mutual TLS)")
+    key_file: File | None = Field(None, description="PEM file with the client's private key")
     key_password: Secret | None = Field(None, description="password of the private key")
     verify_hostname: bool = Field(True, description="check that the broker's certificate names its host")
 

@@ -20,8 +20,8 @@ from bridge.errors import ConfigError
 from bridge.settings.document import Document
 from bridge.settings.models import Kafka, Settings
 from bridge.settings.reference import NAME, options, section_at
-from bridge.settings.section import CONTRADICTION, Contradictions, Loc, Network
-from bridge.settings.slips import text_slip
+from bridge.settings.section import CONTRADICTION, Contradictions, Loc, Network, walk
+from bridge.settings.slips import odd_character, text_slip
 from bridge.settings.sources import SecretValues, Source, each_value, secrets_of
 
 _SECRETIVE = {"auth", "security", "hash_key", "headers", "endpoint"}
@@ -32,6 +32,11 @@ _UNFILLED: Final = (
     (re.compile(r"\$[A-Za-z_][A-Za-z0-9_]*"), "a name after $, word for word: a variable is written ${NAME}"),
     (re.compile(r"<[^<>]*>"), "text in < >, word for word: put the value in its place"),
     (re.compile(r".*\{\{.*\}\}.*", re.DOTALL), "holds {{ }}, word for word: nothing has filled that in"),
+    (
+        re.compile(r"\$[({].*[)}]|%[^%\s]+%|@[A-Za-z_]+@|\$?env:\w+"),
+        "word for word, and unfilled: a variable is written ${NAME}",
+    ),
+    (re.compile(r"([\"'`]).*\1"), "quotes stand around it, and are part of it: remove the inner ones"),
     (re.compile(r"file:/.*"), "a path after file:, word for word: a file's content is written ${file:/path}"),
 )
 """What a secret looks like that was meant to be something else."""
@@ -54,6 +59,7 @@ _MEANT: Final = {
 """Keys that people look for, and what they are called here."""
 _HOW_TO_AUTH: Final = 'say who may post, such as `auth: [{bearer: "${TREBLE_TOKEN}"}]`, or `auth: none` for everyone'
 _REFERENCES = re.compile(r"(\$\{[^}]*\})+")
+_HALVED = re.compile(r"(?<!\$)\$\$(?![${])")
 _LIMITS = {
     "greater_than": ("gt", "expected more than {}"),
     "greater_than_equal": ("ge", "expected {} or more"),
@@ -221,9 +227,18 @@ def _or(words: list[str]) -> str:
     return "".join(words) if len(words) < 2 else f"{', '.join(words[:-1])} or {words[-1]}"
 
 
-def lint(settings: Settings, now: dt.datetime) -> Contradictions:
-    """Key paths and warnings. `now` is what `not_after` is held against."""
+def lint(settings: Settings, now: dt.datetime, written: Mapping[Loc, str]) -> Contradictions:
+    """Key paths and warnings. `now` is what `not_after` is held against; `written` is the file's own text."""
+    yield from (
+        (at, "$$ stands for one $: two are written $$$$") for at, text in written.items() if _HALVED.search(text)
+    )
+    texts = ((at, item) for at, item in walk(settings) if isinstance(item, str) and "responses" not in at)
+    for at, text in (*texts, *secrets_of(settings)):
+        if odd := odd_character(text):
+            yield at, f"holds {odd}: is that meant?"
     for at, secret in secrets_of(settings):
+        if secret != secret.strip() and not odd_character(secret):
+            yield at, "begins or ends with a space: is that meant?"
         yield from ((at, what) for written, what in _UNFILLED if written.fullmatch(secret.strip()))
         if at[0] == "sources" and "bearer" in at[4:] and secret[:7].lower() == "bearer ":
             yield at, "begins with Bearer, which requests have in front of it by themselves: name the rest alone"

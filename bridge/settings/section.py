@@ -1,5 +1,6 @@
 """What all sections of the configuration share: strictness, contradictions that name their key, types of values."""
 
+import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from ipaddress import IPv4Network, IPv6Network, ip_network
@@ -28,8 +29,9 @@ TEXT, TABLE, LIST = "\0text", "\0table", "\0list"
 
 CONTRADICTION = "contradiction"  # pydantic's type of the errors that `Section.contradictions` finds
 
-TOPIC = r"(?!\.{1,2}\Z)[A-Za-z0-9._-]{1,249}"
-TOPIC_EXPECTED = "a legal topic name: 1 to 249 of the characters A-Z a-z 0-9 . _ -"
+INTERNAL_TOPICS = ("__consumer_offsets", "__transaction_state", "__share_group_state", "__cluster_metadata")
+TOPIC = rf"(?!(\.{{1,2}}|{'|'.join(INTERNAL_TOPICS)})\Z)[A-Za-z0-9._-]{{1,249}}"
+TOPIC_EXPECTED = "a legal topic name: 1 to 249 of the characters A-Z a-z 0-9 . _ -, and none of Kafka's own topics"
 
 
 class Section(BaseModel):
@@ -142,6 +144,14 @@ def _network(value: Any) -> IPv4Network | IPv6Network:
     return network
 
 
+def _home(value: Any) -> Any:
+    """A path with `~` expanded, as a shell would."""
+    path = os.path.expanduser(value) if isinstance(value, str) else value  # noqa: PTH111 - Path makes "." of ""
+    if isinstance(path, str) and path[:1] in {"~", "$", "%"}:
+        raise ValueError("expected a path: a variable is written ${NAME}, and ~ needs a user that exists")
+    return path
+
+
 def _server(value: Any) -> str:
     found = re.fullmatch(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):([0-9]{1,5})", str(value))
     if found and 1 <= int(found[2]) <= 65535:
@@ -152,6 +162,7 @@ def _server(value: Any) -> str:
 _MAPPED_BITS = 96  # of an IPv6 address, before the IPv4 address in it
 Network = IPv4Network | IPv6Network
 Text = Annotated[str, Field(min_length=1)]
+File = Annotated[str, Field(min_length=1), BeforeValidator(_home)]
 Secret = Annotated[SecretStr, Field(min_length=1)]
 Topic = Annotated[str, Kind("topic"), matching(TOPIC, TOPIC_EXPECTED)]
 OneNetwork = Annotated[

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, SecretStr, Tag
 
 from bridge.settings.section import (
+    INTERNAL_TOPICS,
     LIST,
     TABLE,
     TEXT,
@@ -43,8 +44,10 @@ class Route(Section):
     key: Literal["session", "phone", "template", "event_id"] | None = Field(
         None, description="what the record's key is; default by event type (docs/events.md)"
     )
-    partitions: int | None = Field(None, ge=1, description="partitions, when the topic is made or verified")
-    replication_factor: int | None = Field(None, ge=1, description="replicas, when the topic is made or verified")
+    partitions: int | None = Field(None, ge=1, le=10_000, description="partitions, when the topic is made or verified")
+    replication_factor: int | None = Field(
+        None, ge=1, le=32_767, description="replicas, when the topic is made or verified"
+    )
     retention: Duration | None = Field(None, gt=0, description="retention.ms, when the topic is made or verified")
     drop: bool = Field(False, description="answer 200, keep in the journal for a while, forward nothing")
 
@@ -61,8 +64,8 @@ class Topics(Section):
     create: Literal["missing", "verify", "off"] = Field(
         "verify", description="make what is missing, only compare, or look at nothing"
     )
-    partitions: int = Field(6, ge=1, description="partitions of a topic, unless its route says so")
-    replication_factor: int = Field(3, ge=1, description="replicas of a topic, unless its route says so")
+    partitions: int = Field(6, ge=1, le=10_000, description="partitions of a topic, unless its route says so")
+    replication_factor: int = Field(3, ge=1, le=32_767, description="replicas of a topic, unless its route says so")
     retention: Duration | None = Field(
         None, gt=0, description="retention of a topic, unless its route says so; default: the broker's"
     )
@@ -138,11 +141,13 @@ def topic_clashes(topics: Topics, positions: str, event_types: Collection[str]) 
         if topic is None:
             continue
         place: Loc = ("map", event_type) if event_type in topics.mapped else ("default",)
+        if not re.fullmatch(TOPIC, topic):
+            yield place, f"{topic} ({len(topic)} characters) is none: expected {TOPIC_EXPECTED}"
         if topic in taken:
             yield place, f"{topic} is reserved: expected another topic than {taken[topic]}"
         places.setdefault(topic, place)
     # Kafka refuses to make a topic whose name differs from another's only by . and _: its metrics would be the same.
-    by_metric: dict[str, str] = {positions.replace(".", "_"): positions}
+    by_metric: dict[str, str] = {name.replace(".", "_"): name for name in (*INTERNAL_TOPICS, positions)}
     for topic, place in places.items():
         other = by_metric.setdefault(topic.replace(".", "_"), topic)
         if other != topic:

@@ -3,7 +3,7 @@
 import pytest
 
 from bridge.settings.models import Settings
-from tests.unit.settings.given import KAFKA, SOURCES, error, loaded
+from tests.unit.settings.given import KAFKA, SOURCES, error, errors, loaded
 
 SASL = "protocol: SASL_SSL, mechanism: SCRAM-SHA-512, username: bridge, password: long-enough"
 
@@ -61,6 +61,11 @@ KAFKAS = [
 ]
 TOPICS = [
     ("default: a b", "topics.default: expected a legal topic name"),
+    ("map: {message.read: __consumer_offsets}", "topics.map.message.read: expected a legal topic name"),
+    ("quarantine: __transaction_state", "topics.quarantine: expected a legal topic name"),
+    ("quarantine: __consumer.offsets", "topics.quarantine: __consumer.offsets and __consumer_offsets differ only by"),
+    ("replication_factor: 32768", "topics.replication_factor: expected 32767 at the most"),
+    ("partitions: 10001", "topics.partitions: expected 10000 at the most"),
     ("default: '{type}'", "topics.default: expected a legal topic name"),
     ("quarantine: '..'", "topics.quarantine: expected a legal topic name"),
     (
@@ -205,3 +210,17 @@ def test_a_network_of_ipv4_inside_ipv6_is_the_ipv4_network() -> None:
     auth = found.sources["t"].auth
     assert auth != "none"
     assert [str(each) for each in auth[0].client_ip or ()] == ["192.0.2.0/24", "192.0.2.7/32"]
+
+
+def test_a_topic_is_measured_with_its_event_type() -> None:
+    def lengths(prefix: int) -> list[str]:
+        return errors(f"{KAFKA}{SOURCES}topics: {{default: '{'x' * prefix}{{event_type}}'}}\n")
+
+    assert loaded(f"{KAFKA}{SOURCES}topics: {{default: '{'x' * 230}{{event_type}}'}}\n")
+    (found,) = lengths(231)
+    assert found.startswith(
+        f"3: topics.default: {'x' * 231}conversation.closed (250 characters) is none: expected a legal"
+    )
+    assert len(lengths(245)) == 5
+    own = f"topics: {{default: '{'x' * 230}{{event_type}}'}}\nevents: {{{'y' * 20}: {{when: {{a: b}}}}}}\n"
+    assert "(250 characters)" in error(KAFKA + SOURCES + own)

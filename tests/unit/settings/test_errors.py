@@ -60,7 +60,7 @@ SHAPES = [
         "topics: {map: {message.read: a b}}",
         (
             "topics.map.message.read: expected a legal topic name: 1 to 249 of the characters A-Z a-z 0-9 . _ -, "
-            'found "a b"'
+            'and none of Kafka\'s own topics, found "a b"'
         ),
     ),
     (

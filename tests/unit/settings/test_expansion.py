@@ -171,3 +171,20 @@ def test_what_can_not_be_encoded_is_refused_where_it_stands_and_not_shown(source
     assert "not UTF-8, or half a surrogate pair" in found
     assert "caf" not in found
     found.encode()
+
+
+def test_a_tilde_is_the_home_of_the_user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "token").write_text("from-the-file\n", encoding="utf-8")
+    result = loaded(
+        f"{KAFKA}sources: {{t: {{auth: [{{bearer: '${{file:~/token}}'}}]}}}}\njournal: {{path: ~/journal}}\n"
+    )
+    assert result.settings.journal.path == f"{tmp_path}/journal"
+    assert result.files == (f"{tmp_path}/token",)
+
+
+@pytest.mark.parametrize("path", ["$HOME/journal", "%TEMP%/journal", "~nobody-has-this-name/journal"])
+def test_a_path_that_would_be_a_folder_of_that_very_name_is_refused(path: str) -> None:
+    assert "journal.path: expected a path: a variable is written ${NAME}" in error(
+        f"{KAFKA}{SOURCES}journal: {{path: '{path}'}}\n"
+    )
