@@ -110,7 +110,7 @@ class _ProducerSink:
         on_delivered: OnDelivered | None = None,
     ) -> int | None:
         times, own = self._timestamps.times(), self._positions_batches(positions)
-        batches = [*assemble(self.producer, items, partitions, sizing, times), *own]
+        batches = [*assemble(self.producer.create_batch, items, partitions, sizing, times), *own]
         try:
             offsets = await self.producer.deliver(batches)
         except TimestampRejectedError as error:
