@@ -7,7 +7,7 @@ passes, does not take an entry back. So an entry may be stored although its resp
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
@@ -23,15 +23,11 @@ from bridge.telemetry import Telemetry
 class AppendsEntries(Protocol):
     """What the ingress needs of the journal."""
 
-    def append(self, submission: Entry) -> Awaitable[int]:
-        """The entry's id, once it is on stable storage. Raises JournalFullError or JournalFailedError.
-
-        A journal that returns a future (rather than a coroutine) spares a task for each request.
-        """
-        ...
+    def append(self, submission: Entry) -> asyncio.Future[int]:
+        """The entry's id, once it is on stable storage. Raises JournalFullError or JournalFailedError."""
 
 
-@dataclass(slots=True, eq=False, kw_only=True)
+@dataclass(slots=True, eq=False)
 class PendingAck:
     """One submission with the journal. `done` is None once it has been called."""
 
@@ -69,20 +65,9 @@ class Acknowledger:
             self._budget.give_back(size)
             done(self._refusal(submission.source, error))
             return None
-        if not isinstance(future, asyncio.Future):
-            future = asyncio.ensure_future(future)
-        pending = PendingAck(
-            source=submission.source,
-            size=size,
-            accepted=accepted,
-            deadline_s=time.monotonic() + deadline_s,
-            done=done,
-        )
-        if future.done():
-            self._on_appended(pending, future)
-        else:
-            self._waiting[pending] = None
-            future.add_done_callback(partial(self._on_appended, pending))
+        pending = PendingAck(submission.source, size, accepted, time.monotonic() + deadline_s, done)
+        self._waiting[pending] = None
+        future.add_done_callback(partial(self._on_appended, pending))
         return future
 
     def _on_appended(self, pending: PendingAck, future: asyncio.Future[int]) -> None:
