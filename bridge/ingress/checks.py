@@ -140,24 +140,17 @@ class Checks:
     def on_response(self, context: RequestContext, response: Response) -> None:
         """Count, log and trace a response that is on its way."""
         seconds = time.perf_counter() - context.started_s if response.status == 200 else None
-        source = context.source
+        source, request = context.source, {}
         if self._telemetry.verbose:
             path = context.rules.routes.shown(context.path, context.target)
-            self._telemetry.request_answered(
-                source, response.outcome, seconds, method=context.method, path=path, remote=context.remote
-            )
-        else:
-            self._telemetry.request_answered(source, response.outcome, seconds)
+            request = {"method": context.method, "path": path, "remote": context.remote}
+        self._telemetry.request_answered(source, response.outcome, seconds, **request)
         if response.reason:
             self._telemetry.not_accepted(source, response.reason)
-        if context.trace is not None:
-            self._end_trace(context, context.trace, response)
-
-    def _end_trace(self, context: RequestContext, trace: RequestTrace, response: Response) -> None:
-        assert context.target is not None
-        found = _span_attributes(context.target, response, tls=context.rules.server.tls is not None)
-        # Method and route: as many names as there are sources, times three.
-        trace.answered(f"POST {found['http.route']}", found, str(found.get("error.type", "")))
+        if context.trace is not None and context.target is not None:
+            found = _span_attributes(context.target, response, tls=context.rules.server.tls is not None)
+            # Method and route: as many names as there are sources, times three.
+            context.trace.answered(f"POST {found['http.route']}", found, str(found.get("error.type", "")))
 
     def _refusal(self, route: Route, verdict: Grant | Denied, remote: str) -> Response | None:
         """401, 429, or None when the request may go on."""

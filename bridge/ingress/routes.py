@@ -75,8 +75,7 @@ class Routes:
         self._exact = _exact(routes)
         formerly = {route.source: route for route in former.routes()} if former else {}
         for route in routes:
-            before = formerly.get(route.source)
-            if before is not None and before.rate_limit == route.rate_limit:
+            if (before := formerly.get(route.source)) and before.rate_limit == route.rate_limit:
                 route.bucket = before.bucket  # a reload must not hand out a fresh burst
 
     def routes(self) -> tuple[Route, ...]:

@@ -17,6 +17,7 @@ import cramjam
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import NotEnoughReplicasAfterAppendError, NotEnoughReplicasError
 from aiokafka.producer import sender
+from aiokafka.record._crecords import default_records
 
 from bridge.kafka.client import close
 
@@ -77,15 +78,8 @@ class _Handler(sender.SendProduceReqHandler):  # type: ignore[misc] # aiokafka h
 
 
 def use_fast_lz4() -> None:
-    """Let aiokafka's batch builders, the compiled and the plain one, use `lz4_encode` of this module."""
-    from aiokafka.record import default_records as plain  # noqa: PLC0415 - only who builds batches needs it
-
-    plain.lz4_encode = lz4_encode
-    try:
-        from aiokafka.record._crecords import default_records as compiled  # noqa: PLC0415
-    except ImportError:  # built without its extension: slower, and the plain one does all
-        return
-    compiled.lz4_encode = lz4_encode
+    """Let aiokafka's batch builder use `lz4_encode` of this module."""
+    default_records.lz4_encode = lz4_encode
 
 
 def lz4_encode(payload: Any, level: int = _LZ4_LEVEL) -> bytes:

@@ -19,7 +19,6 @@ vanish with a deleted topic, and read stale after a fail-over.
 import asyncio
 import contextlib
 import secrets
-import time
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -28,7 +27,7 @@ import orjson
 from aiokafka.structs import ConsumerRecord, TopicPartition
 
 from bridge.errors import SinkTimeoutError
-from bridge.kafka.batches import ProducerBatch, partition_of
+from bridge.kafka.batches import ProducerBatch, now_ms, partition_of
 from bridge.kafka.client import close
 from bridge.kafka.consumer import new_consumer
 from bridge.kafka.errors import translated
@@ -99,14 +98,8 @@ class PositionsTopic:
         Raises SinkTimeoutError if it isn't seen in time, or what `translate` says.
         """
         token = secrets.token_hex(16)
-        value = {
-            "version": VERSION,
-            "token": token,
-            "instance": self._instance.id,
-            "host": self._instance.host,
-            "pid": self._instance.pid,
-            "at_ms": time.time_ns() // 1_000_000,
-        }
+        who = {"instance": self._instance.id, "host": self._instance.host, "pid": self._instance.pid}
+        value = {"version": VERSION, "token": token, **who, "at_ms": now_ms()}
         [barrier_offset] = await producer.deliver([self._record(producer, partition, self._barrier_key, value)])
         if from_offset is not None and from_offset > barrier_offset:
             from_offset = None  # of the topic that was there before this one
@@ -132,8 +125,7 @@ class PositionsTopic:
 
     def _record(self, producer: Producer, partition: int, key: bytes, value: dict[str, Any]) -> ProducerBatch:
         builder = producer.create_batch()
-        now_ms = time.time_ns() // 1_000_000
-        builder.append(timestamp=now_ms, key=key, value=orjson.dumps(value), headers=[])
+        builder.append(timestamp=now_ms(), key=key, value=orjson.dumps(value), headers=[])
         return ProducerBatch(self._topic, partition, builder)
 
     async def _read(
