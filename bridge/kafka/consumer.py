@@ -96,18 +96,16 @@ class Reader:
                 if self.absent and time.monotonic() - looked_s >= LOOK_AGAIN_S:
                     await self._assign_new(from_beginning=True)  # it was made while we watched: all in it is new
                     looked_s = time.monotonic()
-                batch = await self._next(quiet_s)
-            for record in batch:
-                yield record
-            if not batch:
+                fetched: dict[TopicPartition, list[Any]] = {}
+                if self._assigned:
+                    wait_ms = int(quiet_s * 1000)
+                    fetched = await self._consumer.getmany(timeout_ms=wait_ms, max_records=_READER_RECORDS_MAX)
+                else:
+                    await asyncio.sleep(quiet_s)
+            for message in (message for batch in fetched.values() for message in batch):
+                yield _incoming(message)
+            if not fetched:
                 yield None
-
-    async def _next(self, quiet_s: float) -> list[Incoming]:
-        if not self._assigned:
-            await asyncio.sleep(quiet_s)
-            return []
-        batches = await self._consumer.getmany(timeout_ms=int(quiet_s * 1000), max_records=_READER_RECORDS_MAX)
-        return [_incoming(message) for batch in batches.values() for message in batch]
 
     async def _assign_new(self, *, from_beginning: bool) -> None:
         """Read the topics that are there now and are not read yet, beside those that are."""

@@ -66,14 +66,14 @@ def paused(topic: str, state: str) -> TopicPausedError:
 
 
 @contextlib.contextmanager
-def translated(topic: str = "") -> Iterator[None]:
+def translated(topic: str = "", partition: int = -1) -> Iterator[None]:
     """Whatever aiokafka raises inside leaves as a SinkError."""
     try:
         yield
     except SinkError:
         raise
     except Exception as error:
-        raise translate(error, topic) from error
+        raise translate(error, topic, partition) from error
 
 
 def translate(  # noqa: PLR0911 - a list of cases, in the order in which they count

@@ -108,8 +108,8 @@ class PositionsTopic:
         async with contextlib.aclosing(self._read(partition, from_offset, self._kafka.call_timeout)) as records:
             async for record in records:
                 if record.key == self._key:
-                    positions, offset = _positions(record.value), record.offset
-                elif record.key == self._barrier_key and _field(record.value, "token") == token:
+                    positions, offset = _positions(_fields(record.value)), record.offset
+                elif record.key == self._barrier_key and _fields(record.value).get("token") == token:
                     return Found(positions, offset, barrier_offset, self._topic)
         raise SinkTimeoutError(f"topic {self._topic} did not show this process' own barrier in time")
 
@@ -118,9 +118,9 @@ class PositionsTopic:
         async with contextlib.aclosing(self._read(partition, own_offset, FOREIGN_WAIT_S)) as records:
             async for record in records:
                 if record.key == self._barrier_key and record.offset > own_offset:
-                    instance = _field(record.value, "instance")
-                    if instance is not None and instance != self._instance.id:
-                        return f"process {_field(record.value, 'pid')} on {_field(record.value, 'host')}"
+                    barrier = _fields(record.value)
+                    if barrier.get("instance", self._instance.id) != self._instance.id:
+                        return str(Instance(barrier["instance"], barrier.get("host", "?"), barrier.get("pid", 0)))
         return None
 
     def _record(self, producer: Producer, partition: int, key: bytes, value: dict[str, Any]) -> ProducerBatch:
@@ -156,20 +156,17 @@ class PositionsTopic:
             closing.add_done_callback(self._closing.discard)
 
 
-def _field(value: bytes | None, name: str) -> Any:
+def _fields(value: bytes | None) -> dict[str, Any]:
+    """What a record says; nothing for what isn't one of ours (a tombstone, another's bytes)."""
     try:
-        return orjson.loads(value or b"").get(name)
-    except (orjson.JSONDecodeError, AttributeError):
-        return None
+        fields = orjson.loads(value or b"")
+    except orjson.JSONDecodeError:
+        return {}
+    return fields if isinstance(fields, dict) else {}
 
 
-def _positions(value: bytes | None) -> Positions | None:
-    """A position record's value; None for what isn't one (a tombstone, another's bytes)."""
-    next_id, behind, deferred = (_field(value, name) for name in ("next", "behind", "parked"))
+def _positions(fields: Mapping[str, Any]) -> Positions | None:
+    next_id, behind = fields.get("next"), fields.get("behind")
     if not isinstance(next_id, int) or not isinstance(behind, dict):
         return None
-    return Positions(next_id, _numbers(behind), _numbers(deferred or {}))
-
-
-def _numbers(by_topic: Mapping[Any, Any]) -> dict[str, int]:
-    return {str(topic): int(number) for topic, number in by_topic.items()}
+    return Positions(next_id, behind, fields.get("parked") or {})

@@ -117,7 +117,8 @@ async def test_the_token_is_what_the_file_holds_at_that_moment(tmp_path: Path) -
 async def test_a_token_file_without_a_token_is_named_and_its_content_is_not(tmp_path: Path, content: bytes) -> None:
     file = tmp_path / "token"
     file.write_bytes(content)
+    security = Security(protocol="SASL_SSL", mechanism="OAUTHBEARER", oauth_token_file=str(file))
     with pytest.raises(TokenUnavailableError, match="oauth_token_file") as raised:
-        await Token(Security(oauth_token_file=str(file))).token()
+        await Token(security).token()
     assert str(file) in str(raised.value)
     assert "words" not in str(raised.value)
