@@ -46,7 +46,6 @@ async def kill_producer(producer: AIOKafkaProducer) -> None:
 
 
 def _retrieve_all(producer: AIOKafkaProducer) -> None:
-    """Take the outcome of everything nobody waits for any more, so that it isn't reported as forgotten."""
     accumulator, transactions = producer._message_accumulator, producer._txn_manager  # noqa: SLF001
     batches: list[Any] = [batch for queue in accumulator._batches.values() for batch in queue]  # noqa: SLF001
     batches += accumulator._pending_batches  # noqa: SLF001
@@ -54,8 +53,14 @@ def _retrieve_all(producer: AIOKafkaProducer) -> None:
     if transactions is not None:
         futures += [transactions._transaction_waiter, transactions._task_waiter]  # noqa: SLF001
     for future in futures:
-        if future is not None and future.done() and not future.cancelled():
-            future.exception()
+        if future is not None and future.done():
+            retrieve(future)
+
+
+def retrieve(future: "asyncio.Future[Any]") -> None:
+    """Take the outcome of what no caller waits for, so that asyncio does not report it as never retrieved."""
+    if not future.cancelled():
+        future.exception()
 
 
 def fail_under_replicated_batches() -> None:

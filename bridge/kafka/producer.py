@@ -22,7 +22,7 @@ from bridge.errors import (
     TimestampRejectedError,
     TopicPausedError,
 )
-from bridge.kafka.aiokafka_patches import fail_under_replicated_batches, kill_producer, use_fast_lz4
+from bridge.kafka.aiokafka_patches import fail_under_replicated_batches, kill_producer, retrieve, use_fast_lz4
 from bridge.kafka.batches import ProducerBatch
 from bridge.kafka.errors import paused, translate, translated
 from bridge.kafka.transaction_markers import end_offsets, join_transaction, markers_written
@@ -200,7 +200,7 @@ class Producer:
             raise
         finally:
             for future in futures:
-                future.add_done_callback(_retrieve)
+                future.add_done_callback(retrieve)
         if (worst := _decisive_error(batches, futures)) is not None:
             raise worst
         return [future.result().offset for future in futures]
@@ -260,12 +260,6 @@ def _markers(batches: Sequence[ProducerBatch], offsets: Sequence[int]) -> tuple[
         marker = PendingMarker(batch.topic, batch.partition, first, (*ids, *batch.entry_ids))
         found[batch.topic, batch.partition] = marker
     return tuple(found.values())
-
-
-def _retrieve(future: "asyncio.Future[Any]") -> None:
-    """Take the outcome of a batch that no caller waits for, so that asyncio does not report it as never retrieved."""
-    if not future.cancelled():
-        future.exception()
 
 
 _PRECEDENCE: Final = (
