@@ -29,13 +29,19 @@ class AppendsEntries(Protocol):
 
 @dataclass(slots=True, eq=False)
 class PendingAck:
-    """One submission with the journal. `done` is None once it has been called."""
+    """One submission with the journal."""
 
     source: str
     size: int
     accepted: Response
     deadline_s: float
     done: Callable[[Response], None] | None
+
+    def answer(self, response: Response) -> None:
+        """The first time only: when its deadline has passed, 503 was the response."""
+        done, self.done = self.done, None
+        if done is not None:
+            done(response)
 
 
 class Acknowledger:
@@ -79,9 +85,7 @@ class Acknowledger:
             response = responses.JOURNAL_FAILED
         elif (error := future.exception()) is not None:
             response = self._refusal(pending.source, error)
-        done, pending.done = pending.done, None
-        if done is not None:  # else its deadline has passed, and 503 was the response
-            done(response)
+        pending.answer(response)
 
     def expire(self) -> None:
         """Answer 503 to those whose deadline has passed. Called some times a second."""
@@ -91,9 +95,7 @@ class Acknowledger:
             if pending.deadline_s > now_s:
                 return
             del self._waiting[pending]
-            done, pending.done = pending.done, None
-            if done is not None:
-                done(responses.UNCONFIRMED)
+            pending.answer(responses.UNCONFIRMED)
 
     def _refusal(self, source: str, error: BaseException) -> Response:
         if isinstance(error, JournalFullError):

@@ -104,7 +104,6 @@ def assemble(
 ) -> list[ProducerBatch]:
     """Batches in the order of their first records; records of a partition keep their order.
 
-    Each record carries the time that `times` says.
     A record that is larger than its topic's limit gets a batch of its own: compressed, it may still fit.
     """
     done: list[ProducerBatch] = []
@@ -116,16 +115,15 @@ def assemble(
         topic = record.topic
         place = (topic, partition_of(record.key, partitions[topic]))
         batch = open_batches.get(place)
-        group = sizing.groups.get(item.entry_id) if sizing.groups else None
+        group = sizing.groups.get(item.entry_id)
         time_ms = times.of(topic, record.timestamp_ms)
         size_bytes = len(record.value) + len(record.key) + OVERHEAD_BYTES
-        if batch is not None and (
-            batch.group != group
+        if (
+            batch is None
+            or batch.group != group
             or batch.size_bytes + size_bytes > sizing.topic_bytes_max.get(topic, NO_LIMIT)
             or not _append(batch, item.entry_id, record, time_ms)
         ):
-            batch = None
-        if batch is None:
             batch = ProducerBatch(topic, place[1], create_batch(), group=group)
             open_batches[place] = batch
             done.append(batch)

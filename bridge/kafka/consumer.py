@@ -10,6 +10,7 @@ import datetime as dt
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, Final, Self
 
 import orjson
@@ -49,8 +50,6 @@ class Incoming:
 
 
 class Reader:
-    """Reads topics as long as it is open."""
-
     def __init__(
         self,
         kafka: Kafka,
@@ -102,7 +101,7 @@ class Reader:
                     fetched = await self._consumer.getmany(timeout_ms=wait_ms, max_records=_READER_RECORDS_MAX)
                 else:
                     await asyncio.sleep(quiet_s)
-            for message in (message for batch in fetched.values() for message in batch):
+            for message in chain.from_iterable(fetched.values()):
                 yield _incoming(message)
             if not fetched:
                 yield None
@@ -165,7 +164,6 @@ class Kept:
 
     @property
     def place(self) -> tuple[int, int]:
-        """Where it is in its topic."""
         return self.partition, self.offset
 
 
@@ -209,7 +207,7 @@ async def history(
                 raise SinkTimeoutError(f"topic {topic} did not show its last records in time: a transaction is open")
             wait_ms = int(_HISTORY_WAIT_S * 1000)
             fetched = await consumer.getmany(*left, timeout_ms=wait_ms, max_records=_HISTORY_RECORDS_MAX)
-            for message in (message for batch in fetched.values() for message in batch):
+            for message in chain.from_iterable(fetched.values()):
                 if message.offset < ends[message.partition]:
                     key, value = message.key or b"", message.value or b""
                     yield Kept(message.partition, message.offset, key, value, dict(message.headers))

@@ -95,7 +95,7 @@ class PositionsTopic:
     async def recover(self, producer: Producer, partition: int, from_offset: int | None) -> Found:
         """Write a barrier, then read from `from_offset` (None: the start) until it is seen.
 
-        Raises SinkTimeoutError if it isn't seen in time, or what `translate` says.
+        Raises SinkTimeoutError if it isn't seen in time, or another SinkError.
         """
         token = secrets.token_hex(16)
         who = {"instance": self._instance.id, "host": self._instance.host, "pid": self._instance.pid}
@@ -103,8 +103,7 @@ class PositionsTopic:
         [barrier_offset] = await producer.deliver([self._record(producer, partition, self._barrier_key, value)])
         if from_offset is not None and from_offset > barrier_offset:
             from_offset = None  # of the topic that was there before this one
-        positions: Positions | None = None
-        offset: int | None = None
+        positions, offset = None, None
         async with contextlib.aclosing(self._read(partition, from_offset, self._kafka.call_timeout)) as records:
             async for record in records:
                 if record.key == self._key:
