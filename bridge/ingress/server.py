@@ -74,6 +74,10 @@ class Ingress:
         sockets = self._listener.sockets if self._listener is not None else ()
         return [Address(*each.getsockname()[:2]) for each in sockets]
 
+    @property
+    def accepting(self) -> bool:
+        return self._checks.paused is None
+
     def pause(self, reason: str) -> None:
         """Answer 503 from now on. `reason` is a bounded word for the log."""
         self._checks.paused = responses.unavailable(reason)

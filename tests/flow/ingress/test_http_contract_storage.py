@@ -200,6 +200,7 @@ async def test_what_comes_behind_a_request_that_closes_the_connection_is_dropped
 async def test_while_paused_the_answer_is_503_for_those_who_may_post_and_nothing_is_stored() -> None:
     async with door() as d:
         d.ingress.pause("journal_failed")
+        assert d.ingress.accepting is False
         assert (await d.post()).status == 503
         assert (await d.post(body=b"no json")).status == 503
         assert (await d.post(headers={})).status == 401
