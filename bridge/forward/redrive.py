@@ -247,7 +247,7 @@ class Redrive:
         whole = {topic: count for topic, count in counts.items() if isinstance(count, int)}
         times = self._timestamps.times()
         try:
-            await self._producer.deliver(assemble(self._producer, records, whole, Sizing(), times))
+            await self._producer.deliver(assemble(self._producer.create_batch, records, whole, Sizing(), times))
         except (RecordRejectedError, TopicPausedError, TimestampRejectedError) as error:
             await self._disconnect(healthy=False)  # a producer that failed can't be used again
             return await self._deliver_after(error, steps, times)

@@ -66,14 +66,14 @@ def paused(topic: str, state: str) -> TopicPausedError:
 
 
 @contextlib.contextmanager
-def translated(topic: str = "") -> Iterator[None]:
+def translated(topic: str = "", partition: int = -1) -> Iterator[None]:
     """Whatever aiokafka raises inside leaves as a SinkError."""
     try:
         yield
     except SinkError:
         raise
     except Exception as error:
-        raise translate(error, topic) from error
+        raise translate(error, topic, partition) from error
 
 
 def translate(  # noqa: PLR0911 - a list of cases, in the order in which they count
@@ -131,7 +131,5 @@ def delay_s(attempt: int, first_s: float, max_s: float, chance: float) -> float:
     The pause doubles from `first_s` to `max_s`; `chance` in [0, 1) picks a point in its upper half, so that many
     clients of a broker that came back don't knock at the same moment, and none knocks without a pause.
     """
-    if attempt < 1:
-        raise ValueError("attempts count from 1")
     ceiling = min(max_s, first_s * 2.0 ** min(attempt - 1, _DOUBLINGS_MAX))
     return ceiling * (0.5 + chance / 2)

@@ -67,6 +67,9 @@ class ScriptedProducer:
         """Every topic is there."""
         return dict.fromkeys(topics, 1)
 
+    def create_batch(self) -> None:
+        """Not asked for one: `assemble` is replaced."""
+
     async def abort_hanging(self, topic: str, partitions: Iterable[int]) -> None:
         """Nothing was left without an end."""
 
