@@ -16,7 +16,7 @@ class ExitCode(IntEnum):
     FENCED = 6  # another live process forwards this journal's entries
     UNREACHABLE = 7  # Kafka, or the bridge under test, did not answer; a drain ended with entries left
     MISMATCH = 8  # a check found a difference: counts, topics, expected output
-    PORT_TAKEN = 9  # an address to listen on can't be had now: somebody else has it, or the machine not yet
+    PORT_TAKEN = 9  # an address to listen on can't be used now: somebody else has it, or the machine not yet
 
 
 class BridgeError(Exception):
@@ -32,7 +32,7 @@ class ConfigError(BridgeError):
 
 
 class ListenError(ConfigError):
-    """An address to listen on can't be had now. It may be later: its holder ends, or the network comes up."""
+    """An address to listen on can't be used now. It may be later: its holder ends, or the network comes up."""
 
     exit_code = ExitCode.PORT_TAKEN
 
@@ -110,7 +110,7 @@ class ProducerFencedError(ProducerLostError):
 
 
 class FencedError(SinkError):
-    """Another live process forwards the same journal. Stop: two copies of a journal must not run."""
+    """Another live process does the same: forwards this journal, or redrives. It goes on, this one stops."""
 
     exit_code = ExitCode.FENCED
     cause_label = "fenced"
