@@ -119,18 +119,18 @@ class TopicQueues:
         """When the next queue is due; None when none waits."""
         return min((queue.retry_at_s or 0.0 for queue in self._behind.values()), default=None)
 
-    def moved(self, queue: TopicQueue, position: int) -> None:
+    def moved(self, queue: TopicQueue) -> None:
         """A part of what was deferred is committed: the topic works."""
-        queue.position = position
         queue.state, queue.cause, queue.retry_at_s = "catching_up", "", None
 
     def at_front(self, queue: TopicQueue) -> None:
         """Nothing is deferred any more."""
         self._behind.pop(queue.topic, None)
 
-    def positions(self) -> dict[str, int]:
-        """Topic → position of each topic that is behind."""
-        return {topic: queue.position for topic, queue in self._behind.items()}
+    def positions(self, next_id: int, deferred: Mapping[str, int]) -> Positions:
+        """The positions with this one at the front, where so many entries are deferred for each topic."""
+        behind = {topic: queue.position for topic, queue in self._behind.items()}
+        return Positions(next_id, behind, {topic: deferred.get(topic, 0) for topic in behind})
 
     def all(self) -> list[TopicQueue]:
         """The queue of each topic that is behind."""

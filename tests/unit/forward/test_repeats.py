@@ -51,8 +51,8 @@ async def appended(journal: Journal, *arrivals: tuple[int, bytes]) -> list[Entry
 
 
 async def sorted_(journal: Journal, by: Preparer, entries: Sequence[Entry]) -> Batch:
-    prepared = await prepare(entries, by, lambda _, item: item)
-    return await sort(prepared, journal, by, waits=lambda _: False)
+    prepared = await prepare(entries, by)
+    return await sort(prepared, journal, by)
 
 
 async def forward(journal: Journal, by: Preparer, entries: Sequence[Entry]) -> list[int]:
@@ -102,7 +102,7 @@ async def test_a_repeat_within_the_window_goes_nowhere_and_does_not_make_it_long
     times = (0, 4_000, 10_000, 10_001, 15_000, 20_002)
     entries = await appended(journal, *((at, answer(at)) for at in times))
     assert await forward(journal, preparer(), entries) == [1, 4, 6]
-    assert len({item.dedupe_key for item in await prepare(entries, preparer(), lambda _, i: i)}) == len(times)
+    assert len({item.dedupe_key for item in await prepare(entries, preparer())}) == len(times)
 
 
 async def test_a_copy_of_a_repeat_stays_a_duplicate_after_the_window(journal: Journal) -> None:
