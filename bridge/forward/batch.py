@@ -6,7 +6,7 @@ begins the window anew once its batch is committed; in one batch, copies are mea
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import Final
@@ -47,10 +47,6 @@ class Batch:
         entries = len(self.out) + len(self.duplicates) + len(self.waiting)
         return entries, sum(len(item.record.value) for item in self.out if item.record is not None)
 
-    def topics(self) -> set[str]:
-        """The topics that records go to."""
-        return {item.record.topic for item in self.out if item.record is not None}
-
     def dedupe_keys(self) -> list[tuple[bytes, int]]:
         """What the window of duplicates remembers once this is forwarded."""
         # A copy of a repeat, after the window of what it says, must not go out as something new.
@@ -58,17 +54,21 @@ class Batch:
         found += [(item.content_key, item.received_at_ms) for item in self.out]
         return [(key, at_ms) for key, at_ms in found if key is not None]
 
-    def hold_back(self, topics: Iterable[str]) -> None:
+    def hold_back(self, topics: Collection[str]) -> None:
         """Move what goes to these topics, or would as a copy, to `waiting`."""
-        blocked = set(topics)
-        if blocked:
+        if topics:
             # Copies wait with what they are copies of. After a crash they would be the ones that are known as gone,
             # and what waits would be the copy.
-            self.waiting += [item for item in (*self.out, *self.duplicates) if item.topic in blocked]
+            self.waiting += [item for item in (*self.out, *self.duplicates) if item.topic in topics]
             self.out, self.duplicates, self.repeats = (
-                [item for item in items if item.topic not in blocked]
+                [item for item in items if item.topic not in topics]
                 for items in (self.out, self.duplicates, self.repeats)
             )
+
+
+def topics_of(items: Iterable[Prepared]) -> set[str]:
+    """The topics that their records go to."""
+    return {item.topic for item in items if item.record is not None}
 
 
 async def prepare(entries: Sequence[Entry], preparer: Preparer) -> list[Prepared]:
@@ -85,13 +85,12 @@ async def sort(
     prepared: Sequence[Prepared],
     journal: Journal,
     preparer: Preparer,
-    *,
-    waits: Callable[[Prepared], bool] = lambda _: False,
+    queue_of: Callable[[Prepared], str | None] = lambda _: None,
 ) -> Batch:
-    """Sort a slice; `waits` says of an entry whether it stays behind."""
+    """Sort a slice; `queue_of` names the queue in which an entry has to wait."""
     batch = Batch()
     for item in prepared:
-        (batch.waiting if item.record is not None and waits(item) else batch.out).append(item)
+        (batch.waiting if item.record is not None and queue_of(item) else batch.out).append(item)
     if not preparer.window_ms:
         return batch
     batch.out, batch.duplicates = await _known_apart(

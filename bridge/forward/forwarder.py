@@ -9,7 +9,7 @@ import contextlib
 import random
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Final, TypedDict
 
 from bridge.errors import (
@@ -22,7 +22,7 @@ from bridge.errors import (
     SinkTimeoutError,
     TopicPausedError,
 )
-from bridge.forward.batch import Batch, deferral, prepare, sort, waits_elsewhere
+from bridge.forward.batch import Batch, deferral, prepare, sort, topics_of, waits_elsewhere
 from bridge.forward.batch_size import BatchSize
 from bridge.forward.in_doubt import InDoubtTransactions
 from bridge.forward.recovery import recover
@@ -30,6 +30,7 @@ from bridge.forward.rejected import REJECTIONS_MAX, RejectedRecords
 from bridge.forward.topic_queues import TopicQueue, TopicQueues, TopicQueueStatus, remapped_types, sendable_prefix
 from bridge.journal import Journal
 from bridge.kafka.errors import delay_s, paused
+from bridge.kafka.producer import METADATA_TRIES
 from bridge.kafka.sink import Sink, build_sink
 from bridge.model import Entry, Positions, Prepared
 from bridge.settings.models import Settings
@@ -252,13 +253,14 @@ class Forwarder:
         if not entries:
             return 0
         prepared, trace = await self._prepared(entries)
-        batch = await sort(
-            prepared, self._journal, self._preparer, waits=lambda item: self._queues.queue_of(item) is not None
-        )
-        partitions = await self._partitions(batch)
+        queue_of = self._queues.queue_of
+        batch = await sort(prepared, self._journal, self._preparer, queue_of)
+        partitions, stopped = await self._counts(topics_of(batch.out))
+        for error in stopped.values():
+            self._pause(error)
+        batch.hold_back(stopped)
         if batch.waiting:
             # Durable before the positions move past it.
-            queue_of = self._queues.queue_of
             await self._journal.defer([deferral(item, queue_of(item) or item.topic) for item in batch.waiting])
         positions = self._queues.positions(entries[-1].id + 1, self._journal.usage().deferred)
         await self._commit(batch, trace, partitions, positions)
@@ -276,9 +278,9 @@ class Forwarder:
                 return False
         elif queue.waits and queue.topic in self._preparer.topics():
             # Nothing of it is deferred yet: the batch that found it out was not committed.
-            count = (await self._counts([queue.topic], 1))[queue.topic]
-            if not isinstance(count, int):
-                self._pause(count)
+            _, stopped = await self._counts({queue.topic}, 1)
+            if stopped:
+                self._pause(stopped[queue.topic])
                 return False
         if not await self._deferred(queue, 1):
             self._queues.at_front(queue)
@@ -299,19 +301,18 @@ class Forwarder:
             return False
         prepared, trace = await self._prepared(entries)
         # By today's map they may go anywhere, and any of them may have to wait.
-        topics = sorted({item.record.topic for item in prepared if item.record is not None})
-        found = await self._counts(topics, *((1,) if queue.waits else ()))
-        count, stopped = sendable_prefix(prepared, found)
-        if not count and stopped is not None:
-            self._pause(TopicPausedError(queue.topic, stopped.state, str(stopped)))
+        partitions, stopped = await self._counts(topics_of(prepared), 1 if queue.waits else METADATA_TRIES)
+        passed = sendable_prefix(prepared, stopped)
+        if not passed:
+            error = stopped[prepared[0].topic]
+            self._pause(TopicPausedError(queue.topic, error.state, str(error)))
             return False
         now = self._journal.positions
-        going = [item for item in prepared[:count] if not await waits_elsewhere(item, queue.topic, now, self._journal)]
+        going = [item for item in passed if not await waits_elsewhere(item, queue.topic, now, self._journal)]
         batch = await sort(going, self._journal, self._preparer)
-        partitions = {topic: found for topic, found in found.items() if isinstance(found, int)}
-        queue.position = entries[count - 1].id + 1  # where the commit fails, the recovery puts it back
+        queue.position = passed[-1].entry_id + 1  # if the commit fails, the recovery puts it back
         deferred = Counter(self._journal.usage().deferred)
-        deferred[queue.topic] -= count
+        deferred[queue.topic] -= len(passed)
         positions = self._queues.positions(now.next_id, deferred)
         try:
             await self._commit(batch, trace, partitions, positions)
@@ -333,20 +334,13 @@ class Forwarder:
                 self._telemetry.hint_conflict(entry.source, item.event_type, entry.hint)
         return prepared, trace
 
-    async def _partitions(self, batch: Batch) -> dict[str, int]:
-        """Partition counts of the batch's topics. Queues whose topic can't take records are paused and stay behind."""
-        counts: dict[str, int] = {}
-        for topic, count in (await self._counts(sorted(batch.topics()))).items():
-            if isinstance(count, int):
-                counts[topic] = count
-            else:
-                self._pause(count)
-        batch.hold_back({item.topic for item in batch.out if item.record and item.record.topic not in counts})
-        return counts
-
-    async def _counts(self, topics: Sequence[str], *tries: int) -> dict[str, int | TopicPausedError]:
-        """How many partitions each topic has, or why it can't take records."""
-        return self._in_doubt.block_in_doubt(await self._sink.partition_counts(topics, *tries))
+    async def _counts(
+        self, topics: set[str], tries: int = METADATA_TRIES
+    ) -> tuple[dict[str, int], dict[str, TopicPausedError]]:
+        """How many partitions the topics have that can take records; and of the others, why they can't."""
+        found = self._in_doubt.block_in_doubt(await self._sink.partition_counts(sorted(topics), tries))
+        stopped = {topic: count for topic, count in found.items() if isinstance(count, TopicPausedError)}
+        return {topic: count for topic, count in found.items() if isinstance(count, int)}, stopped
 
     async def _commit(
         self, batch: Batch, trace: BatchTrace | None, partitions: dict[str, int], positions: Positions

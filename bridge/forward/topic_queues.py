@@ -7,8 +7,9 @@ topic that it was deferred for, new entries of the type queue up behind it until
 """
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import TypedDict
 
 from bridge.errors import TopicPausedError
@@ -143,11 +144,6 @@ def remapped_types(queue: str, types: set[str], preparer: Preparer) -> frozenset
     return frozenset(t for t in types if t in today and not today[t].drop and today[t].topic != queue)
 
 
-def sendable_prefix(
-    prepared: Sequence[Prepared], partitions: Mapping[str, int | TopicPausedError]
-) -> tuple[int, TopicPausedError | None]:
-    """How many of a queue's next entries, from the first on, can go now; and what stops the one after them."""
-    for count, item in enumerate(prepared):
-        if item.record is not None and isinstance(found := partitions[item.record.topic], TopicPausedError):
-            return count, found
-    return len(prepared), None
+def sendable_prefix(prepared: Sequence[Prepared], stopped: Collection[str]) -> list[Prepared]:
+    """Those of a queue's next entries, from the first on, that can go while these topics take no records."""
+    return list(takewhile(lambda item: item.record is None or item.topic not in stopped, prepared))
