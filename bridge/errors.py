@@ -76,13 +76,10 @@ class JournalFailedError(JournalError):
 
 
 class SinkError(BridgeError):
-    """The base of what can go wrong between the forwarder and Kafka, translated once in `bridge.kafka.errors`.
-
-    `cause_label` is a bounded label for metrics.
-    """
+    """The base of what can go wrong with Kafka, translated once in `bridge.kafka.errors`."""
 
     exit_code = ExitCode.UNREACHABLE
-    cause_label: ClassVar[str] = "other"
+    cause_label: ClassVar[str] = "other"  # in metrics
 
 
 class SinkUnavailableError(SinkError):
@@ -117,10 +114,9 @@ class FencedError(SinkError):
 
 
 class TopicPausedError(SinkError):
-    """One topic can't take records (missing, not authorized, without a leader). Only it is paused.
+    """One topic can't take records. Only it is paused.
 
-    `topic` is the topic; `state` a bounded label: missing, unauthorized, leaderless, marker_missing, invalid, clock,
-    refusing.
+    `state` is a bounded label: missing, unauthorized, leaderless, marker_missing, invalid, clock, refusing.
     """
 
     cause_label = "topic_paused"
@@ -139,10 +135,9 @@ class RecordRejectedError(SinkError):
 
     cause_label = "record_rejected"
 
-    def __init__(self, topic: str, partition: int, message: str) -> None:
+    def __init__(self, topic: str, message: str) -> None:
         super().__init__(message)
         self.topic = topic
-        self.partition = partition
         self.entry_ids: tuple[int, ...] = ()
         self.size_bytes = 0
 

@@ -240,7 +240,7 @@ class Producer:
         except TimeoutError:
             raise
         except Exception as error:
-            raise translate(error, batch.topic, batch.partition) from error
+            raise translate(error, batch.topic) from error
         return future
 
     async def _limited(self, awaitable: Any, limit_s: float | None = None, topic: str = "") -> Any:
@@ -294,7 +294,7 @@ def _decisive_error(batches: Sequence[ProducerBatch], futures: "Sequence[asyncio
     for batch, future in zip(batches, futures, strict=False):
         error = future.exception() if future.done() and not future.cancelled() else None
         if error is not None:
-            sink_error = translate(error, batch.topic, batch.partition)
+            sink_error = translate(error, batch.topic)
             sink_error.__cause__ = error
             if isinstance(sink_error, RecordRejectedError):
                 sink_error.entry_ids = tuple(batch.entry_ids)
