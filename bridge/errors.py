@@ -11,7 +11,7 @@ class ExitCode(IntEnum):
     FAILURE = 1  # something unforeseen; the log has the traceback
     USAGE = 2  # wrong options or configuration, a journal that can't be used: nothing was started
     JOURNAL_LOCKED = 3  # another process owns the journal
-    JOURNAL_CORRUPT = 4  # the journal cannot be opened; `journal verify` tells more
+    JOURNAL_CORRUPT = 4  # the journal can't be opened; `journal verify` tells more
     JOURNAL_FAILED = 5  # a write or a sync failed while running: restart on a clean recovery
     FENCED = 6  # another live process forwards this journal's entries
     UNREACHABLE = 7  # Kafka, or the bridge under test, did not answer; a drain ended with entries left
