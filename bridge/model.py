@@ -53,9 +53,8 @@ class Contact(NamedTuple):
 class Event(NamedTuple):
     """A normalized entry.
 
-    `key_fields` maps what a route may name as its key (`session`, `phone`, `template`, `event_id`) to its value;
-    what is absent is not in it. `notes` says what was lenient about this event. `raw` is the JSON text that the
-    envelope carries: the body as Treble sent it. `id_from` is what the id was made of.
+    `key_fields` has what a route may name as its key and the event has (`session`, `phone`, `template`, `event_id`).
+    `notes` says what was lenient about it. `raw` is the body as Treble sent it; the envelope carries it.
     """
 
     id: str
