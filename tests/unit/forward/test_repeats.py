@@ -194,6 +194,15 @@ async def test_batches_crashes_and_recovery_change_nothing(
     assert out == expected(arrivals)
 
 
+async def test_a_marked_copy_begins_the_window_anew_also_where_recovery_counts_it(journal: Journal) -> None:
+    by = Preparer(settings(duplicates={"window": "10s", "action": "mark"}), "j1")
+    body = answer(0)
+    entries = await appended(journal, (0, body), (8_000, body), (16_000, body))
+    await journal.confirm()
+    await recover(journal, by, Found(Positions(3), None, 0))
+    assert [item.outcome for item in (await sorted_(journal, by, entries[2:])).out] == ["duplicate"]
+
+
 def test_the_types_that_may_have_a_window_are_those_of_flows() -> None:
     names = {name for name, event_type in TABLE.items() if event_type.family.name == "flow"}
     assert set(get_args(FlowEventType)) == names
