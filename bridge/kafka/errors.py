@@ -66,20 +66,18 @@ def paused(topic: str, state: str) -> TopicPausedError:
 
 
 @contextlib.contextmanager
-def translated(topic: str = "", partition: int = -1) -> Iterator[None]:
+def translated(topic: str = "") -> Iterator[None]:
     """Whatever aiokafka raises inside leaves as a SinkError."""
     try:
         yield
     except SinkError:
         raise
     except Exception as error:
-        raise translate(error, topic, partition) from error
+        raise translate(error, topic) from error
 
 
-def translate(  # noqa: PLR0911 - a list of cases, in the order in which they count
-    error: BaseException, topic: str = "", partition: int = -1
-) -> SinkError:
-    """What `error` means to the forwarder. `topic` and `partition` are where it happened, if it concerns one."""
+def translate(error: BaseException, topic: str = "") -> SinkError:  # noqa: PLR0911 - cases, in the order they count
+    """What `error` means to the forwarder. `topic` is where it happened, if it concerns one."""
     if isinstance(error, SinkError):
         return error
     cause = _root(error)
@@ -88,7 +86,7 @@ def translate(  # noqa: PLR0911 - a list of cases, in the order in which they co
     if topic and kind in _PAUSE_STATES:
         return paused(topic, _PAUSE_STATES[kind])
     if topic and isinstance(cause, _REJECTED):
-        return RecordRejectedError(topic, partition, f"Kafka rejects it on topic {topic}: {text}")
+        return RecordRejectedError(topic, f"Kafka rejects it on topic {topic}: {text}")
     if topic and isinstance(cause, kafka.InvalidTimestampError):
         return TimestampRejectedError(topic, f"topic {topic} rejects the time of a record: {text}")
     if isinstance(cause, _FENCED):

@@ -187,7 +187,7 @@ class Producer:
         try:
             async with asyncio.timeout(self._call_timeout_s):
                 for batch in batches:
-                    with translated(batch.topic, batch.partition):
+                    with translated(batch.topic):
                         sent = await self._inner.send_batch(batch.builder, batch.topic, partition=batch.partition)
                     futures.append(sent)  # what was sent counts after a timeout, too
                 await self._await_confirmations(batches, futures)
@@ -278,7 +278,7 @@ def _decisive_error(batches: Sequence[ProducerBatch], futures: "Sequence[asyncio
     for batch, future in zip(batches, futures, strict=False):
         error = future.exception() if future.done() and not future.cancelled() else None
         if error is not None:
-            sink_error = translate(error, batch.topic, batch.partition)
+            sink_error = translate(error, batch.topic)
             sink_error.__cause__ = error
             if isinstance(sink_error, RecordRejectedError):
                 sink_error.entry_ids = tuple(batch.entry_ids)

@@ -8,7 +8,7 @@ fire twice within seconds, with differing times, so their ids differ and only th
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 import orjson
@@ -23,11 +23,14 @@ _NEVER = float("-inf")
 
 
 def split(
-    batch: Sequence[Prepared], seen: Mapping[bytes, int], window_ms: int
+    batch: Sequence[Prepared],
+    seen: Mapping[bytes, int],
+    key: Callable[[Prepared], bytes | None],
+    window_ms: Callable[[Prepared], int],
 ) -> tuple[list[Prepared], list[Prepared]]:
     """The batch in its order, parted: what goes out, and what is a duplicate.
 
-    `seen` says when the latest forwarded entry of a dedupe key had arrived. A duplicate is what arrived at the most
+    `seen` says when the latest forwarded entry of a key had arrived. A duplicate is what arrived at the most
     `window_ms` after one that goes out or went out. What has no key (quarantined, or forwarded again on purpose)
     always goes out.
     """
@@ -35,13 +38,13 @@ def split(
     out: list[Prepared] = []
     duplicates: list[Prepared] = []
     for item in batch:
-        if item.dedupe_key is None:
-            out.append(item)
-        elif known.get(item.dedupe_key, _NEVER) >= item.received_at_ms - window_ms:
+        found = key(item)
+        if found is not None and known.get(found, _NEVER) >= item.received_at_ms - window_ms(item):
             duplicates.append(item)
-        else:
-            known[item.dedupe_key] = item.received_at_ms
-            out.append(item)
+            continue
+        out.append(item)
+        if found is not None:
+            known[found] = item.received_at_ms
     return out, duplicates
 
 

@@ -79,7 +79,7 @@ class ScriptedProducer:
             raise ProducerFencedError("fenced")
         for item in items:
             if item.topic != QUARANTINE and item.entry_id in self._kafka.refused:
-                raise RecordRejectedError(item.topic, 0, "too large")
+                raise RecordRejectedError(item.topic, "too large")
         for item in items:
             assert item.record is not None
             if item.topic == QUARANTINE:

@@ -22,7 +22,7 @@ INVALID_RECORD = 87
 def test_a_topic_that_refuses_records_by_a_rule_of_its_own_holds_up_its_topic_queue_only(
     error: type[BaseException],
 ) -> None:
-    found = translate(error(), "t", 0)
+    found = translate(error(), "t")
     assert isinstance(found, TopicPausedError)
     assert (found.topic, found.state) == ("t", "refusing")
     assert isinstance(translate(error()), ProducerLostError), "where it is about no topic"

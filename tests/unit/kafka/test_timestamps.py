@@ -30,7 +30,7 @@ def test_the_batches_hold_those_times() -> None:
 
 
 def test_a_rejected_time_is_no_rejected_record() -> None:
-    error = translate(InvalidTimestampError(), "t", 3)
+    error = translate(InvalidTimestampError(), "t")
     assert isinstance(error, TimestampRejectedError)
     assert error.topic == "t"
 
