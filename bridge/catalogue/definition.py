@@ -1,4 +1,4 @@
-"""What an event type is, as data. One module in `events/` holds each; everything else derives from these values."""
+"""What an event type is, as data. `flow_events` and `account_events` hold them; all else derives from these values."""
 
 import datetime as dt
 from collections.abc import Callable, Iterator, Mapping
@@ -133,6 +133,11 @@ def _times(schema: Schema, path: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
         yield from _times(schema["items"], path)
     for name, member in schema.get("properties", {}).items():
         yield from _times(member, (*path, name))
+
+
+def contact_fields(scene: Scene) -> dict[str, str]:
+    """The contact, as a webhook's body has it."""
+    return {"country_code": scene.country_code, "cellphone": scene.cellphone}
 
 
 def naive(moment: dt.datetime) -> str:

@@ -1,34 +1,23 @@
-"""The table of event types, collected from the modules of `events/`, and which of them a body is.
+"""The table of event types, and which of them a body is.
 
 The body's own evidence decides; without any, the hint of the URL does. A global event says what it is in `event_type`.
 A flow webhook doesn't: fields that only it has give it away. Evidence of several types is decided by rank, so the type
 of a body that has evidence is the same on every URL.
 """
 
-import importlib
-import pkgutil
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from types import ModuleType
 from typing import Any
 
-from bridge.catalogue import events
+from bridge.catalogue import account_events, flow_events
 from bridge.catalogue.definition import EventType, Evidence
 
 UNKNOWN = "unknown"
 
 
-def collect(package: ModuleType) -> list[EventType]:
-    """Every EventType that a module of `package` defines at its top level."""
-    found = []
-    for module_info in sorted(pkgutil.iter_modules(package.__path__), key=lambda info: info.name):
-        module = importlib.import_module(f"{package.__name__}.{module_info.name}")
-        found += [value for value in vars(module).values() if isinstance(value, EventType)]
-    return found
-
-
-def tabled(found: Sequence[EventType]) -> dict[str, EventType]:
-    """Event types by name. ValueError where two claim the same name, hint, word of Treble's or rank."""
+def tabled(values: Iterable[object]) -> dict[str, EventType]:
+    """The event types among `values`, by name. ValueError where two claim one name, hint, word of Treble's or rank."""
+    found = sorted((value for value in values if isinstance(value, EventType)), key=lambda event_type: event_type.name)
     _distinct("name", [event_type.name for event_type in found])
     _distinct("hint", [hint for event_type in found for hint in event_type.hints])
     _distinct("word of Treble's", [event_type.treble for event_type in found])
@@ -44,7 +33,7 @@ def _distinct(what: str, values: Iterable[str]) -> None:
         seen.add(value)
 
 
-TABLE: Mapping[str, EventType] = tabled(collect(events))
+TABLE: Mapping[str, EventType] = tabled([*vars(flow_events).values(), *vars(account_events).values()])
 
 HINTS: Mapping[str, str] = {hint: event_type.name for event_type in TABLE.values() for hint in event_type.hints}
 

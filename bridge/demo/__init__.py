@@ -7,6 +7,6 @@
     ledger    what was sent, answered, and came out; whether it adds up                                   [pure]
     play      the acts, in their order; or staying up for webhooks posted by hand
 
-The webhooks are those of `bridge.catalogue.scenarios`. The bridge uses nothing of this, and the demo speaks to the
+The webhooks are those of `bridge.catalogue.samples`. The bridge uses nothing of this, and the demo speaks to the
 bridge as a stranger would: by file, HTTP and Kafka.
 """

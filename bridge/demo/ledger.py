@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import orjson
 
-from bridge.catalogue.scenarios import Posting
+from bridge.catalogue.samples import Posting
 from bridge.demo.plan import Plan
 from bridge.demo.posting import Outcome, Summary
 from bridge.kafka.consumer import Incoming

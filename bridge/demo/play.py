@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 
-from bridge.catalogue.scenarios import Posting, Wish, conversation, malformed, reads, singles, unauthorized
+from bridge.catalogue.samples import Posting, Wish, conversation, malformed, reads, singles, unauthorized
 from bridge.demo.broker import StageError
 from bridge.demo.ledger import Ledger, Verdict
 from bridge.demo.plan import PATH
