@@ -106,11 +106,6 @@ class EventType:
     own_time: tuple[str, ...] = ()
     strict_time: bool = True
     key: KeyKind = "session"
-    schema_version: int = SCHEMA_VERSION
-
-    @property
-    def configured(self) -> str:
-        return self.family.configured
 
 
 def data_schema(event_type: EventType) -> Schema:

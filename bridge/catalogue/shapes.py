@@ -27,23 +27,29 @@ class Shape(Protocol):
         """The function that reads a value of the field that `label` names."""
 
 
-def number_text(value: float) -> str | None:
-    """A number as the text it was most likely sent as; None when it may have lost digits."""
-    if isinstance(value, int):
+def number_text(value: Any) -> str | None:
+    """A number as the text it was most likely sent as; None for what is none, or may have lost digits."""
+    if type(value) is int:
         return str(value)
-    if abs(value) < _EXACT_FLOAT_MAX:
+    if type(value) is float and abs(value) < _EXACT_FLOAT_MAX:
         return str(int(value)) if value.is_integer() else repr(value)
     return None
 
 
-def read_text(value: Any, label: str, reading: Reading) -> str | None:
-    """Text, or a number or boolean where text is documented."""
+def scalar_text(value: Any) -> str | None:
+    """Text, a boolean or a number as text; None for anything else."""
     if isinstance(value, str):
         return value
     if isinstance(value, bool):
-        text: str | None = "true" if value else "false"
-    else:
-        text = number_text(value) if isinstance(value, int | float) else None
+        return "true" if value else "false"
+    return number_text(value)
+
+
+def read_text(value: Any, label: str, reading: Reading) -> str | None:
+    """Text, or a number or boolean where text is documented."""
+    text = scalar_text(value)
+    if isinstance(value, str):
+        return text
     reading.note(f"unreadable:{label}" if text is None else f"{label}_was_{sent_as(value)}")
     return text
 
@@ -166,22 +172,19 @@ class Wrapped:
     """The text inside `{"text": …}`, which is how answers travel. Bare text is taken too, and noted."""
 
     about: str
-    member: str = "text"
 
     @property
     def schema(self) -> Schema:
         return {"type": "string", "description": self.about}
 
     def bind(self, label: str) -> Read:
-        member = self.member
-
         def read(value: Any, reading: Reading) -> str | None:
             if type(value) is not dict:
                 reading.note(f"{label}_was_{sent_as(value)}")
                 return read_text(value, label, reading)
             if len(value) > 1:
-                reading.unknown_fields((name for name in value if name != member), f"{label}.")
-            text = value.get(member)
+                reading.unknown_fields((name for name in value if name != "text"), f"{label}.")
+            text = value.get("text")
             return text if text is None or type(text) is str else read_text(text, label, reading)
 
         return read

@@ -17,7 +17,7 @@ FOLDER = Path(__file__).parent
 
 def documents() -> dict[str, str]:
     """Every generated file: path below the package, text."""
-    made = {f"v{event_type.schema_version}/{name}.json": event_schema(event_type) for name, event_type in TABLE.items()}
+    made = {f"v{SCHEMA_VERSION}/{name}.json": event_schema(event_type) for name, event_type in TABLE.items()}
     made[f"v{SCHEMA_VERSION}/{QUARANTINE}.json"] = quarantine_schema()
     made[f"v{SCHEMA_VERSION}/{ASYNCAPI}.json"] = asyncapi()
     return {path: as_text(document) for path, document in made.items()}

@@ -29,27 +29,14 @@ _CONTENT_TYPE = ("content-type", JSON.encode())
 _TRACESTATE_CHARACTERS_MAX = 512
 
 
-_VERSIONS = {name: event_type.schema_version for name, event_type in TABLE.items()}
-
-
-def _version(event_type: str) -> int:
-    """The schema version of a type; a type of the configuration's own has the first one."""
-    return _VERSIONS.get(event_type, SCHEMA_VERSION)
-
-
 def ce_type(event_type: str) -> str:
     """The CloudEvents type: `message.read` → `ai.treble.message.read.v1`."""
-    return f"ai.treble.{event_type}.v{_version(event_type)}"
-
-
-def ce_source(source: str) -> str:
-    """The CloudEvents source, a URI reference: `/treble/<source>`."""
-    return f"/treble/{quote(source, safe='')}"
+    return f"ai.treble.{event_type}.v{SCHEMA_VERSION}"
 
 
 def schema_uri(event_type: str) -> str:
     """The name of the schema that the envelope of a type follows."""
-    return f"urn:treble-bridge:schema:{event_type}:v{_version(event_type)}"
+    return f"urn:treble-bridge:schema:{event_type}:v{SCHEMA_VERSION}"
 
 
 def trace_headers(request_headers: Mapping[str, Any]) -> Headers:
@@ -68,7 +55,7 @@ def envelope(event: Event) -> dict[str, Any]:
     out: dict[str, Any] = {
         "id": event.id,
         "type": event.type,
-        "schema_version": _version(event.type),
+        "schema_version": SCHEMA_VERSION,
         "source": event.source,
         "occurred_at": event.occurred_at,
         "received_at": utc_text(event.received_at_ms),
@@ -119,7 +106,7 @@ class Encoder:
             schema = (("ce_dataschema", schema_uri(event.type).encode()),) if event.type in TABLE else ()
             static = self._static[event.source, event.type] = (
                 ("ce_type", ce_type(event.type).encode()),
-                ("ce_source", ce_source(event.source).encode()),
+                ("ce_source", f"/treble/{quote(event.source, safe='')}".encode()),
                 (*schema, _CONTENT_TYPE),
             )
         kind, source, rest = static
@@ -130,18 +117,8 @@ class Encoder:
         return (*head, ("ce_subject", _attribute(subject).encode()), *rest)
 
     def _as_cloudevent(self, event: Event, extra: Headers) -> bytes:
-        out: dict[str, Any] = {
-            "specversion": "1.0",
-            "id": event.id,
-            "type": ce_type(event.type),
-            "source": ce_source(event.source),
-            "time": event.occurred_at,
-        }
-        if event.session_id is not None:
-            out["subject"] = _attribute(event.session_id)
-        if event.type in TABLE:  # a type of the configuration's own has no schema
-            out["dataschema"] = schema_uri(event.type)
-        out["datacontenttype"] = JSON
+        named = ((name.removeprefix("ce_"), value.decode()) for name, value in self._attributes(event))
+        out: dict[str, Any] = {"datacontenttype" if name == "content-type" else name: text for name, text in named}
         out |= {name: value.decode() for name, value in extra if name in ("traceparent", "tracestate")}
         out["data"] = envelope(event)
         return orjson.dumps(out)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from bridge.catalogue.shapes import number_text
+from bridge.catalogue.shapes import scalar_text
 from bridge.settings.topics import ANY_VALUE, KEY_KINDS, MappedEvent
 
 
@@ -52,15 +52,6 @@ def at(value: Any, steps: tuple[str, ...]) -> Any:
     for step in steps:
         value = value.get(step) if isinstance(value, dict) else None
     return value
-
-
-def scalar_text(value: Any) -> str | None:
-    """A value as the configuration writes it; None for what is no scalar."""
-    if isinstance(value, str):
-        return value
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return number_text(value) if isinstance(value, int | float) else None
 
 
 def _rule(name: str, event: MappedEvent) -> Rule:

@@ -269,11 +269,9 @@ def _opaque(sent: Any, name: str, reading: Reading, *, any_type: bool = False) -
     """An id of Treble's, as text. `any_type`: documented as a number and as a text, so neither is worth a note."""
     if type(sent) is str:
         return sent if sent.strip() else None
-    if any_type and type(sent) is int:
-        return str(sent)
     if sent is None:
         return None
-    text = number_text(sent) if isinstance(sent, int | float) and not isinstance(sent, bool) else None
+    text = number_text(sent)
     if text is None:
         reading.note(f"unreadable:{name}")
     elif not any_type:

@@ -96,7 +96,7 @@ def test_every_type_says_what_people_need_to_know(name: str) -> None:
     event_type = TABLE[name]
     assert event_type.samples
     assert event_type.fires.endswith(".")
-    assert event_type.configured.endswith(".")
+    assert event_type.family.configured.endswith(".")
 
 
 @pytest.fixture(scope="module")
