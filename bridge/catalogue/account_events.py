@@ -6,7 +6,7 @@ from typing import Any
 from bridge.catalogue.definition import EventType, Family, Field, Scene, contact_fields, zulu
 from bridge.catalogue.event_id import EventIdRule
 from bridge.catalogue.reading import Reading, cleaned
-from bridge.catalogue.shapes import Identifier, ListOf, Object, Read, Schema, Shape, Text, Time, object_schema
+from bridge.catalogue.shapes import Read, Shape, identifier, list_of, members, object_schema, read_members, text, time
 
 IN_THE_CENTER = "Settings → Webhooks: one URL for the account, and a switch for each kind of event."
 GLOBAL = Family(
@@ -16,18 +16,17 @@ GLOBAL = Family(
     session=("session.external_id",),
     documented=frozenset(("event_type", "event_id", "user_session_keys")),
 )
-TIMESTAMP = Field("timestamp", Time("When Treble reported it."))
+TIMESTAMP = Field("timestamp", time("When Treble reported it."))
 
-_MESSAGE: tuple[tuple[str, str, Shape], ...] = (
-    ("sender", "sender", Text("Who wrote it; nothing tells a bot from a human agent.", ("user", "company"))),
-    ("kind", "type", Text("What it is.", ("text", "hsm", "image", "audio", "document", "video"))),
-    ("text", "message", Text("What was written, for kinds text and hsm.")),
-    (
-        "media",
-        "media",
-        Object("The file, for the other kinds.", {"url": Text("Where it is."), "caption": Text("The text beside it.")}),
-    ),
-    ("created_at", "created_at", Time("When it was written.")),
+_MEDIA = members(
+    "The file, for the other kinds.", {"url": text("Where it is."), "caption": text("The text beside it.")}
+)
+_MEMBERS: tuple[tuple[str, str, Shape], ...] = (
+    ("sender", "sender", text("Who wrote it; nothing tells a bot from a human agent.", ("user", "company"))),
+    ("kind", "type", text("What it is.", ("text", "hsm", "image", "audio", "document", "video"))),
+    ("text", "message", text("What was written, for kinds text and hsm.")),
+    ("media", "media", _MEDIA),
+    ("created_at", "created_at", time("When it was written.")),
 )
 """What is read of a message: its name in the event, its name in notes, what it is."""
 _OUTER = frozenset(("sender", "type", "created_at"))
@@ -35,40 +34,27 @@ _OUTER = frozenset(("sender", "type", "created_at"))
 _BARE = {"text": "message", "hsm": "message", "image": "url", "audio": "url", "document": "url", "video": "url"}
 
 
-class Message:
-    """One message. Its payload stands under the name that `type` says: `{"type": "image", "image": {"url": …}}`."""
+def _message(label: str) -> Read:
+    """The reader of a message. Its payload has the name that `type` says: `{"type": "image", "image": {"url": …}}`."""
+    readers = tuple((name, shape.bind(f"{label}.{noted}")) for name, noted, shape in _MEMBERS)
 
-    @property
-    def schema(self) -> Schema:
-        return object_schema("One message.", {name: shape.schema for name, _, shape in _MESSAGE})
+    def read(value: Any, reading: Reading) -> dict[str, Any] | None:
+        if type(value) is not dict:
+            reading.note(f"unreadable:{label}")
+            return None
+        kind = value.get("type")
+        payload: dict[str, Any] = {}
+        if isinstance(kind, str) and kind not in _OUTER and (held := value.get(kind)) is not None:
+            payload = held if type(held) is dict else _unusual(kind, held, label, reading)
+        media = {name: part for name, part in payload.items() if name != "message"}
+        reading.unknown_fields((name for name in value if name not in _OUTER and name != kind), f"{label}.")
+        parts = {**value, "kind": kind, "text": payload.get("message"), "media": media or None}
+        return read_members(readers, parts, reading)
 
-    def bind(self, label: str) -> Read:
-        readers = tuple((name, shape.bind(f"{label}.{noted}")) for name, noted, shape in _MESSAGE)
+    return read
 
-        def read(value: Any, reading: Reading) -> dict[str, Any] | None:
-            if type(value) is not dict:
-                reading.note(f"unreadable:{label}")
-                return None
-            kind = value.get("type")
-            payload: dict[str, Any] = {}
-            if isinstance(kind, str) and kind not in _OUTER and (held := value.get(kind)) is not None:
-                payload = held if type(held) is dict else _unusual(kind, held, label, reading)
-            media = {name: part for name, part in payload.items() if name != "message"}
-            reading.unknown_fields((name for name in value if name not in _OUTER and name != kind), f"{label}.")
-            parts = {
-                "sender": value.get("sender"),
-                "kind": kind,
-                "text": payload.get("message"),
-                "media": media or None,
-                "created_at": value.get("created_at"),
-            }
-            out = {}
-            for name, read_part in readers:
-                if (part := parts[name]) is not None and (part := read_part(part, reading)) is not None:
-                    out[name] = part
-            return out or None
 
-        return read
+MESSAGE = Shape(object_schema("One message.", {name: shape.schema for name, _, shape in _MEMBERS}), _message)
 
 
 def _unusual(kind: str, held: Any, label: str, reading: Reading) -> dict[str, Any]:
@@ -116,10 +102,10 @@ CONVERSATION_CLOSED = EventType(
     hints=("session-close",),
     own_time=("closed_at", "timestamp"),
     fields=(
-        Field("closed_at", Time("When the conversation ended."), sent_as="session.closed_at"),
+        Field("closed_at", time("When the conversation ended."), sent_as="session.closed_at"),
         TIMESTAMP,
-        Field("template", Text("The template that opened the conversation."), sent_as="hsm.name"),
-        Field("messages", ListOf("What was said, in order.", Message())),
+        Field("template", text("The template that opened the conversation."), sent_as="hsm.name"),
+        Field("messages", list_of("What was said, in order.", MESSAGE)),
     ),
     # At most one closing per session was ever seen, so the session alone is enough.
     event_id=EventIdRule(
@@ -177,8 +163,8 @@ DEPLOYMENT_FAILED = EventType(
     own_time=("failed_at", "timestamp"),
     key="phone",
     fields=(
-        Field("failure_reason", Text("Why it was not sent.", REASONS)),
-        Field("failed_at", Time("When Treble gave up.")),
+        Field("failure_reason", text("Why it was not sent.", REASONS)),
+        Field("failed_at", time("When Treble gave up.")),
         TIMESTAMP,
     ),
     event_id=EventIdRule(
@@ -210,11 +196,11 @@ HSM_STATUS_CHANGED = EventType(
     own_time=("timestamp",),
     key="template",
     fields=(
-        Field("template", Text("The template's name."), sent_as="name", required=True),
-        Field("status", Text("Its new state.", ("APPROVED", "REJECTED", "PENDING", "PAUSED", "DISABLED"))),
+        Field("template", text("The template's name."), sent_as="name", required=True),
+        Field("status", text("Its new state.", ("APPROVED", "REJECTED", "PENDING", "PAUSED", "DISABLED"))),
         Field(
             "affected_flow_ids",
-            ListOf("The flows that use the template.", Identifier("One flow.")),
+            list_of("The flows that use the template.", identifier("One flow.")),
             sent_as="affected_conversation_ids",
         ),
         TIMESTAMP,
@@ -252,7 +238,7 @@ UNKNOWN_TYPE = EventType(
     fires="When `event_type` holds a value that this version does not know.",
     own_time=("timestamp",),
     strict_time=False,  # what this version doesn't know may mean something else by `timestamp`
-    fields=(Field("event_type", Text("Treble's own name of the event.")), TIMESTAMP),
+    fields=(Field("event_type", text("Treble's own name of the event.")), TIMESTAMP),
     event_id=EventIdRule(fields=("event_type", "timestamp"), enough=(), fallback="body"),
     samples={"invented": _invented},
 )

@@ -10,7 +10,7 @@ import orjson
 
 from bridge.catalogue.definition import EventType, Evidence, Family, Field, Scene, contact_fields, naive
 from bridge.catalogue.event_id import EventIdRule
-from bridge.catalogue.shapes import ListOf, Object, Text, Time, Wrapped
+from bridge.catalogue.shapes import list_of, members, text, time, wrapped_text
 
 FLOW = Family(
     name="flow",
@@ -25,20 +25,20 @@ FLOW = Family(
 
 QUESTION = Field(
     "question",
-    Object(
+    members(
         "The message block that this is about, as the flow defines it.",
         {
-            "type": Text("Whether the block offers answers.", ("open", "closed")),
-            "text": Text("The block's text, before variables are filled in."),
-            "answers": ListOf("The answers that a closed block offers.", Wrapped("One answer.")),
+            "type": text("Whether the block offers answers.", ("open", "closed")),
+            "text": text("The block's text, before variables are filled in."),
+            "answers": list_of("The answers that a closed block offers.", wrapped_text("One answer.")),
         },
     ),
 )
-SENT_AT = Field("sent_at", Time("When the message was sent."))
-SENT_TEXT = Field("sent_text", Text("The text that was sent, variables filled in."))
+SENT_AT = Field("sent_at", time("When the message was sent."))
+SENT_TEXT = Field("sent_text", text("The text that was sent, variables filled in."))
 BUSINESS_SCOPE_ID = Field(
     "business_scope_id",
-    Text("An id of the person within the business; seen on real calls, perhaps in place of a phone number."),
+    text("An id of the person within the business; seen on real calls, perhaps in place of a phone number."),
     documented=False,
 )
 
@@ -89,7 +89,7 @@ def receipt(treble: str, *, fires: str, at: Field, rank: int) -> EventType:
 MESSAGE_DELIVERED = receipt(
     "delivered",
     fires="When the message of a block was delivered to the phone.",
-    at=Field("delivered_at", Time("When the phone had the message.")),
+    at=Field("delivered_at", time("When the phone had the message.")),
     rank=10,
 )
 
@@ -97,7 +97,7 @@ MESSAGE_DELIVERED = receipt(
 MESSAGE_READ = receipt(
     "read",
     fires="When the person opened the message of a block.",
-    at=Field("read_at", Time("When the message was opened.")),
+    at=Field("read_at", time("When the message was opened.")),
     rank=20,
 )
 
@@ -153,9 +153,9 @@ MESSAGE_RESPONDED = EventType(
         QUESTION,
         SENT_AT,
         SENT_TEXT,
-        Field("responded_at", Time("When the person answered.")),
-        Field("actual_response", Text("What the person wrote, literally.")),
-        Field("classified_answer", Wrapped("Which of the block's answers Treble took it for.")),
+        Field("responded_at", time("When the person answered.")),
+        Field("actual_response", text("What the person wrote, literally.")),
+        Field("classified_answer", wrapped_text("Which of the block's answers Treble took it for.")),
         BUSINESS_SCOPE_ID,
     ),
     event_id=EventIdRule(
@@ -191,7 +191,7 @@ MESSAGE_TIMED_OUT = EventType(
     hints=("timeout",),
     evidence=(Evidence(("timeout_at",), rank=40),),
     own_time=("timeout_at",),
-    fields=(QUESTION, Field("timeout_at", Time("When the wait for an answer ended.")), BUSINESS_SCOPE_ID),
+    fields=(QUESTION, Field("timeout_at", time("When the wait for an answer ended.")), BUSINESS_SCOPE_ID),
     event_id=EventIdRule(
         fields=("session_id", "conversation_id", "question.text", "timeout_at"),
         enough=(("timeout_at",),),
@@ -220,18 +220,18 @@ CONDITION_EVALUATED = EventType(
     fields=(
         Field(
             "variable",
-            Object("The session key that was looked at.", {"name": Text("Its name."), "value": Text("Its value.")}),
+            members("The session key that was looked at.", {"name": text("Its name."), "value": text("Its value.")}),
         ),
         Field(
             "condition",
-            Object(
+            members(
                 "What it was compared with.",
                 {
-                    "operator": Text(
+                    "operator": text(
                         "How it was compared; DEFAULT is the path for all the rest.",
                         ("EQ", "DIFF", "GT", "LT", "GTEQ", "LTEQ", "CONT", "NCONT", "DEFAULT"),
                     ),
-                    "value": Text("The operand of the path."),
+                    "value": text("The operand of the path."),
                 },
             ),
         ),
@@ -270,8 +270,8 @@ CONTACT_OPTED_OUT = EventType(
         QUESTION,
         SENT_AT,
         SENT_TEXT,
-        Field("classified_answer", Wrapped("The answer that means opting out.")),
-        Field("reason", Text("Why the contact is blocked.", ("OPTOUT",))),
+        Field("classified_answer", wrapped_text("The answer that means opting out.")),
+        Field("reason", text("Why the contact is blocked.", ("OPTOUT",))),
         BUSINESS_SCOPE_ID,
     ),
     # It has no time of its own. One sent message is answered by one opt-out, so the sending's time tells them apart.

@@ -14,7 +14,6 @@ from typing import Final
 import orjson
 
 from bridge.catalogue.definition import EventType
-from bridge.catalogue.shapes import Time
 from bridge.model import Event, Prepared
 
 _KEY_BYTES: Final = 16
@@ -60,7 +59,7 @@ class ContentKeys:
         self._fields = tuple(
             field.name
             for field in event_type.fields
-            if field.path.partition(".")[0] in tops and not isinstance(field.shape, Time)
+            if field.path.partition(".")[0] in tops and field.shape.schema.get("format") != "date-time"
         )
         self._answers = event_type.name == "message.responded"
 

@@ -36,7 +36,7 @@ MESSAGE_REACTED = EventType(
     hints=("reaction",),
     evidence=(Evidence(("reacted_at",), rank=45),),
     own_time=("reacted_at",),
-    fields=(Field("reacted_at", Time("When.")), Field("emoji", Text("With what."))),
+    fields=(Field("reacted_at", time("When.")), Field("emoji", text("With what."))),
     event_id=EventIdRule(("session_id", "reacted_at", "emoji"), (("reacted_at",),), "body"),
     samples={"usual": lambda scene: {**flow_body(scene), "reacted_at": naive(scene.at), "emoji": "x"}},
 )
