@@ -19,7 +19,7 @@ from bridge.kafka.batches import partition_of
 from bridge.model import Entry, Event, IdFrom, Problem, Rejected
 from bridge.settings.models import Settings
 from bridge.settings.topics import MappedEvent
-from bridge.transform.custom_events import Mapper
+from bridge.transform.custom_events import rules_of
 from bridge.transform.dead_letter import Returned
 from bridge.transform.json_body import NotJson, decode
 from bridge.transform.normalize import examine
@@ -297,7 +297,7 @@ def _by_mapping(preparer: Preparer, entry: Entry, value: dict[str, Any]) -> list
     names = [name for name, held in value.items() if held not in (None, "", [], {}) and _addressable(name)]
     if not names:
         return []
-    trial = Mapper({_OWN_NAME: MappedEvent(when=dict.fromkeys(names[:_FIELDS_SHOWN_MAX], ("*",)))})
+    trial = rules_of({_OWN_NAME: MappedEvent(when=dict.fromkeys(names[:_FIELDS_SHOWN_MAX], ("*",)))})
     _, result = examine(entry, preparer.zone(entry), trial)
     if isinstance(result, Rejected):
         return []

@@ -45,9 +45,9 @@ def trace_headers(request_headers: Mapping[str, Any]) -> Headers:
     if not isinstance(parent, str) or not is_traceparent(parent):
         return ()
     headers = (("traceparent", parent.encode()),)
-    if isinstance(state, str) and 0 < len(state) <= _TRACESTATE_CHARACTERS_MAX and _header_safe(state):
-        return (*headers, ("tracestate", state.encode()))
-    return headers
+    if not isinstance(state, str) or not 0 < len(state) <= _TRACESTATE_CHARACTERS_MAX:
+        return headers
+    return (*headers, ("tracestate", state.encode())) if state.isascii() and state.isprintable() else headers
 
 
 def envelope(event: Event) -> dict[str, Any]:
@@ -114,7 +114,9 @@ class Encoder:
         head = (_SPECVERSION, ("ce_id", event.id.encode()), kind, source, ("ce_time", event.occurred_at.encode()))
         if subject is None:
             return (*head, *rest)
-        return (*head, ("ce_subject", _attribute(subject).encode()), *rest)
+        if not subject.isprintable():  # an attribute may hold no control characters
+            subject = quote(subject, safe="")
+        return (*head, ("ce_subject", subject.encode()), *rest)
 
     def _as_cloudevent(self, event: Event, extra: Headers) -> bytes:
         named = ((name.removeprefix("ce_"), value.decode()) for name, value in self._attributes(event))
@@ -122,12 +124,3 @@ class Encoder:
         out |= {name: value.decode() for name, value in extra if name in ("traceparent", "tracestate")}
         out["data"] = envelope(event)
         return orjson.dumps(out)
-
-
-def _attribute(text: str) -> str:
-    """A text as an attribute, which may hold no control characters: those are percent-encoded."""
-    return text if text.isprintable() else quote(text, safe="")
-
-
-def _header_safe(text: str) -> bool:
-    return text.isascii() and text.isprintable()

@@ -36,15 +36,9 @@ class Rule:
         return None if self.key is None else scalar_text(at(value, self.key)) or None
 
 
-class Mapper:
-    """The event types of one configuration, in the file's order: the first that holds counts."""
-
-    def __init__(self, events: Mapping[str, MappedEvent]) -> None:
-        self._rules = tuple(_rule(name, event) for name, event in events.items())
-
-    def find(self, value: dict[str, Any]) -> Rule | None:
-        """The rule that this body is known by."""
-        return next((rule for rule in self._rules if rule.holds(value)), None)
+def find_rule(rules: tuple[Rule, ...], value: dict[str, Any]) -> Rule | None:
+    """The rule that this body is known by: the first that holds."""
+    return next((rule for rule in rules if rule.holds(value)), None)
 
 
 def at(value: Any, steps: tuple[str, ...]) -> Any:
@@ -52,6 +46,11 @@ def at(value: Any, steps: tuple[str, ...]) -> Any:
     for step in steps:
         value = value.get(step) if isinstance(value, dict) else None
     return value
+
+
+def rules_of(events: Mapping[str, MappedEvent]) -> tuple[Rule, ...]:
+    """The event types of one configuration, in the file's order."""
+    return tuple(_rule(name, event) for name, event in events.items())
 
 
 def _rule(name: str, event: MappedEvent) -> Rule:

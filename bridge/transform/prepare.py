@@ -15,9 +15,10 @@ from bridge.catalogue.table import Classification
 from bridge.catalogue.times import utc_ms
 from bridge.model import RECEIVED_FIELD, REPLAY_FIELD, Entry, Event, Prepared, Problem, Rejected, TopicSpec
 from bridge.settings.models import Route, Settings, Topics
+from bridge.settings.topics import KEY_KINDS
 from bridge.transform import dead_letter
 from bridge.transform.cloudevents import Encoder, Headers, trace_headers
-from bridge.transform.custom_events import Mapper
+from bridge.transform.custom_events import rules_of
 from bridge.transform.dedupe import ContentKeys, dedupe_key
 from bridge.transform.normalize import examine
 from bridge.transform.redaction import Redaction, keyed_hash
@@ -32,15 +33,13 @@ _HEADROOM_BYTES = 64 << 10  # of the topic's limit, for key, headers and the bat
 _HEAD_BYTES = 16_384
 """How large a quarantine record may be that holds the beginning of the body only: any topic should take that."""
 
-_KEY_FALLBACKS = ("session", "phone", "event_id")
-_KEY_KINDS = ("session", "phone", "template", "event_id")
 _DUPLICATE = ("treble_duplicate", b"true")
 _TRACE_MARK, _REPLAY_MARK = b"traceparent", REPLAY_FIELD.encode()
 
 
 @dataclass(frozen=True, slots=True)
 class Destination:
-    """Where the events of one type go: the topic, and what the key is, the first of `key_kinds` that an event has.
+    """Where the events of one type go: the topic, "" for none, and the key, the first of `key_kinds` that an event has.
 
     `redaction` hides what may not be stored there.
     """
@@ -48,7 +47,7 @@ class Destination:
     topic: str
     key_kinds: tuple[str, ...]
     drop: bool
-    redaction: Redaction | None = None
+    redaction: Redaction | None
 
 
 class Extras(NamedTuple):
@@ -78,7 +77,7 @@ class Preparer:
         self.destinations: Mapping[str, Destination] = {
             name: _destination(settings, name) for name in [*TABLE, *settings.events]
         }
-        self._mapper = Mapper(settings.events) if settings.events else None
+        self._rules = rules_of(settings.events)
         self._zones = {
             name: None if source.timezone == "UTC" else ZoneInfo(source.timezone)
             for name, source in settings.sources.items()
@@ -108,7 +107,7 @@ class Preparer:
     def examine(self, entry: Entry) -> tuple[Classification, Event | Rejected]:
         """What the entry is, and what decided it. May raise: `prepare` doesn't."""
         arrived = _extras(entry.headers).arrival(entry)
-        return examine(arrived, self.zone(entry), self._mapper)
+        return examine(arrived, self.zone(entry), self._rules)
 
     def prepare(self, entry: Entry) -> Prepared:
         """Make an entry ready. Never raises: what our own code can't handle goes to the quarantine as well."""
@@ -151,8 +150,8 @@ class Preparer:
         return {topic: _spec(self._settings, topic, sharing) for topic, sharing in routes.items()}
 
     def _prepare(self, entry: Entry) -> Prepared:
-        extras = _extras(entry.headers) if entry.headers else _NO_EXTRAS
-        decided, result = examine(extras.arrival(entry), self.zone(entry), self._mapper)
+        extras = _extras(entry.headers)
+        decided, result = examine(extras.arrival(entry), self.zone(entry), self._rules)
         if isinstance(result, Rejected):
             return self._quarantined(
                 entry, result.reason, result.problems, decided.event_type, hint_conflict=decided.hint_conflict
@@ -204,7 +203,7 @@ class Preparer:
     ) -> Prepared:
         known = None if event_type == UNCLASSIFIED else event_type
         extras = _extras(entry.headers)
-        made = dead_letter.record(
+        record, truncated = dead_letter.record(
             extras.arrival(entry),
             reason,
             problems,
@@ -221,13 +220,13 @@ class Preparer:
             entry.received_at_ms,
             known or UNCLASSIFIED,
             self._quarantine,
-            made.record,
+            record,
             None,
             "quarantined",
             reason,
             (),
             hint_conflict,
-            made.truncated,
+            truncated,
         )
 
     def published(self, event: Event) -> Event:
@@ -267,14 +266,16 @@ def _destination(settings: Settings, event_type: str) -> Destination:
     topics = settings.routing
     route = topics.map.get(event_type)
     own = settings.events.get(event_type)
-    key = (own.key or "session") if own else TABLE[event_type].key
-    kind = (route.key if isinstance(route, Route) else None) or (key if key in _KEY_KINDS else "path")
-    kinds = (kind, *(fallback for fallback in _KEY_FALLBACKS if fallback != kind))
-    topic = topics.topic_of(event_type)
-    redaction = None
-    if topic is not None:
-        redaction = Redaction.of(settings.privacy, topic, None if own else TABLE[event_type])
-    return Destination(topic or "", kinds, topic is None, redaction)
+    if own is None:
+        kind: str = TABLE[event_type].key
+    else:
+        kind = own.key or "session"
+        kind = kind if kind in KEY_KINDS else "path"
+    kind = (route.key if isinstance(route, Route) else None) or kind
+    kinds = (kind, *(fallback for fallback in KEY_KINDS if fallback != kind))
+    topic = topics.topic_of(event_type) or ""
+    redaction = Redaction.of(settings.privacy, topic, None if own else TABLE[event_type]) if topic else None
+    return Destination(topic, kinds, not topic, redaction)
 
 
 def _spec(topics: Topics, name: str, routes: Sequence[Route]) -> TopicSpec:
