@@ -52,12 +52,8 @@ def decode(raw: bytes) -> Body:
     try:
         return Body(orjson.loads(text), text, notes)
     except orjson.JSONDecodeError:
-        return _decode_faulty(text, notes)
-
-
-def _decode_faulty(text: bytes, notes: tuple[str, ...]) -> Body:
-    if not text.strip(b" \t\r\n"):
-        raise NotJson("empty")
+        if not text.strip(b" \t\r\n"):
+            raise NotJson("empty") from None
     try:
         mended, faults = _mended(text)
         return Body(orjson.loads(mended), mended, notes + faults)

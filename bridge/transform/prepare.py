@@ -21,7 +21,7 @@ from bridge.transform.cloudevents import Encoder, Headers, trace_headers
 from bridge.transform.custom_events import rules_of
 from bridge.transform.dedupe import ContentKeys, dedupe_key
 from bridge.transform.normalize import examine
-from bridge.transform.redaction import Redaction, keyed_hash
+from bridge.transform.redaction import Redaction
 
 UNCLASSIFIED = "unclassified"
 """The event type, in metrics, of what none could be found for."""
@@ -88,9 +88,8 @@ class Preparer:
             name: int(seconds * 1000) for name, seconds in settings.duplicates.semantic_window.items()
         }
         self._content_keys = {name: ContentKeys(TABLE[name]) for name in self.content_window_ms}
-        hidden = settings.privacy.of(self._quarantine)
-        self._quarantines_raw = hidden is None or hidden.keeps_raw
-        self._hash_key = settings.privacy.hash_key.get_secret_value().encode() if settings.privacy.hash_key else b""
+        hidden = Redaction.of(settings.privacy, self._quarantine, None)
+        self._without_raw = None if hidden is None or hidden.keeps_raw else hidden
 
     def zone(self, entry: Entry) -> dt.tzinfo | None:
         """The zone of an entry's times that have none: its source's; None is UTC.
@@ -157,39 +156,26 @@ class Preparer:
                 entry, result.reason, result.problems, decided.event_type, hint_conflict=decided.hint_conflict
             )
         destination = self.destinations[result.type]
-        if destination.drop:
-            return Prepared(
-                entry.id,
-                entry.received_at_ms,
-                result.type,
-                destination.topic,
-                None,
-                None,
-                "dropped",
-                notes=result.notes,
-                hint_conflict=decided.hint_conflict,
-            )
-        shown = result if destination.redaction is None else destination.redaction.event(result)
-        _, key = key_kind_of(result, destination)
-        record = self._encoder.record(shown, destination.topic, key.encode(), extras.headers)
+        record, keys = None, None
+        if not destination.drop:
+            shown = result if destination.redaction is None else destination.redaction.event(result)
+            _, key = key_kind_of(result, destination)
+            record = self._encoder.record(shown, destination.topic, key.encode(), extras.headers)
+            keys = self._content_keys.get(result.type)
         return Prepared(
             entry.id,
             entry.received_at_ms,
             result.type,
             destination.topic,
             record,
-            None if extras.again else dedupe_key(result),
-            "forwarded",
+            None if record is None or extras.again else dedupe_key(result),
+            "dropped" if record is None else "forwarded",
             "",
             result.notes,
             decided.hint_conflict,
             False,
-            self._content_key(result, extras) if self._content_keys else None,
+            None if keys is None or extras.again else keys.of(result),
         )
-
-    def _content_key(self, event: Event, extras: Extras) -> bytes | None:
-        keys = None if extras.again else self._content_keys.get(event.type)
-        return None if keys is None else keys.of(event)
 
     def _quarantined(
         self,
@@ -213,7 +199,7 @@ class Preparer:
             event_type=known,
             extra=extras.headers,
             value_bytes_max=_HEAD_BYTES if head_only else self._whole_bytes_max,
-            with_raw=self._quarantines_raw,
+            with_raw=self._without_raw is None,
         )
         return Prepared(
             entry.id,
@@ -240,9 +226,8 @@ class Preparer:
             _, result = self.examine(entry)
             if isinstance(result, Event):
                 return self.published(result).id
-        if self._quarantines_raw or not self._hash_key:
-            return ""
-        return keyed_hash(self._hash_key, dead_letter.body_id(entry.source, entry.body))
+        hidden = self._without_raw
+        return hidden.hashed(dead_letter.body_id(entry.source, entry.body)) if hidden else ""
 
 
 def key_kind_of(event: Event, destination: Destination) -> tuple[str, str]:
