@@ -27,7 +27,6 @@ from bridge.transform.prepare import Preparer, key_kind_name, key_kind_of
 from bridge.version import VERSION
 
 _FIELDS_SHOWN_MAX: Final = 8
-_OWN_NAME: Final = "your.own.name"
 _SENDER: Final = "no configuration changes this: what the sender posts has to"
 
 
@@ -105,7 +104,7 @@ def explain(settings: Settings, request: Request, now_ms: int, *, partitions: in
     """
     target, query = _target(settings, request)
     credentials, granted = _credentials(target, query, request, now_ms)
-    headers = target.route.keeper.keep(_first_values(request.headers))
+    headers = target.route.keeper.keep({name.lower(): request.headers[name] for name in request.headers})
     entry = Entry(0, now_ms, target.route.source, target.hint, headers, request.body)
     return _followed(settings, entry, credentials, granted, partitions)
 
@@ -156,8 +155,12 @@ def _followed(
     key_kind, key = key_kind_of(event, preparer.destinations[event.type]) if event else (None, None)
     if event and key_kind:
         key_kind = key_kind_name(settings, event.type, key_kind)
+    told_by = f"{decided.evidence} in the body"
+    if decided.evidence == "hint":
+        told_by = f"the URL's hint {entry.hint}: nothing in the body tells"
     record = prepared.record
-    count = partitions or _configured_partitions(preparer, settings, prepared.topic)
+    spec = None if settings.topics.create == "off" else preparer.topics().get(prepared.topic)
+    count = partitions or (spec.partitions if spec else None)
     return Explanation(
         source=entry.source,
         hint=entry.hint,
@@ -168,7 +171,7 @@ def _followed(
         problems=result.problems if isinstance(result, Rejected) else (),
         advice=_ADVICE.get(prepared.reason, "").format(hints=", ".join(HINTS)),
         event_type=decided.event_type,
-        decided_by=_decided_by(decided.evidence, entry.hint),
+        decided_by=told_by if decided.evidence else "",
         other_evidence=tuple(f"{one.evidence} ({one.event_type})" for one in evidence_in(value)[1:]),
         hint_conflict=decided.hint_conflict,
         notes=tuple((note, meaning(note)) for note in prepared.notes),
@@ -218,7 +221,7 @@ def _target(settings: Settings, request: Request) -> tuple[Target, str]:
 def _credentials(target: Target, query: str, request: Request, now_ms: int) -> tuple[str, bool | None]:
     """What the credentials decide, in words. What is not given at all is not judged."""
     auth = target.route.credentials
-    given = bool(_first_values(request.headers) or query or target.path_secret or request.remote)
+    given = bool(request.headers or query or target.path_secret or request.remote)
     facts = Facts(request.headers, query, target.path_secret, request.remote)
     verdict = auth.decide(facts, request.body, now_ms)
     if isinstance(verdict, Denied):
@@ -227,22 +230,6 @@ def _credentials(target: Target, query: str, request: Request, now_ms: int) -> t
         return "open: the source says auth: none", True
     values = f", value {verdict.generation + 1} of a secret" if verdict.generation else ""
     return f"alternative {verdict.alternative + 1} holds ({' + '.join(verdict.kinds)}{values})", True
-
-
-def _first_values(headers: CIMultiDict[str]) -> dict[str, str]:
-    return {name.lower(): headers[name] for name in headers}
-
-
-def _configured_partitions(preparer: Preparer, settings: Settings, topic: str) -> int | None:
-    """The partitions of a topic, unless the broker alone knows them."""
-    spec = preparer.topics().get(topic)
-    return None if spec is None or settings.topics.create == "off" else spec.partitions
-
-
-def _decided_by(evidence: str, hint: str) -> str:
-    if evidence == "hint":
-        return f"the URL's hint {hint}: nothing in the body tells"
-    return f"{evidence} in the body" if evidence else ""
 
 
 def _id_basis(event: Event, value: dict[str, Any]) -> IdBasis:
@@ -294,17 +281,14 @@ def _by_hint(preparer: Preparer, entry: Entry) -> list[str]:
 
 def _by_mapping(preparer: Preparer, entry: Entry, value: dict[str, Any]) -> list[str]:
     """Whether `events` could name it: tried with the fields that it has."""
-    names = [name for name, held in value.items() if held not in (None, "", [], {}) and _addressable(name)]
+    there = [name for name, held in value.items() if held not in (None, "", [], {})]
+    # A dotted path can name these.
+    names = [name for name in there if name and not name[0].isspace() and "." not in name][:_FIELDS_SHOWN_MAX]
     if not names:
         return []
-    trial = rules_of({_OWN_NAME: MappedEvent(when=dict.fromkeys(names[:_FIELDS_SHOWN_MAX], ("*",)))})
+    trial = rules_of({"your.own.name": MappedEvent(when=dict.fromkeys(names, ("*",)))})
     _, result = examine(entry, preparer.zone(entry), trial)
     if isinstance(result, Rejected):
         return []
-    shown = ", ".join(cleaned(name) for name in names[:_FIELDS_SHOWN_MAX])
+    shown = ", ".join(cleaned(name) for name in names)
     return [f"`events` in the configuration can give it a type, a topic and a key; `when` may name: {shown}"]
-
-
-def _addressable(name: str) -> bool:
-    """Whether a dotted path can name it."""
-    return bool(name) and not name[0].isspace() and "." not in name

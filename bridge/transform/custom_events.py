@@ -50,13 +50,12 @@ def at(value: Any, steps: tuple[str, ...]) -> Any:
 
 def rules_of(events: Mapping[str, MappedEvent]) -> tuple[Rule, ...]:
     """The event types of one configuration, in the file's order."""
-    return tuple(_rule(name, event) for name, event in events.items())
-
-
-def _rule(name: str, event: MappedEvent) -> Rule:
-    conditions = tuple(
-        (tuple(path.split(".")), None if ANY_VALUE in values else frozenset(values))
-        for path, values in event.when.items()
-    )
-    key = None if event.key is None or event.key in KEY_KINDS else tuple(event.key.split("."))
-    return Rule(name, "+".join(event.when), conditions, key)
+    rules = []
+    for name, event in events.items():
+        conditions = tuple(
+            (tuple(path.split(".")), None if ANY_VALUE in values else frozenset(values))
+            for path, values in event.when.items()
+        )
+        key = None if event.key is None or event.key in KEY_KINDS else tuple(event.key.split("."))
+        rules.append(Rule(name, "+".join(event.when), conditions, key))
+    return tuple(rules)
