@@ -228,8 +228,7 @@ def _salvaged_text(result: Salvaged, new: Path) -> str:
 
 
 def drained_as_json(drained: "Drained", folder: Path) -> dict[str, Any]:
-    account = asdict(drained)
-    account["journal_id"] = drained.journal_id or None
+    account = asdict(drained) | {"journal_id": drained.journal_id or None, "known": drained.known}
     account["left"] = {"entries": drained.entries_left, "paused_topics": account["left"]}
     return {"path": str(folder), **account, "removable": drained.removable}
 

@@ -15,7 +15,7 @@ from bridge.ingress.limits import ByteBudget, body_bytes_held_max
 from bridge.ingress.listener import listen
 from bridge.ingress.routes import Routes
 from bridge.ingress.slow_path import SlowPath
-from bridge.ingress.tls import Certificates
+from bridge.ingress.tls import Certificates, certificate_end_s
 from bridge.settings.models import Settings
 from bridge.settings.units import Address
 from bridge.telemetry import Telemetry
@@ -157,4 +157,4 @@ class Ingress:
 
     def _load_certificate(self, certificates: Certificates) -> None:
         certificates.load()
-        self._telemetry.certificate_ends("ingress", certificates.end_s())
+        self._telemetry.certificate_ends("ingress", certificate_end_s(certificates.path))

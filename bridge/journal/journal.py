@@ -280,12 +280,17 @@ class Journal:
         """ok, nearly_full (from 80 %), or full (nothing is taken until it is below 95 %)."""
         return self._capacity.state
 
+    @property
+    def ahead(self) -> int:
+        """How many entries there are from the position at the front on."""
+        return max(0, self.last_id + 1 - self.positions.next_id)
+
     def usage(self) -> JournalUsage:
         """The journal's state now. Costs no look at the disk."""
-        pending = self.last_id - self.positions.next_id + 1 + sum(self._deferred.values())
+        pending = self.ahead + sum(self._deferred.values())
         return JournalUsage(
             entries=self._entries,
-            pending=max(0, pending),
+            pending=pending,
             bytes=self._capacity.used,
             bytes_max=self._capacity.bytes_max,
             oldest_pending_ms=self._oldest_pending_ms if pending > 0 else None,

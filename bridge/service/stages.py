@@ -78,11 +78,8 @@ def set_config_metrics(settings: Settings, telemetry: Telemetry) -> None:
     # Counters begin with 0: one that first shows up with a 1 has not grown, as Prometheus sees it, and no alert fires.
     telemetry.counters_begin(settings.sources, REASONS, QUARANTINE_REASONS)
     telemetry.credentials_end(credential_ends(settings.sources))
-    security, end_s = settings.kafka.security, None
-    if security.certificate_file is not None:
-        password = security.key_password.get_secret_value() if security.key_password else ""
-        end_s = certificate_end_s(security.certificate_file, security.key_file, password, as_client=True)
-    telemetry.certificate_ends("kafka", end_s)
+    file = settings.kafka.security.certificate_file
+    telemetry.certificate_ends("kafka", None if file is None else certificate_end_s(file))
 
 
 def paused_topics(forwarder: ForwarderStatus) -> Mapping[str, TopicQueueStatus]:
