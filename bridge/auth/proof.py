@@ -11,8 +11,6 @@ from bridge.settings.models import Settings
 from bridge.settings.sources import Alternative, Hmac, SecretValues, each_value
 from bridge.settings.units import Address
 
-_ANYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104 - what is listened on, not where
-
 
 @dataclass(frozen=True, slots=True)
 class Proof:
@@ -59,8 +57,7 @@ def recipient(settings: Settings, source: str | None, address: Address | None = 
     if name not in settings.sources:
         raise ConfigError(f"no source {name}: expected one of {', '.join(settings.sources)}")
     found = settings.sources[name]
-    host, port = address or settings.server.listen
-    where = Address(_ANYWHERE.get(host, host), port)
+    where = (address or settings.server.listen).reached()
     scheme = "https" if settings.server.tls else "http"
     first = None if found.auth == "none" else found.auth[0]
     return Recipient(f"{scheme}://{where}{found.path_of(name)}", first)

@@ -1,5 +1,6 @@
 """`treble-bridge check`: what is wrong with a configuration, or what it amounts to."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -9,10 +10,12 @@ import click
 
 from bridge.catalogue import HINTS, TABLE
 from bridge.cli.console import print_json, print_table, run
-from bridge.cli.options import config_option, json_option
+from bridge.cli.options import URL, config_option, json_option
 from bridge.cli.topics import wanted_topics
+from bridge.diagnose.rules import unmet
 from bridge.errors import ConfigError, ExitCode, SinkError
-from bridge.kafka.client import client_options
+from bridge.ingress.tls import Certificates
+from bridge.kafka.client import TokenUnavailableError, client_options
 from bridge.kafka.diagnosis import diagnose
 from bridge.kafka.producer import Producer
 from bridge.kafka.topics import Difference, Topics
@@ -20,6 +23,7 @@ from bridge.settings.changes import config_hash
 from bridge.settings.load import load
 from bridge.settings.models import Kafka, Settings
 from bridge.settings.problems import ConfigProblem, InvalidSettingsError
+from bridge.settings.section import Contradictions
 from bridge.settings.sources import Alternative, SecretValues, Source, each_value
 from bridge.settings.units import format_duration
 from bridge.transform.prepare import Preparer, key_kind_name
@@ -33,9 +37,9 @@ _COLOURS: Final = {"error": "red", "warning": "yellow", "note": None}
 @click.argument("file", required=False, type=click.Path(path_type=Path))
 @config_option(required=False, loaded=False)
 @click.option("--live", is_flag=True, help="Also ask Kafka: connection, login, topics. Changes nothing there.")
-@click.option("--url", default=_DEFAULT_URL, metavar="URL", help="Scheme and host for the URLs to paste.")
+@click.option("--url", type=URL, metavar="URL", help="Scheme and host for the URLs to paste.")
 @json_option
-def check(file: Path | None, config: Path | None, live: bool, url: str, as_json: bool) -> ExitCode:
+def check(file: Path | None, config: Path | None, live: bool, url: str | None, as_json: bool) -> ExitCode:
     """Check a configuration and show what it amounts to. Secrets are not shown.
 
     Exit code 2: it can't be used. With --live also 7: Kafka can't be reached, and 8: a topic differs. A missing topic
@@ -50,21 +54,38 @@ def check(file: Path | None, config: Path | None, live: bool, url: str, as_json:
     if path is None:
         raise click.UsageError("Name the configuration: treble-bridge check FILE")
     try:
-        loaded = load(path, TABLE.keys())
+        loaded = load(path, TABLE.keys(), faults=_unusable_files, doubts=unmet)
     except ConfigError as error:
         found = error.problems if isinstance(error, InvalidSettingsError) else [ConfigProblem("error", "", str(error))]
         return _report(path, list(found), None, as_json=as_json, code=ExitCode.USAGE)
     problems, code = list(loaded.warnings), ExitCode.OK
     if live:
-        try:
-            client_options(loaded.settings.kafka)
-            asked = run(_ask_kafka(loaded.settings))
-        except ConfigError as error:
-            asked, code = [ConfigProblem("error", "", str(error), str(path))], ExitCode.USAGE
-        else:
-            code = _exit_code_of(asked)
+        asked = run(_ask_kafka(loaded.settings))
+        code = _exit_code_of(asked)
         problems += asked
-    return _report(path, problems, _summary(loaded.settings, url), as_json=as_json, code=code, live=live)
+    return _report(
+        path, problems, _summary(loaded.settings, url or _DEFAULT_URL), as_json=as_json, code=code, live=live
+    )
+
+
+def _unusable_files(settings: Settings) -> Contradictions:
+    """Certificates, keys and tokens that can be read, and not used."""
+    for use in (_load_certificates, _load_login):
+        try:
+            use(settings)
+        except (ConfigError, TokenUnavailableError) as error:
+            option, _, what = re.sub(r"^([a-z_.]+):? ", r"\1 ", str(error)).partition(" ")
+            yield tuple(option.split(".")), what
+
+
+def _load_certificates(settings: Settings) -> None:
+    if settings.server.tls is not None:
+        Certificates(settings.server.tls).load()
+
+
+def _load_login(settings: Settings) -> None:
+    if (tokens := client_options(settings.kafka).get("sasl_oauth_token_provider")) is not None:
+        run(tokens.token())
 
 
 def _exit_code_of(findings: list[ConfigProblem]) -> ExitCode:
@@ -133,7 +154,9 @@ def _report(
     counts = f"{errors} error{'s' * (errors != 1)}, {warnings} warning{'s' * (warnings != 1)}"
     verdict = "can't be used" if about is None else "is not ready" if errors else "is fine"
     click.echo(f"{path} {verdict}: {counts}" + (f", config hash {about['hash']}" if about else ""))
-    if about and live and not errors:
+    if about and not live:
+        click.echo("Kafka was not asked: --live asks it")
+    elif about and not errors:
         made = any(problem.severity == "note" for problem in problems)
         click.echo(f"Kafka answers, and has every topic as configured{', but those to be made' if made else ''}")
     return code
@@ -188,7 +211,7 @@ def _summary(settings: Settings, base_url: str) -> dict[str, Any]:
             "format": settings.kafka.format,
         },
         "journal": settings.journal.path,
-        "sources": [_source(name, source, base_url.rstrip("/")) for name, source in settings.sources.items()],
+        "sources": [_source(name, source, base_url) for name, source in settings.sources.items()],
         "event_types": _event_types(settings),
         "topics": _topics(settings),
     }

@@ -3,6 +3,7 @@
 import json
 import re
 from http.client import HTTPConnection, HTTPException
+from pathlib import Path
 from typing import Any, Final
 from urllib.parse import SplitResult, urlsplit
 
@@ -32,13 +33,21 @@ def _admin_url(text: str) -> SplitResult:
     return url
 
 
+def _configured(text: str) -> SplitResult:
+    from bridge.settings.load import admin_address  # noqa: PLC0415 - it is not for every few seconds
+
+    return _admin_url(f"http://{admin_address(Path(text).expanduser()).reached()}")
+
+
 @click.command()
 @click.option("--live", is_flag=True, help="Ask whether it lives, not whether it can take webhooks.")
 @click.option("--url", type=Parsed("url", _admin_url), metavar="URL", envvar=ADMIN_URL_VARIABLE, show_envvar=True,
               default="http://127.0.0.1:8081", show_default=True, help="The admin port.")  # fmt: skip
 @click.option("--timeout", type=Parsed("duration", _seconds), metavar="DURATION", default="2s", show_default=True,
               help="For the connection, and for the answer.")  # fmt: skip
-def health(live: bool, url: SplitResult, timeout: float) -> ExitCode:
+@click.option("-c", "--config", "configured", type=Parsed("file", _configured), metavar="FILE",
+              help="Ask at admin.listen of this configuration instead. Slower: not for a probe.")  # fmt: skip
+def health(live: bool, url: SplitResult, timeout: float, configured: SplitResult | None) -> ExitCode:
     """Ask a running bridge how it is, and tell by the exit code.
 
     Exit code 0: it is ready (with --live: alive); checks that are degraded are named. 8: it answers that it is not, and
@@ -47,8 +56,10 @@ def health(live: bool, url: SplitResult, timeout: float) -> ExitCode:
     \b
     Example:
       treble-bridge health
+      treble-bridge health --config bridge.yaml
       treble-bridge health --live --url http://127.0.0.1:8081
     """
+    url = configured or url
     try:
         status, body = _get(url, "/livez" if live else "/readyz", timeout)
     except (OSError, HTTPException) as error:

@@ -1,10 +1,12 @@
 """Options that several commands share, and the configuration that they name."""
 
 import datetime as dt
+import re
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
+from urllib.parse import urlsplit
 
 import click
 
@@ -13,6 +15,7 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+_URL: Final = re.compile(r"[A-Za-z]+://[A-Za-z0-9.:_\[\]-]+(/[A-Za-z0-9._~!$&'()*+,;=:@%/-]*)?")
 CONFIG_VARIABLE = "TREBLE_BRIDGE_CONFIG"
 
 ID_MAX: Final = (1 << 63) - 1
@@ -68,6 +71,16 @@ def _as_configured(name: str) -> Parsed:
     return Parsed(name, parse)
 
 
+def _web_url(text: str) -> str:
+    """A URL without what would be doubled, lost or misread once a path is put behind it."""
+    url = urlsplit(text := text.strip())
+    if url.scheme not in {"http", "https"} or not url.hostname or url.port == 0 or not _URL.fullmatch(text):
+        raise ValueError("expected a URL such as https://hooks.example.com, without user, query and fragment")
+    return f"{url.scheme}://{url.netloc.lower()}{url.path.rstrip('/')}"
+
+
+URL: Final = Parsed("url", _web_url)
+"""`HTTPS://Host:port/path/` → `https://host:port/path`."""
 DURATION: Final = _as_configured("duration")
 """`30s` → 30.0 (seconds)."""
 RATE: Final = _as_configured("rate")

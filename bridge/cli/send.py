@@ -21,6 +21,7 @@ from bridge.cli.options import (
     COUNT,
     DURATION,
     RATE,
+    URL,
     config_option,
     json_option,
     load_configuration,
@@ -59,7 +60,7 @@ class Summary:
 
 @click.command()
 @config_option(required=False, loaded=False)
-@click.option("--url", help="The source's URL without a hint, instead of a configuration.")
+@click.option("--url", type=URL, metavar="URL", help="The source's URL without a hint, instead of a configuration.")
 @click.option("--source", metavar="NAME", help="Which source of the configuration; default: the only one.")
 @click.option("--address", type=ADDRESS, metavar="HOST:PORT",
               help="Where the bridge of the configuration is; default: where it listens, on this machine.")  # fmt: skip
@@ -104,7 +105,7 @@ def send(config: Path | None, url: str | None, source: str | None, address: Addr
           --type all --count 1000 --rate 100/s
     """
     if url is not None:
-        to = Recipient(_checked_url(url))
+        to = Recipient(url)
     elif config is not None:
         to = recipient(load_configuration(config), source, address)
     else:
@@ -187,12 +188,6 @@ def _fields(texts: Sequence[str]) -> dict[str, Any]:
         except orjson.JSONDecodeError:
             found[name] = value
     return found
-
-
-def _checked_url(url: str) -> str:
-    if not url.startswith(("http://", "https://")) or "?" in url:
-        raise click.UsageError("--url: expected http(s)://host:port/path without a query")
-    return url.rstrip("/")
 
 
 def _print(outcome: Outcome, *, as_json: bool) -> None:

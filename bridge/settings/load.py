@@ -10,7 +10,7 @@ The event types' names come from the caller: the catalogue knows them, and lies 
 import datetime as dt
 import os
 import stat
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from importlib.util import find_spec
@@ -21,10 +21,11 @@ from pydantic import ValidationError
 
 from bridge.errors import ConfigError
 from bridge.settings.document import Document, expand, parse
-from bridge.settings.models import Settings, misrouted
+from bridge.settings.models import Admin, Settings, misrouted
 from bridge.settings.problems import ConfigProblem, InvalidSettingsError, explain, lint, shown_path
 from bridge.settings.reference import section_at
-from bridge.settings.section import Loc, path_text
+from bridge.settings.section import Contradictions, Loc, path_text
+from bridge.settings.units import Address, parse_address
 
 FILE_BYTES_MAX = 1 << 20
 
@@ -49,10 +50,13 @@ def load(
     *,
     variables: Mapping[str, str] | None = None,
     now: dt.datetime | None = None,
+    faults: Callable[[Settings], Contradictions] = lambda _: iter(()),
+    doubts: Callable[[Settings], Contradictions] = lambda _: iter(()),
 ) -> Loaded:
     """Read the configuration at `path`. `event_types` are the names that `topics.map` and `responses` may use.
 
     `variables` stands in for the environment, `now` for the clock (for warnings on `not_after`).
+    `faults` and `doubts` find further errors and warnings in what is valid so far.
     Raises InvalidSettingsError with all errors, ConfigError when the file can't be read.
     """
     files: list[str] = []
@@ -79,14 +83,13 @@ def load(
         if settings.tracing.enabled and not _has_opentelemetry():
             needs = "needs OpenTelemetry, which is not installed: pip install 'treble-bridge[otel]'"
             found.append((("tracing", "enabled"), needs))
+        found += () if errors or found else faults(settings)
     errors += [_problem(document, path, at, message) for at, message in found]
     if errors or settings is None:
         errors.sort(key=lambda problem: problem.line)
         raise InvalidSettingsError(str(path), dict.fromkeys(errors), files)
-    moment = now or dt.datetime.now(dt.UTC)
-    warnings = [
-        _problem(document, path, at, message, warning=True) for at, message in lint(settings, moment, document.written)
-    ]
+    doubtful = [*lint(settings, now or dt.datetime.now(dt.UTC), document.written), *doubts(settings)]
+    warnings = [_problem(document, path, at, message, warning=True) for at, message in doubtful]
     return Loaded(settings, path, tuple(warnings), tuple(dict.fromkeys(files)))
 
 
@@ -103,6 +106,15 @@ def read_text(path: Path) -> str:
         raise ValueError(f"{path} is not UTF-8 text") from None
     except OSError as error:
         raise ValueError(f"{path} cannot be read: {error.strerror}") from None
+
+
+def admin_address(path: Path) -> Address:
+    """Where a bridge of this configuration has its admin port, whatever else is wrong in the file by now.
+
+    Raises ValueError.
+    """
+    document = parse(read_text(path), lambda text: expand(text, os.environ, lambda name: read_text(Path(name))))
+    return parse_address(_mapping_at(document.value, "admin").get("listen") or Admin().listen)
 
 
 def files_of(settings: Settings) -> Iterator[tuple[Loc, str]]:

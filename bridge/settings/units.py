@@ -17,6 +17,7 @@ _BYTES = {"": 1, "B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "TiB": 
 _BYTES |= {"kB": 10**3, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 _SECONDS_MAX = 3650 * 86400  # ten years: above it a typing error, and a trap for every timer
 _BYTES_MAX = 1 << 50
+_ANYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104 - what is listened on, not where
 
 # [0-9], not \d: \d also takes the digits of other scripts.
 _DURATION_PATTERN = r"^([0-9]{1,12}(?:\.[0-9]{1,40})?)\s*(ms|s|m|h|d)$|^0$"
@@ -84,6 +85,10 @@ class Address(NamedTuple):
 
     host: str
     port: int
+
+    def reached(self) -> "Address":
+        """The address at which this machine reaches what listens here."""
+        return self._replace(host=_ANYWHERE.get(self.host, self.host))
 
     def __str__(self) -> str:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
