@@ -11,12 +11,12 @@ class ExitCode(IntEnum):
     FAILURE = 1  # something unforeseen; the log has the traceback
     USAGE = 2  # wrong options or configuration, a journal that can't be used: nothing was started
     JOURNAL_LOCKED = 3  # another process owns the journal
-    JOURNAL_CORRUPT = 4  # the journal cannot be opened; `journal verify` tells more
+    JOURNAL_CORRUPT = 4  # the journal can't be opened; `journal verify` tells more
     JOURNAL_FAILED = 5  # a write or a sync failed while running: restart on a clean recovery
     FENCED = 6  # another live process forwards this journal's entries
     UNREACHABLE = 7  # Kafka, or the bridge under test, did not answer; a drain ended with entries left
     MISMATCH = 8  # a check found a difference: counts, topics, expected output
-    PORT_TAKEN = 9  # an address to listen on can't be had now: somebody else has it, or the machine not yet
+    PORT_TAKEN = 9  # an address to listen on can't be used now: somebody else has it, or the machine not yet
 
 
 class BridgeError(Exception):
@@ -32,7 +32,7 @@ class ConfigError(BridgeError):
 
 
 class ListenError(ConfigError):
-    """An address to listen on can't be had now. It may be later: its holder ends, or the network comes up."""
+    """An address to listen on can't be used now. It may be later: its holder ends, or the network comes up."""
 
     exit_code = ExitCode.PORT_TAKEN
 
@@ -76,13 +76,10 @@ class JournalFailedError(JournalError):
 
 
 class SinkError(BridgeError):
-    """The base of what can go wrong between the forwarder and Kafka, translated once in `bridge.kafka.errors`.
-
-    `cause_label` is a bounded label for metrics.
-    """
+    """The base of what can go wrong with Kafka, translated once in `bridge.kafka.errors`."""
 
     exit_code = ExitCode.UNREACHABLE
-    cause_label: ClassVar[str] = "other"
+    cause_label: ClassVar[str] = "other"  # in metrics
 
 
 class SinkUnavailableError(SinkError):
@@ -110,17 +107,16 @@ class ProducerFencedError(ProducerLostError):
 
 
 class FencedError(SinkError):
-    """Another live process forwards the same journal. Stop: two copies of a journal must not run."""
+    """Another live process does the same: forwards this journal, or redrives. It goes on, this one stops."""
 
     exit_code = ExitCode.FENCED
     cause_label = "fenced"
 
 
 class TopicPausedError(SinkError):
-    """One topic can't take records (missing, not authorized, without a leader). Only it is paused.
+    """One topic can't take records. Only it is paused.
 
-    `topic` is the topic; `state` a bounded label: missing, unauthorized, leaderless, marker_missing, invalid, clock,
-    refusing.
+    `state` is a bounded label: missing, unauthorized, leaderless, marker_missing, invalid, clock, refusing.
     """
 
     cause_label = "topic_paused"
@@ -139,10 +135,9 @@ class RecordRejectedError(SinkError):
 
     cause_label = "record_rejected"
 
-    def __init__(self, topic: str, partition: int, message: str) -> None:
+    def __init__(self, topic: str, message: str) -> None:
         super().__init__(message)
         self.topic = topic
-        self.partition = partition
         self.entry_ids: tuple[int, ...] = ()
         self.size_bytes = 0
 

@@ -10,12 +10,11 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Literal, NamedTuple
 
 IdFrom = Literal["event_id", "fields", "body"]
-"""What an event's id is: Treble's own, or a hash of the identifying fields, or of the whole body too."""
+"""What an event's id is: Treble's own, or a hash of the identifying fields, or of the whole body."""
 
 
 class Entry(NamedTuple):
-    """One accepted request in the journal. `id` grows by arrival, starts at 1, is never used twice; 0 until the journal
-    has given one.
+    """One accepted request in the journal. `id` grows by arrival, starts at 1, is never used twice; 0 is none yet.
 
     `hint` is the last path segment of the URL, "" when the source's bare path was called. `headers` is the JSON object
     of the selected request headers (lower-case names), b"" when there are none.
@@ -54,9 +53,8 @@ class Contact(NamedTuple):
 class Event(NamedTuple):
     """A normalized entry.
 
-    `key_fields` maps what a route may name as its key (`session`, `phone`, `template`, `event_id`) to its value;
-    what is absent is not in it. `notes` says what was lenient about this event. `raw` is the JSON text that the
-    envelope carries: the body as Treble sent it. `id_from` is what the id was made of.
+    `key_fields` has what a route may name as its key and the event has (`session`, `phone`, `template`, `event_id`).
+    `notes` says what was lenient about it. `raw` is the body as Treble sent it; the envelope carries it.
     """
 
     id: str
@@ -88,7 +86,7 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """An entry that is authentic but not understood. `reason` is one of `quarantine.REASONS`: a bounded label."""
+    """An entry that is authentic but not understood. `reason` is one of `dead_letter.REASONS`: a bounded label."""
 
     reason: str
     problems: tuple[Problem, ...]
@@ -110,11 +108,11 @@ class Record(NamedTuple):
 class Prepared(NamedTuple):
     """An entry made ready for forwarding.
 
-    `topic` names the queue; `record` is None when the route says `drop`. `dedupe key` (16 bytes) is what the window of
-    duplicates remembers; None for quarantined entries, which are never dropped as duplicates. `outcome` is
-    "forwarded", "quarantined", "dropped" or "duplicate" (forwarded, with a mark); `reason` says why it was quarantined.
-    `truncated`: the record holds only the first bytes of the body, so the journal must keep the entry. `content_key`
-    (16 bytes) stands for what was said, times apart, where the configuration wants that to be one event for a while.
+    `topic` names the queue; `record` is None when the route says `drop`. `dedupe_key` (16 bytes) is what the window of
+    duplicates remembers; quarantined entries have none and are never dropped. `outcome` is "forwarded", "quarantined",
+    "dropped" or "duplicate" (forwarded, with a mark); `reason` says why it was quarantined. `truncated`: the record has
+    only a part of the body, so the journal must keep the entry. `content_key` (16 bytes) stands for what was said,
+    times apart, where the configuration wants that to be one event for a while.
     """
 
     entry_id: int
@@ -129,10 +127,6 @@ class Prepared(NamedTuple):
     hint_conflict: bool = False
     truncated: bool = False
     content_key: bytes | None = None
-
-
-Place = tuple[str, int]
-"""A topic's partition: its topic and its number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,11 +148,8 @@ class Positions:
 
 
 class PendingMarker(NamedTuple):
-    """Records of one transaction in one partition, for which Kafka may have written no marker: see
-    `kafka.transaction_markers`.
-
-    `first` is the offset of the first of them. `entry_ids` are their entries, while it depends on the marker whether
-    they have to go again; else it is empty.
+    """Records of a transaction in a partition that may have no marker (see `kafka.transaction_markers`), from offset
+    `first` on. `entry_ids` are their entries while it depends on the marker whether they have to go again, else empty.
     """
 
     topic: str
@@ -169,9 +160,8 @@ class PendingMarker(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class InDoubtTransaction:
-    """A transaction of which it isn't known whether it counts, with the positions that went with it.
-
-    `offset` is that of the positions' record. One that was `acknowledged` counts, whatever became of that record.
+    """A transaction of which it isn't known whether it counts, with the positions that went with it in a record at
+    `offset`. One that was `acknowledged` counts, whatever became of that record.
     """
 
     markers: tuple[PendingMarker, ...]
@@ -197,9 +187,8 @@ NOTHING_IN_DOUBT: Final = InDoubt()
 
 @dataclass(frozen=True, slots=True)
 class TopicSpec:
-    """A topic as the configuration wants it. `retention_ms` None is the broker's default, -1 keeps records for ever.
-
-    `config` holds further topic settings by Kafka's names (`cleanup.policy`, `max.message.bytes`).
+    """A topic as the configuration wants it. `retention_ms` None is the broker's default, -1 keeps records for ever;
+    `config` has further settings by Kafka's names (`cleanup.policy`).
     """
 
     name: str
@@ -210,13 +199,10 @@ class TopicSpec:
 
 
 class PinnedEntries(NamedTuple):
-    """Entries that are kept whatever retention says, until they are released: how many, and their bytes."""
+    """Entries that are kept whatever retention says, until they are unpinned: how many, and their bytes."""
 
     entries: int = 0
     bytes: int = 0
-
-
-NONE_PINNED: Final = PinnedEntries()
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,4 +215,4 @@ class JournalUsage:
     bytes_max: int
     oldest_pending_ms: int | None
     deferred: Mapping[str, int]
-    pinned: PinnedEntries = NONE_PINNED
+    pinned: PinnedEntries

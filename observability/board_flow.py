@@ -110,12 +110,12 @@ JOURNAL = Row(
         Panel(
             "Fill",
             "Bytes in the journal, of `journal.max_bytes`. What is only kept for a replay makes room by itself, so"
-            " above 80 % it is events that wait, or entries that are held until they are released.",
+            " above 80 % it is events that wait, or pinned entries.",
             (
                 Query("treble_bridge_journal_bytes{$on} / treble_bridge_journal_bytes_max{$on}", "{{instance}}"),
                 Query(
                     "treble_bridge_journal_pinned_bytes{$on} / treble_bridge_journal_bytes_max{$on}",
-                    "{{instance}} held",
+                    "{{instance}} pinned",
                 ),
             ),
             unit="percentunit",
@@ -165,12 +165,12 @@ JOURNAL = Row(
         ),
         Panel(
             "Entries kept, commits failed",
-            "Entries in the journal, those kept for a replay included; those of them that are held until somebody"
-            " releases them; and commits that failed. These end the process,"
+            "Entries in the journal, those kept for a replay included; the pinned ones among them;"
+            " and commits that failed. These end the process,"
             " most often before a scrape sees them: look at *Starts* and at the exit code, too.",
             (
                 Query("treble_bridge_journal_entries{$on}", "{{instance}} entries"),
-                Query("treble_bridge_journal_pinned_entries{$on}", "{{instance}} held"),
+                Query("treble_bridge_journal_pinned_entries{$on}", "{{instance}} pinned"),
                 Query("treble_bridge_journal_failures_total{$on}", "{{instance}} failed commits"),
             ),
             runbook="the-disk-fails-or-is-full",

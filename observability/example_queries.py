@@ -76,7 +76,7 @@ _JOURNAL: Final = {
         "entries", "Does the backlog grow? Entries a second", f"deriv({_P}journal_pending_entries[10m])"
     ),
     f"{_P}journal_pinned_entries": Example(
-        "entries", "Where are entries that nobody has released?", f"{_P}journal_pinned_entries > 0"
+        "entries", "Which bridges have pinned entries?", f"{_P}journal_pinned_entries > 0"
     ),
     f"{_P}journal_pinned_bytes": Example(
         "bytes", "Share of the journal that is pinned", f"{_P}journal_pinned_bytes / {_P}journal_bytes_max"

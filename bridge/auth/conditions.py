@@ -10,16 +10,15 @@ configuration can't change at the same instant, so a rotation needs two valid va
 import datetime as dt
 from base64 import b64decode
 from binascii import Error as BinasciiError
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from hmac import compare_digest, digest
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
-from typing import ClassVar, Protocol
+from typing import Protocol
 from urllib.parse import unquote_to_bytes
 
 from bridge.auth.verdicts import ADDRESS, AMBIGUOUS, EXPIRED, MISSING, SIGNATURE, STALE, WRONG, Facts
-from bridge.settings.models import BasicUser, HeaderCredential, Hmac, QueryCredential, SecretValues, each_value
-from bridge.settings.sources import SecretValue
+from bridge.settings.sources import BasicUser, Hmac, QueryCredential, SecretValue, SecretValues, each_value
 
 IpAddress = IPv4Address | IPv6Address
 Networks = Sequence[IPv4Network | IPv6Network]
@@ -33,20 +32,15 @@ _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 class Secret:
     """The accepted values of one secret, newest first as configured."""
 
-    __slots__ = ("values",)
-
     def __init__(self, values: SecretValues) -> None:
-        self.values = tuple((one.value.get_secret_value().encode(), _end_ms(one)) for one in each_value(values))
-        """Each value, with the first millisecond in which it is no longer valid."""
+        # Each value, with the first millisecond in which it is no longer valid.
+        self._values = tuple((one.value.get_secret_value().encode(), _end_ms(one)) for one in each_value(values))
 
-    def __repr__(self) -> str:
-        return f"Secret({len(self.values)} values)"
-
-    def match(self, given: bytes, now_ms: int) -> int:
-        """The generation that `given` equals, or WRONG, or EXPIRED. Compares with every value, in constant time."""
+    def match(self, given: bytes, now_ms: int, made_of: Callable[[bytes], bytes] = bytes) -> int:
+        """The generation that `given` equals, or WRONG, or EXPIRED. Compares with what is made of each value."""
         found = WRONG
-        for generation, (value, end_ms) in enumerate(self.values):
-            if compare_digest(value, given) and found < 0:
+        for generation, (value, end_ms) in enumerate(self._values):
+            if compare_digest(made_of(value), given) and found < 0:
                 found = generation if now_ms < end_ms else EXPIRED
         return found
 
@@ -65,9 +59,10 @@ def _end_ms(value: SecretValue) -> int:
 
 
 class Condition(Protocol):
-    """One thing that must hold."""
+    """One thing that must hold. `kind` is its key in the configuration."""
 
-    kind: ClassVar[str]
+    @property
+    def kind(self) -> str: ...
 
     def check(self, facts: Facts, now_ms: int) -> int:
         """The generation of the secret that matched (from 0), or a negative code of `verdicts`."""
@@ -75,39 +70,30 @@ class Condition(Protocol):
 
 
 class Header:
-    kind: ClassVar[str] = "header"
+    """A header with the secret, after a scheme for `bearer`."""
 
-    def __init__(self, settings: HeaderCredential) -> None:
-        self._name = settings.name
-        self._secret = Secret(settings.value)
-
-    def check(self, facts: Facts, now_ms: int) -> int:
-        value = _only_value(facts, self._name)
-        return value if isinstance(value, int) else self._secret.match(as_bytes(value), now_ms)
-
-
-class Bearer:
-    kind: ClassVar[str] = "bearer"
-
-    def __init__(self, values: SecretValues) -> None:
+    def __init__(self, kind: str, name: str, values: SecretValues, scheme: str = "") -> None:
+        self.kind = kind
+        self._name = name
+        self._scheme = scheme
         self._secret = Secret(values)
 
     def check(self, facts: Facts, now_ms: int) -> int:
-        given = _authorization(facts, "bearer ")
+        given = _header(facts, self._name, self._scheme)
         return given if isinstance(given, int) else self._secret.match(given, now_ms)
 
 
 class Basic:
     """HTTP basic authentication (RFC 7617, UTF-8). The generation is the password's."""
 
-    kind: ClassVar[str] = "basic"
+    kind = "basic"
 
     def __init__(self, settings: BasicUser) -> None:
         self._username = settings.username.encode()
         self._password = Secret(settings.password)
 
     def check(self, facts: Facts, now_ms: int) -> int:
-        given = _authorization(facts, "basic ")
+        given = _header(facts, "Authorization", "basic ")
         if isinstance(given, int):
             return given
         try:
@@ -119,7 +105,7 @@ class Basic:
 
 
 class Query:
-    kind: ClassVar[str] = "query"
+    kind = "query"
 
     def __init__(self, settings: QueryCredential) -> None:
         self._name = settings.name.encode()
@@ -136,7 +122,7 @@ class Query:
 
 
 class PathSecret:
-    kind: ClassVar[str] = "path_secret"
+    kind = "path_secret"
 
     def __init__(self, values: SecretValues) -> None:
         self._secret = Secret(values)
@@ -150,7 +136,7 @@ class PathSecret:
 
 
 class ClientIp:
-    kind: ClassVar[str] = "client_ip"
+    kind = "client_ip"
 
     def __init__(self, networks: Networks, trusted: Networks) -> None:
         self._networks = tuple(networks)
@@ -167,7 +153,7 @@ class Signature:
     Two phases: `check` looks at what stands in the headers, `check_body` at the signature.
     """
 
-    kind: ClassVar[str] = "hmac"
+    kind = "hmac"
 
     def __init__(self, settings: Hmac) -> None:
         self._settings = settings
@@ -188,11 +174,8 @@ class Signature:
         given = self._decoded(facts.headers.getall(self._settings.header, ())[0]) or b""
         if self._settings.timestamp_header is not None:
             body = as_bytes(facts.headers.getall(self._settings.timestamp_header, ())[0].strip()) + b"." + body
-        found = SIGNATURE
-        for generation, (secret, end_ms) in enumerate(self._secret.values):
-            if compare_digest(digest(secret, body, self._settings.algorithm), given) and found < 0:
-                found = generation if now_ms < end_ms else EXPIRED
-        return found
+        found = self._secret.match(given, now_ms, lambda secret: digest(secret, body, self._settings.algorithm))
+        return SIGNATURE if found == WRONG else found
 
     def _check_time(self, facts: Facts, now_ms: int) -> int:
         value = _only_value(facts, self._settings.timestamp_header or "")
@@ -222,11 +205,13 @@ def _only_value(facts: Facts, header: str) -> str | int:
     return values[0]
 
 
-def _authorization(facts: Facts, scheme: str) -> bytes | int:
-    # The scheme may be written in any case (RFC 9110, 11.1).
-    value = _only_value(facts, "Authorization")
+def _header(facts: Facts, name: str, scheme: str) -> bytes | int:
+    # A scheme may be written in any case (RFC 9110, 11.1).
+    value = _only_value(facts, name)
     if isinstance(value, int):
         return value
+    if not scheme:
+        return as_bytes(value)
     return as_bytes(value[len(scheme) :].strip(" ")) if value[: len(scheme)].lower() == scheme else MISSING
 
 

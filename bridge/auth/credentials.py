@@ -3,12 +3,14 @@
 from collections.abc import Sequence
 from typing import Literal
 
-from bridge.auth.conditions import Basic, Bearer, ClientIp, Condition, Header, Networks, PathSecret, Query, Signature
+from bridge.auth.conditions import Basic, ClientIp, Condition, Header, Networks, PathSecret, Query, Signature
 from bridge.auth.verdicts import DENIED, MISSING, Denied, Facts, Grant, Undecided
-from bridge.settings.models import Alternative
+from bridge.settings.sources import Alternative
 
 _REALM = 'realm="treble-bridge"'
-_OPEN = Grant(0)
+# What WWW-Authenticate says (RFC 9110, 11.6.1): a scheme for each way that has a registered one.
+_CHALLENGES = {"bearer": f"Bearer {_REALM}", "basic": f'Basic {_REALM}, charset="UTF-8"'}
+_OTHER_CHALLENGE = f"Treble-Bridge {_REALM}"
 
 
 class Credentials:
@@ -21,15 +23,12 @@ class Credentials:
         self._alternatives = tuple(_Compiled(i, each, trusted_proxies) for i, each in enumerate(chosen))
         conditions = [c for alternative in self._alternatives for c in alternative.conditions]
         self._path_secrets = tuple(c for c in conditions if isinstance(c, PathSecret))
-        self.challenge = _challenge({c.kind for c in conditions})
-        """What WWW-Authenticate says."""
+        self.has_path_secret = bool(self._path_secrets)
+        """Whether the URL may have a secret after the source's path."""
+        kinds = {c.kind for c in conditions}
+        self.challenge = ", ".join(text for kind, text in _CHALLENGES.items() if kind in kinds) or _OTHER_CHALLENGE
         self.header_names = frozenset(name.lower() for each in chosen for name in _secret_headers(each))
         """Lower-case names of headers that carry secrets or signatures: they are kept nowhere."""
-
-    @property
-    def has_path_secret(self) -> bool:
-        """Whether the URL may have a secret after the source's path."""
-        return bool(self._path_secrets)
 
     def is_path_secret(self, segment: str) -> bool:
         """Whether the segment is a secret of this source, expired or not."""
@@ -38,7 +37,7 @@ class Credentials:
     def before_body(self, facts: Facts, now_ms: int) -> Grant | Undecided | Denied:
         """Decide by everything but the body. `now_ms` is the time, in milliseconds since the epoch."""
         if not self._alternatives:
-            return _OPEN
+            return Grant(0)
         reason = 0
         candidates: list[tuple[_Compiled, tuple[int, ...]]] = []
         for alternative in self._alternatives:
@@ -47,7 +46,7 @@ class Credentials:
             if worst < 0:
                 reason = min(reason, worst)
             elif alternative.signature is None:
-                return alternative.grant(found)
+                return Grant(alternative.number, alternative.kinds, found)
             else:
                 candidates.append((alternative, found))
         if candidates:
@@ -60,8 +59,7 @@ class Credentials:
         for alternative, found in undecided.candidates:
             generation = alternative.signature.check_body(undecided.facts, body, now_ms)
             if generation >= 0:
-                grant: Grant = alternative.grant((*found[:-1], generation))
-                return grant
+                return Grant(alternative.number, alternative.kinds, (*found[:-1], generation))
             reason = min(reason, generation)
         return DENIED[reason or MISSING]
 
@@ -75,24 +73,21 @@ class _Compiled:
     """One alternative. A signature is its last condition, so that its generation is the last one found."""
 
     def __init__(self, number: int, settings: Alternative, trusted_proxies: Networks) -> None:
-        self._number = number
+        self.number = number
         self.signature = None if settings.hmac is None else Signature(settings.hmac)
         self.conditions: tuple[Condition, ...] = tuple(_conditions(settings, trusted_proxies))
         if self.signature is not None:
             self.conditions = (*self.conditions, self.signature)
         if not self.conditions:  # nothing to hold would hold for everyone
             raise ValueError("an alternative of auth needs at least one condition")
-        self._kinds = tuple(condition.kind for condition in self.conditions)
-
-    def grant(self, generations: tuple[int, ...]) -> Grant:
-        return Grant(self._number, self._kinds, generations)
+        self.kinds = tuple(condition.kind for condition in self.conditions)
 
 
 def _conditions(settings: Alternative, trusted_proxies: Networks) -> list[Condition]:
     found: list[Condition] = []
     if settings.bearer is not None:
-        found.append(Bearer(settings.bearer))
-    found.extend(map(Header, settings.headers))
+        found.append(Header("bearer", "Authorization", settings.bearer, "bearer "))
+    found.extend(Header("header", each.name, each.value) for each in settings.headers)
     if settings.basic is not None:
         found.append(Basic(settings.basic))
     if settings.query is not None:
@@ -109,13 +104,3 @@ def _secret_headers(settings: Alternative) -> list[str]:
     if settings.hmac is not None:
         names.append(settings.hmac.header)
     return names
-
-
-def _challenge(kinds: set[str]) -> str:
-    """The value of WWW-Authenticate (RFC 9110, 11.6.1): a scheme for each way that has a registered one."""
-    known = []
-    if "bearer" in kinds:
-        known.append(f"Bearer {_REALM}")
-    if "basic" in kinds:
-        known.append(f'Basic {_REALM}, charset="UTF-8"')
-    return ", ".join(known) or f"Treble-Bridge {_REALM}"

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from urllib.parse import quote
 
 from bridge.errors import ConfigError
-from bridge.settings.models import Alternative, Hmac, SecretValues, Settings, each_value
+from bridge.settings.models import Settings
+from bridge.settings.sources import Alternative, Hmac, SecretValues, each_value
 from bridge.settings.units import Address
 
 _ANYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104 - what is listened on, not where

@@ -18,9 +18,10 @@ from bridge.kafka.producer import Producer
 from bridge.kafka.topics import Difference, Topics
 from bridge.settings.changes import config_hash
 from bridge.settings.load import load
-from bridge.settings.models import Alternative, Kafka, SecretValues, Settings, Source, each_value
+from bridge.settings.models import Kafka, Settings
 from bridge.settings.problems import ConfigProblem, InvalidSettingsError
-from bridge.settings.units import format_duration, format_rate
+from bridge.settings.sources import Alternative, SecretValues, Source, each_value
+from bridge.settings.units import format_duration
 from bridge.transform.prepare import Preparer, key_kind_name
 
 _DEFAULT_URL = "https://<your host>"
@@ -199,7 +200,7 @@ def _source(name: str, source: Source, base_url: str) -> dict[str, Any]:
         "name": name,
         "timezone": source.timezone,
         "credentials": [list(_conditions(way)) for way in ways],
-        "rate_limit": source.rate_limit and f"{format_rate(source.rate_limit.rate)}, {source.rate_limit.burst} at once",
+        "rate_limit": source.rate_limit and f"{source.rate_limit.rate:g}/s, {source.rate_limit.burst} at once",
         "responses": sorted(source.responses),
         "urls": [
             {"hint": hint, "event_type": event_type, "url": url}

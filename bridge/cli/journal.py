@@ -13,7 +13,7 @@ from bridge.cli.journal_changes import drain, renew, replay, salvage, unpin
 from bridge.cli.options import ENTRY_ID, LIMIT, hint_option, journal_argument, json_option, since_option, source_option
 from bridge.errors import ExitCode
 from bridge.journal.offline import inspect
-from bridge.journal.offline.verify import Report, verify
+from bridge.journal.offline.inspect import Report, verify
 from bridge.journal.queries import EntrySummary
 from bridge.model import Entry
 

@@ -26,6 +26,7 @@ from bridge.cli.options import (
 )
 from bridge.errors import ExitCode
 from bridge.journal.database import translated
+from bridge.journal.lock import find_journal
 from bridge.journal.offline import inspect
 from bridge.journal.offline import replay as replaying
 from bridge.journal.offline.salvage import Salvaged
@@ -210,7 +211,7 @@ def drain(path: Path, settings: "Settings", wait: float, deadline: float, as_jso
     from bridge.service import drain as draining  # noqa: PLC0415 - the whole bridge: not for the other commands
 
     drained = draining.NO_JOURNAL
-    if inspect.has_journal(path):
+    if find_journal(path):
         tell = (lambda done, left: note(f"{done} done, {left} left")) if sys.stderr.isatty() else None
         drained = draining.drain(settings, path, wait_s=wait, deadline_s=deadline, tell=tell)
     print_result(drained_as_json(drained, path), drained_text(drained, path), as_json=as_json)
@@ -227,8 +228,7 @@ def _salvaged_text(result: Salvaged, new: Path) -> str:
 
 
 def drained_as_json(drained: "Drained", folder: Path) -> dict[str, Any]:
-    account = asdict(drained)
-    account["journal_id"] = drained.journal_id or None
+    account = asdict(drained) | {"journal_id": drained.journal_id or None, "known": drained.known}
     account["left"] = {"entries": drained.entries_left, "paused_topics": account["left"]}
     return {"path": str(folder), **account, "removable": drained.removable}
 

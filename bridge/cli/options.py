@@ -77,17 +77,19 @@ ADDRESS: Final = _as_configured("address")
 
 
 def _moment(text: str) -> int:
-    from bridge.settings.units import parse_duration  # noqa: PLC0415 - as above
+    from bridge.settings.units import parse_duration, parse_moment  # noqa: PLC0415 - as above
 
     try:
         return now_ms() - int(parse_duration(text) * 1000)
     except ValueError:
         pass
     try:
-        moment = dt.datetime.fromisoformat(text)
+        moment = parse_moment(text)
     except ValueError:
         raise ValueError(f"{text!r} is no time (2026-06-22T15:00:00Z) and no duration (2h)") from None
-    return int((moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)).timestamp() * 1000)
+    if not isinstance(moment, dt.datetime):
+        moment = dt.datetime.combine(moment, dt.time(), dt.UTC)
+    return int(moment.timestamp() * 1000)
 
 
 MOMENT: Final = Parsed("time", _moment)

@@ -19,8 +19,7 @@ from bridge.cli.options import (
     source_option,
 )
 from bridge.errors import ExitCode
-from bridge.forward.redrive import DeadLetter, Redrive, Redriven, dead_letters, read_marks
-from bridge.kafka.consumer import ends_of
+from bridge.forward.redrive import DeadLetter, Redrive, Redriven, dead_letters
 from bridge.settings.models import Settings
 from bridge.transform.prepare import Preparer
 
@@ -179,12 +178,12 @@ async def _redrive(
 ) -> ExitCode:
     absent: list[str] = []
     if named:
-        wanted, absent = await _named(named, _letters(settings))
+        wanted, absent = await _named(named, dead_letters(settings))
     for name in absent:
         note(f"there is no record {name} in {settings.topics.quarantine}")
-    work = Redrive(settings, Preparer(settings, ""), wanted)
+    work = Redrive(settings, Preparer(settings, ""), wanted, dry_run=dry_run)
     counts: Counter[str] = Counter()
-    async for done in work.rehearse() if dry_run else work.run():
+    async for done in work.run():
         counts[done.outcome] += 1
         if as_json:
             print_json({**asdict(done), "place": _place(done), "dry_run": dry_run})
@@ -194,12 +193,6 @@ async def _redrive(
         total = ", ".join(f"{count} {_WORDS[outcome]}" for outcome, count in counts.most_common())
         note(f"{'would be: ' if dry_run else ''}{total or 'no record is meant'}")
     return ExitCode.MISMATCH if absent or set(counts) - _OK else ExitCode.OK
-
-
-async def _letters(settings: Settings) -> AsyncIterator[DeadLetter]:
-    ends = await ends_of(settings.kafka, settings.topics.quarantine)
-    async for letter in dead_letters(settings, ends, await read_marks(settings, ends)):
-        yield letter
 
 
 def _filter(reason: str | None, source: str | None, since_ms: int | None) -> Callable[[DeadLetter], bool]:
@@ -217,7 +210,7 @@ def _filter(reason: str | None, source: str | None, since_ms: int | None) -> Cal
 async def _last(settings: Settings, wanted: Callable[[DeadLetter], bool], limit: int | None) -> list[DeadLetter]:
     """The last `limit` records that are wanted; all of them with None."""
     found: deque[DeadLetter] = deque(maxlen=limit)
-    async for letter in _letters(settings):
+    async for letter in dead_letters(settings):
         if wanted(letter):
             found.append(letter)
     return list(found)

@@ -1,48 +1,28 @@
-"""A slice of the journal, sorted: what goes out, what is a duplicate, what waits for its topic.
+"""Batches: entries are prepared, and sorted into what goes out, what is a duplicate, and what waits for its topic.
 
-Events that say what another said shortly before, times apart: which of a slice they are.
-
-Decided by the times of arrival alone, entry after entry, so the answer is the same in whatever batches the entries
-come, and when recovery asks again for entries that Kafka has already. What counts is the first: a repeat doesn't make
-the window longer.
-
-A stretch of the journal, page by page: a backlog may be larger than the memory.
+A duplicate is told by the times of arrival, so recovery sorts the entries that Kafka has already as they were sorted
+when they went out. The first copy counts: one that is dropped doesn't make the window longer. One that is marked
+begins the window anew once its batch is committed; in one batch, copies are measured from the last unmarked one.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import Final
 
 from bridge.journal import Journal
-from bridge.model import Entry, Prepared
+from bridge.model import Entry, Positions, Prepared
 from bridge.transform.dedupe import split
 from bridge.transform.prepare import Preparer
 
-_NEVER = float("-inf")
-
-
-async def find_repeats(items: Sequence[Prepared], journal: Journal, content_window_ms: Mapping[str, int]) -> set[int]:
-    """The ids of the entries among `items` (in order, without duplicates) that are repeats.
-
-    `content_window_ms` is the window by event type.
-    """
-    told = [(item, item.content_key) for item in items if item.content_key is not None]
-    if not told:
-        return set()
-    earliest_ms = min(item.received_at_ms - content_window_ms[item.event_type] for item, _ in told)
-    last_ms = dict(await journal.seen([content_key for _, content_key in told], earliest_ms))
-    repeats: set[int] = set()
-    for item, content_key in told:
-        if last_ms.get(content_key, _NEVER) >= item.received_at_ms - content_window_ms[item.event_type]:
-            repeats.add(item.entry_id)
-        else:
-            last_ms[content_key] = item.received_at_ms
-    return repeats
-
-
 SLICE_ENTRIES: Final = 50
 """Entries prepared before the event loop gets a turn: about a millisecond, so that no request waits longer."""
+
+READ_ENTRIES: Final = 500
+READ_BYTES: Final = 4 << 20
+
+_BY_ID: Final = attrgetter("entry_id")
 
 
 @dataclass(slots=True)
@@ -67,41 +47,79 @@ class Batch:
         entries = len(self.out) + len(self.duplicates) + len(self.waiting)
         return entries, sum(len(item.record.value) for item in self.out if item.record is not None)
 
-    def topics(self) -> set[str]:
-        """The topics that records go to."""
-        return {item.record.topic for item in self.out if item.record is not None}
-
     def dedupe_keys(self) -> list[tuple[bytes, int]]:
         """What the window of duplicates remembers once this is forwarded."""
-        found = [(item.dedupe_key, item.received_at_ms) for item in self.out if item.dedupe_key is not None]
-        found += [(item.content_key, item.received_at_ms) for item in self.out if item.content_key is not None]
         # A copy of a repeat, after the window of what it says, must not go out as something new.
-        return found + [(item.dedupe_key, item.received_at_ms) for item in self.repeats if item.dedupe_key is not None]
+        found = [(item.dedupe_key, item.received_at_ms) for item in (*self.out, *self.repeats)]
+        found += [(item.content_key, item.received_at_ms) for item in self.out]
+        return [(key, at_ms) for key, at_ms in found if key is not None]
 
-    def hold_back(self, topics: Iterable[str]) -> None:
+    def hold_back(self, topics: Collection[str]) -> None:
         """Move what goes to these topics, or would as a copy, to `waiting`."""
-        blocked = set(topics)
-        if blocked:
+        if topics:
             # Copies wait with what they are copies of. After a crash they would be the ones that are known as gone,
             # and what waits would be the copy.
-            self.waiting += [item for item in (*self.out, *self.duplicates) if item.topic in blocked]
+            self.waiting += [item for item in (*self.out, *self.duplicates) if item.topic in topics]
             self.out, self.duplicates, self.repeats = (
-                [item for item in items if item.topic not in blocked]
+                [item for item in items if item.topic not in topics]
                 for items in (self.out, self.duplicates, self.repeats)
             )
 
 
-async def prepare(
-    entries: Sequence[Entry], preparer: Preparer, replace: Callable[[Entry, Prepared], Prepared]
-) -> list[Prepared]:
-    """Prepare the entries, giving the loop a turn in between. `replace` replaces records that Kafka rejected before."""
+def topics_of(items: Iterable[Prepared]) -> set[str]:
+    """The topics that their records go to."""
+    return {item.topic for item in items if item.record is not None}
+
+
+async def prepare(entries: Sequence[Entry], preparer: Preparer) -> list[Prepared]:
+    """Prepare the entries, giving the loop a turn in between."""
     prepared: list[Prepared] = []
     for start in range(0, len(entries), SLICE_ENTRIES):
         if start:
             await asyncio.sleep(0)
-        for entry in entries[start : start + SLICE_ENTRIES]:
-            prepared.append(replace(entry, preparer.prepare(entry)))  # noqa: PERF401 - it reads as the two steps it is
+        prepared += map(preparer.prepare, entries[start : start + SLICE_ENTRIES])
     return prepared
+
+
+async def sort(
+    prepared: Sequence[Prepared],
+    journal: Journal,
+    preparer: Preparer,
+    queue_of: Callable[[Prepared], str | None] = lambda _: None,
+) -> Batch:
+    """Sort a slice; `queue_of` names the queue in which an entry has to wait."""
+    batch = Batch()
+    for item in prepared:
+        (batch.waiting if item.record is not None and queue_of(item) else batch.out).append(item)
+    if not preparer.window_ms:
+        return batch
+    batch.out, batch.duplicates = await _known_apart(
+        batch.out, journal, lambda item: item.dedupe_key, lambda _: preparer.window_ms
+    )
+    if windows_ms := preparer.content_window_ms:
+        batch.out, batch.repeats = await _known_apart(
+            batch.out, journal, lambda item: item.content_key, lambda item: windows_ms[item.event_type]
+        )
+        batch.duplicates = sorted([*batch.duplicates, *batch.repeats], key=_BY_ID)
+    if preparer.marks_duplicates and batch.duplicates:
+        batch.out = sorted([*batch.out, *map(preparer.remark, batch.duplicates)], key=_BY_ID)
+        batch.duplicates, batch.repeats = [], []
+    return batch
+
+
+async def _known_apart(
+    items: list[Prepared],
+    journal: Journal,
+    key: Callable[[Prepared], bytes | None],
+    window_ms: Callable[[Prepared], int],
+) -> tuple[list[Prepared], list[Prepared]]:
+    """The items whose keys are new, and those whose keys the journal or the items before them have in their window."""
+    keyed = [(item, found) for item in items if (found := key(item)) is not None]
+    if not keyed:
+        return items, []
+    earliest_ms = min(item.received_at_ms - window_ms(item) for item, _ in keyed)
+    seen = await journal.seen([found for _, found in keyed], earliest_ms)
+    return split(items, seen, key, window_ms)
 
 
 def deferral(item: Prepared, queue: str) -> tuple[int, str, str]:
@@ -112,48 +130,23 @@ def deferral(item: Prepared, queue: str) -> tuple[int, str, str]:
     return item.entry_id, queue, item.event_type if item.outcome != "quarantined" else ""
 
 
-async def part(items: Sequence[Prepared], journal: Journal, window_ms: int) -> tuple[list[Prepared], list[Prepared]]:
-    """What goes out, and what is a duplicate by the journal's window of `window_ms`."""
-    known = [item for item in items if item.dedupe_key is not None]
-    since_ms = min((item.received_at_ms for item in known), default=0) - window_ms
-    seen = await journal.seen([item.dedupe_key for item in known if item.dedupe_key is not None], since_ms)
-    return split(items, seen, window_ms)
+async def waits_elsewhere(item: Prepared, queue: str, positions: Positions, journal: Journal) -> bool:
+    """Whether an entry of this queue is in the queue of the topic that it goes to as well, and goes out from there.
 
-
-async def sort(
-    prepared: Sequence[Prepared],
-    journal: Journal,
-    preparer: Preparer,
-    *,
-    waits: Callable[[Prepared], bool],
-) -> Batch:
-    """Sort a slice; `waits` says of an entry whether it stays behind."""
-    batch = Batch()
-    moving: list[Prepared] = []
-    for item in prepared:
-        (batch.waiting if item.record is not None and waits(item) else moving).append(item)
-    if not preparer.window_ms:
-        batch.out = moving
-        return batch
-    batch.out, batch.duplicates = await part(moving, journal, preparer.window_ms)
-    if preparer.content_window_ms and (repeats := await find_repeats(batch.out, journal, preparer.content_window_ms)):
-        batch.repeats = [item for item in batch.out if item.entry_id in repeats]
-        batch.out = [item for item in batch.out if item.entry_id not in repeats]
-        batch.duplicates = sorted([*batch.duplicates, *batch.repeats], key=lambda item: item.entry_id)
-    if preparer.marks_duplicates and batch.duplicates:
-        marked = {item.entry_id: preparer.remark(item) for item in batch.duplicates}
-        merged = [*batch.out, *marked.values()]
-        batch.out = sorted(merged, key=lambda item: item.entry_id)
-        batch.duplicates, batch.repeats = [], []
-    return batch
-
-
-READ_ENTRIES: Final = 500
-READ_BYTES: Final = 4 << 20
+    A salvage that lost which entries were deferred puts them into each queue that they may have been in. From another
+    queue one could overtake older entries of its own topic.
+    """
+    if item.topic == queue or positions.of(item.topic) > item.entry_id:
+        return False
+    found = await journal.read_deferred(item.topic, item.entry_id, 1, 1)
+    return bool(found) and found[0].id == item.entry_id
 
 
 async def pages(journal: Journal, topic: str | None, from_id: int, end_id: int) -> AsyncIterator[list[Entry]]:
-    """The entries from `from_id` on and below `end_id`: all of them, or those that are deferred for a topic."""
+    """The entries from `from_id` on and below `end_id`: all of them, or those that are deferred for a topic.
+
+    Page by page: a backlog may be larger than the memory.
+    """
     while from_id < end_id:
         if topic is None:
             entries = await journal.read(from_id, READ_ENTRIES, READ_BYTES)

@@ -5,11 +5,12 @@ there. So no state outlives a failure but the journal's, Kafka's, and which topi
 """
 
 import asyncio
+import contextlib
 import random
 import time
 from collections import Counter
-from collections.abc import Callable, Coroutine, Sequence
-from typing import Any, Final, TypedDict
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final, TypedDict
 
 from bridge.errors import (
     FencedError,
@@ -21,7 +22,7 @@ from bridge.errors import (
     SinkTimeoutError,
     TopicPausedError,
 )
-from bridge.forward.batch import Batch, deferral, prepare, sort
+from bridge.forward.batch import Batch, deferral, prepare, sort, topics_of, waits_elsewhere
 from bridge.forward.batch_size import BatchSize
 from bridge.forward.in_doubt import InDoubtTransactions
 from bridge.forward.recovery import recover
@@ -29,12 +30,15 @@ from bridge.forward.rejected import REJECTIONS_MAX, RejectedRecords
 from bridge.forward.topic_queues import TopicQueue, TopicQueues, TopicQueueStatus, remapped_types, sendable_prefix
 from bridge.journal import Journal
 from bridge.kafka.errors import delay_s, paused
+from bridge.kafka.producer import METADATA_TRIES
 from bridge.kafka.sink import Sink, build_sink
 from bridge.model import Entry, Positions, Prepared
 from bridge.settings.models import Settings
 from bridge.telemetry import Telemetry
-from bridge.telemetry.tracing.spans import BatchTrace, BatchTraces, Outcome
 from bridge.transform.prepare import Preparer
+
+if TYPE_CHECKING:
+    from bridge.telemetry.tracing import BatchTrace, Outcome, Tracing
 
 IDLE_WAIT_S: Final = 5.0
 LINGER_BUSY_S_MAX: Final = 0.05
@@ -71,22 +75,22 @@ class Forwarder:
         clock_ms: Callable[[], int],
         *,
         sink: Sink | None = None,
-        traces: BatchTraces | None = None,
+        tracing: "Tracing | None" = None,
     ) -> None:
         self._kafka = settings.kafka
         self._journal = journal
         self._preparer = preparer
         self._telemetry = telemetry
         self._clock_ms = clock_ms
-        self._traces = traces
+        self._tracing = tracing
         self._sink = sink or build_sink(self._kafka, journal.id, lambda: sorted(self._preparer.topics()))
-        self._positions = journal.positions
         self._in_doubt = InDoubtTransactions(journal, telemetry, exactly_once=self._kafka.delivery == "exactly_once")
         self._queues = TopicQueues(self._kafka.topic_retry_interval, self._kafka.backoff_max)
         self._rejected = RejectedRecords()
         self._size = BatchSize()
-        self._stop = asyncio.Event()
-        self._changed = asyncio.Event()
+        self._stopping = False
+        self._woken = asyncio.Event()
+        """Set by a stop, and while there is a new configuration."""
         self._next_configuration: tuple[Preparer, Settings] | None = None
         self._reconnect = False
         self._connected = False
@@ -99,13 +103,14 @@ class Forwarder:
 
     def request_stop(self) -> None:
         """Forward what is there, then let `run` end. Paused topics are not waited for."""
-        self._stop.set()
+        self._stopping = True
+        self._woken.set()
 
     def reconfigure(self, preparer: Preparer, settings: Settings, *, reconnect: bool = False) -> None:
         """Route by a new configuration from the next batch on; with `reconnect`, also by a new producer."""
         self._next_configuration = preparer, settings
         self._reconnect |= reconnect
-        self._changed.set()
+        self._woken.set()
 
     def topic_is_missing(self) -> bool:
         """Whether a topic is paused for its topic to be made, or the producer does not work, which may be for that."""
@@ -113,13 +118,13 @@ class Forwarder:
 
     def status(self) -> ForwarderStatus:
         """Positions, topics that are behind, the producer."""
-        now_s = time.monotonic()
+        positions, now_s = self._journal.positions, time.monotonic()
         return {
             "connected": self._connected,
             "stopped": self._stopped,
             "delivery": self._kafka.delivery,
-            "next_id": self._positions.next_id,
-            "positions": {t: self._positions.of(t) for t in sorted(self._preparer.topics())},
+            "next_id": positions.next_id,
+            "positions": {topic: positions.of(topic) for topic in sorted(self._preparer.topics())},
             "topics_behind": [queue.describe(now_s) for queue in self._queues.all()],
             "pending_markers": sorted(f"{m.topic}/{m.partition}" for m in self._journal.in_doubt.all_markers()),
             "slice_entries": self._size.limits(self._kafka)[0],
@@ -174,13 +179,13 @@ class Forwarder:
         self._take_up_configuration()
         self._reconnect = False
         found = await self._sink.open(self._journal.positions_offset, self._journal.in_doubt.all_markers())
-        self._positions = await recover(self._journal, self._preparer, found)
-        for topic in self._queues.restore(self._positions, time.monotonic()):
+        positions = await recover(self._journal, self._preparer, found)
+        for topic in self._queues.restore(positions, time.monotonic()):
             self._telemetry.topic_resumed(topic)
         await self._note_remapped()
         await self._in_doubt.resolve(self._sink, self._preparer)
         self._connected = True
-        self._telemetry.kafka_connected(next_id=self._positions.next_id, pending=self._pending())
+        self._telemetry.kafka_connected(next_id=positions.next_id, pending=self._journal.ahead)
 
     def _take_up_configuration(self) -> bool:
         """Put a new configuration in force, between two batches. Whether there was one."""
@@ -191,7 +196,7 @@ class Forwarder:
         self._sink.connect_by(settings.kafka)
         self._journal.remember_for(settings.duplicates.window)
         self._next_configuration = None
-        self._changed.clear()
+        self._woken.clear()
         self._queues.retry_all()
         return True
 
@@ -215,7 +220,7 @@ class Forwarder:
             for queue in self._queues.due(time.monotonic()):
                 moved |= await self._catch_up(queue)
             if not moved and not count:
-                if self._stop.is_set():
+                if self._stopping:
                     return True
                 await self._wait()
                 count = 1
@@ -225,8 +230,13 @@ class Forwarder:
         """Sleep until an entry comes, a paused topic is due, a new configuration, or the stop."""
         retry_s = self._queues.next_retry_s()
         limit_s = IDLE_WAIT_S if retry_s is None else min(IDLE_WAIT_S, max(0.01, retry_s - time.monotonic()))
-        next_entry = self._journal.wait_for(self._positions.next_id)
-        await _first_of(limit_s, next_entry, self._stop.wait(), self._changed.wait())
+        next_entry = asyncio.ensure_future(self._journal.wait_for(self._journal.positions.next_id))
+        woken = asyncio.ensure_future(self._woken.wait())
+        try:
+            await asyncio.wait({next_entry, woken}, timeout=limit_s, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            next_entry.cancel()
+            woken.cancel()
 
     async def _linger(self, last_count: int) -> None:
         """Let a batch gather, unless there is plenty already.
@@ -234,26 +244,28 @@ class Forwarder:
         A transaction costs 2 to 3 ms of CPU however many entries it carries. When few come, it goes soon; the more
         there were in the last one, the longer waiting for more is worth it.
         """
-        if self._stop.is_set() or not 0 < self._pending() < self._kafka.batch_entries // 2:
+        if self._stopping or not 0 < self._journal.ahead < self._kafka.batch_entries // 2:
             return
         busy_s = min(LINGER_BUSY_S_MAX, last_count * LINGER_BUSY_S_PER_ENTRY)
         await asyncio.sleep(max(self._kafka.linger, busy_s))
 
     async def _forward_next(self) -> int:
         """Forward the next slice. Returns how many entries it had."""
-        entries = await self._journal.read(self._positions.next_id, *self._size.limits(self._kafka))
+        entries = await self._journal.read(self._journal.positions.next_id, *self._size.limits(self._kafka))
         if not entries:
             return 0
         prepared, trace = await self._prepared(entries)
-        batch = await sort(
-            prepared, self._journal, self._preparer, waits=lambda item: self._queues.queue_of(item) is not None
-        )
-        partitions = await self._partitions(batch)
+        queue_of = self._queues.queue_of
+        batch = await sort(prepared, self._journal, self._preparer, queue_of)
+        partitions, stopped = await self._counts(topics_of(batch.out))
+        for error in stopped.values():
+            self._pause(error)
+        batch.hold_back(stopped)
         if batch.waiting:
             # Durable before the positions move past it.
-            queue_of = self._queues.queue_of
             await self._journal.defer([deferral(item, queue_of(item) or item.topic) for item in batch.waiting])
-        await self._commit(batch, trace, partitions, self._positions_with(entries[-1].id + 1))
+        positions = self._queues.positions(entries[-1].id + 1, self._journal.usage().deferred)
+        await self._commit(batch, trace, partitions, positions)
         return len(entries)
 
     async def _catch_up(self, queue: TopicQueue) -> bool:
@@ -268,19 +280,20 @@ class Forwarder:
                 return False
         elif queue.waits and queue.topic in self._preparer.topics():
             # Nothing of it is deferred yet: the batch that found it out was not committed.
-            count = (await self._counts([queue.topic], 1))[queue.topic]
-            if not isinstance(count, int):
-                self._pause(count)
+            _, stopped = await self._counts({queue.topic}, 1)
+            if stopped:
+                self._pause(stopped[queue.topic])
                 return False
         if not await self._deferred(queue, 1):
             self._queues.at_front(queue)
-            await self._advance(self._positions_with(self._positions.next_id), [], None)
+            next_id = self._journal.positions.next_id
+            await self._journal.advance(self._queues.positions(next_id, self._journal.usage().deferred), [])
             self._telemetry.topic_resumed(queue.topic)
         return bool(entries)
 
     async def _deferred(self, queue: TopicQueue, max_entries: int, max_bytes: int = 1) -> list[Entry]:
         found = await self._journal.read_deferred(queue.topic, queue.position, max_entries, max_bytes)
-        return [entry for entry in found if entry.id < self._positions.next_id]
+        return [entry for entry in found if entry.id < self._journal.positions.next_id]
 
     async def _forward_deferred(self, queue: TopicQueue, entries: list[Entry]) -> bool:
         """Forward as many of a topic queue's next entries as can go. False when not even the first one can."""
@@ -290,77 +303,49 @@ class Forwarder:
             return False
         prepared, trace = await self._prepared(entries)
         # By today's map they may go anywhere, and any of them may have to wait.
-        topics = sorted({item.record.topic for item in prepared if item.record is not None})
-        found = await self._counts(topics, *((1,) if queue.waits else ()))
-        count, stopped = sendable_prefix(prepared, found)
-        if not count and stopped is not None:
-            self._pause(TopicPausedError(queue.topic, stopped.state, str(stopped)))
+        partitions, stopped = await self._counts(topics_of(prepared), 1 if queue.waits else METADATA_TRIES)
+        passed = sendable_prefix(prepared, stopped)
+        if not passed:
+            error = stopped[prepared[0].topic]
+            self._pause(TopicPausedError(queue.topic, error.state, str(error)))
             return False
-        going = [item for item in prepared[:count] if not await self._waits_elsewhere(queue, item)]
-        batch = await sort(going, self._journal, self._preparer, waits=lambda _: False)
-        partitions = {topic: found for topic, found in found.items() if isinstance(found, int)}
-        moved = queue.topic, entries[count - 1].id + 1, count
+        now = self._journal.positions
+        going = [item for item in passed if not await waits_elsewhere(item, queue.topic, now, self._journal)]
+        batch = await sort(going, self._journal, self._preparer)
+        queue.position = passed[-1].entry_id + 1  # if the commit fails, the recovery puts it back
+        deferred = Counter(self._journal.usage().deferred)
+        deferred[queue.topic] -= len(passed)
+        positions = self._queues.positions(now.next_id, deferred)
         try:
-            await self._commit(batch, trace, partitions, self._positions_with(self._positions.next_id, moved))
+            await self._commit(batch, trace, partitions, positions)
         except TopicPausedError as error:
             raise TopicPausedError(queue.topic, error.state, str(error)) from error
-        self._queues.moved(queue, moved[1])
+        self._queues.moved(queue)
         return True
-
-    async def _waits_elsewhere(self, queue: TopicQueue, item: Prepared) -> bool:
-        """Whether an entry of this queue is in the queue of the topic that it goes to as well, and goes out from there.
-
-        A salvage that lost which entries were deferred puts them into each queue that they may have been in. From
-        another queue one could overtake older entries of its own topic.
-        """
-        behind = self._queues.positions()
-        if item.topic == queue.topic or behind.get(item.topic, self._positions.next_id) > item.entry_id:
-            return False
-        found = await self._journal.read_deferred(item.topic, item.entry_id, 1, 1)
-        return bool(found) and found[0].id == item.entry_id
 
     # the steps of a batch
 
-    async def _prepared(self, entries: list[Entry]) -> tuple[list[Prepared], BatchTrace | None]:
-        entries, trace = await self._traces.begin(entries) if self._traces is not None else (entries, None)
-        prepared = await prepare(entries, self._preparer, self._replace_rejected)
-        for entry, item in zip(entries, prepared, strict=True):
-            if item.hint_conflict:
+    async def _prepared(self, entries: list[Entry]) -> tuple[list[Prepared], "BatchTrace | None"]:
+        entries, trace = await self._tracing.begin_batch(entries) if self._tracing is not None else (entries, None)
+        prepared = await prepare(entries, self._preparer)
+        for at, (entry, item) in enumerate(zip(entries, prepared, strict=True)):
+            times, message = self._rejected.rejections(entry.id)
+            if times:
+                prepared[at] = self._preparer.rejected(entry, item, message, times=times)
+            elif item.hint_conflict:
                 self._telemetry.hint_conflict(entry.source, item.event_type, entry.hint)
         return prepared, trace
 
-    def _replace_rejected(self, entry: Entry, item: Prepared) -> Prepared:
-        times, message = self._rejected.rejections(entry.id)
-        return self._preparer.rejected(entry, item, message, times=times) if times else item
-
-    async def _partitions(self, batch: Batch) -> dict[str, int]:
-        """Partition counts of the batch's topics. Queues whose topic can't take records are paused and stay behind."""
-        counts: dict[str, int] = {}
-        for topic, count in (await self._counts(sorted(batch.topics()))).items():
-            if isinstance(count, int):
-                counts[topic] = count
-            else:
-                self._pause(count)
-        batch.hold_back({item.topic for item in batch.out if item.record and item.record.topic not in counts})
-        return counts
-
-    async def _counts(self, topics: Sequence[str], *tries: int) -> dict[str, int | TopicPausedError]:
-        """How many partitions each topic has, or why it can't take records."""
-        return self._in_doubt.block_in_doubt(await self._sink.partition_counts(topics, *tries))
-
-    def _positions_with(self, next_id: int, moved: tuple[str, int, int] = ("", 0, 0)) -> Positions:
-        """The positions from a commit on that moves a topic to a position, by so many entries."""
-        behind = self._queues.positions()
-        if not behind:
-            return Positions(next_id)
-        topic, position, count = moved
-        deferred = self._journal.usage().deferred
-        if topic:
-            behind, deferred = behind | {topic: position}, {**deferred, topic: deferred.get(topic, 0) - count}
-        return Positions(next_id, behind, {topic: deferred.get(topic, 0) for topic in behind})
+    async def _counts(
+        self, topics: set[str], tries: int = METADATA_TRIES
+    ) -> tuple[dict[str, int], dict[str, TopicPausedError]]:
+        """How many partitions the topics have that can take records; and of the others, why they can't."""
+        found = self._in_doubt.block_in_doubt(await self._sink.partition_counts(sorted(topics), tries))
+        stopped = {topic: count for topic, count in found.items() if isinstance(count, TopicPausedError)}
+        return {topic: count for topic, count in found.items() if isinstance(count, int)}, stopped
 
     async def _commit(
-        self, batch: Batch, trace: BatchTrace | None, partitions: dict[str, int], positions: Positions
+        self, batch: Batch, trace: "BatchTrace | None", partitions: dict[str, int], positions: Positions
     ) -> None:
         """Hand the records to Kafka with the positions, then note both in the journal."""
         offset = None
@@ -376,7 +361,7 @@ class Forwarder:
                 self._ended(trace, records, "in_doubt" if in_doubt else "aborted", error.cause_label)
                 raise
             self._ended(trace, records, "committed")
-        await self._advance(positions, batch.dedupe_keys(), offset)
+        await self._journal.advance(positions, batch.dedupe_keys(), positions_offset=offset)
         if trace is not None:
             await trace.finish(batch.out, batch.duplicates)
         self._rejected.on_delivered(item.entry_id for item in batch.out)
@@ -384,11 +369,7 @@ class Forwarder:
         self.outcomes["duplicate"] += len(batch.duplicates)
         self._telemetry.batch_forwarded(batch.out, batch.duplicates, self._clock_ms())
 
-    async def _advance(self, positions: Positions, dedupe_keys: list[tuple[bytes, int]], offset: int | None) -> None:
-        await self._journal.advance(positions, dedupe_keys, positions_offset=offset)
-        self._positions = positions
-
-    def _ended(self, trace: BatchTrace | None, records: list[Prepared], outcome: Outcome, cause: str = "") -> None:
+    def _ended(self, trace: "BatchTrace | None", records: list[Prepared], outcome: "Outcome", cause: str = "") -> None:
         if self._kafka.delivery == "exactly_once":
             self._telemetry.transaction(outcome)
         if trace is not None:
@@ -398,7 +379,7 @@ class Forwarder:
 
     def _pause(self, error: TopicPausedError) -> None:
         self._last_error = str(error)
-        self._queues.pause(error, self._positions.next_id, time.monotonic())
+        self._queues.pause(error, self._journal.positions.next_id, time.monotonic())
         self._telemetry.topic_paused(error.topic, error.state, str(error))
 
     def _lost(self, error: SinkError) -> None:
@@ -416,21 +397,10 @@ class Forwarder:
     async def _gave_up(self, failures: int) -> bool:
         """Pause before the next try, unless a new configuration comes. True after the stop, with nothing left to do."""
         pause_s = delay_s(failures, self._kafka.backoff, self._kafka.backoff_max, random.random())  # noqa: S311 - jitter
-        if not self._stop.is_set():
-            await _first_of(pause_s, self._stop.wait(), self._changed.wait())
-        else:
+        if self._stopping:
             await asyncio.sleep(min(pause_s, STOP_PAUSE_S))
-        return self._stop.is_set() and not self._pending()
-
-    def _pending(self) -> int:
-        return max(0, self._journal.last_id + 1 - self._positions.next_id)
-
-
-async def _first_of(limit_s: float, *events: Coroutine[Any, Any, object]) -> None:
-    """Wait for one of them, `limit_s` seconds at the most."""
-    waits = {asyncio.ensure_future(event) for event in events}
-    try:
-        await asyncio.wait(waits, timeout=limit_s, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for task in waits:
-            task.cancel()
+        else:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(pause_s):
+                    await self._woken.wait()
+        return self._stopping and not self._journal.ahead

@@ -5,12 +5,12 @@ are ahead. What was forwarded in between is entered into the window of duplicate
 second copy of a webhook that Kafka already has would go out again.
 """
 
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Collection
 from dataclasses import replace
 from typing import Final, Literal, NamedTuple
 
 from bridge.errors import JournalRestoredError
-from bridge.forward.batch import deferral, find_repeats, pages, part, prepare
+from bridge.forward.batch import deferral, pages, prepare, sort
 from bridge.journal import Journal
 from bridge.journal.queries import ID_MAX
 from bridge.kafka.positions import Found
@@ -115,7 +115,7 @@ async def _catch_up(journal: Journal, preparer: Preparer, found: Found | None) -
     behind, rows, gone, undecided = dict(truth.behind), list[tuple[int, str, str]](), list[int](), set[bytes | None]()
     async for queue, entries in _between(journal, truth):
         forwarded: list[Prepared] = []
-        for item in await prepare(entries, preparer, lambda _, item: item):
+        for item in await prepare(entries, preparer):
             waits = item.entry_id in still_deferred
             lacks = queue is None and item.topic in lacking and item.entry_id >= truth.of(item.topic)
             action = action_of(
@@ -134,7 +134,7 @@ async def _catch_up(journal: Journal, preparer: Preparer, found: Found | None) -
                     rows.append(deferral(item, topic))
             if item.entry_id in again:  # it may go again, so neither it nor its copies are known as forwarded
                 undecided |= {item.dedupe_key, item.content_key}
-        remembered = await _remembered(forwarded, journal, preparer)
+        remembered = (await sort(forwarded, journal, preparer)).dedupe_keys()
         await journal.advance(journal.positions, [(key, at_ms) for key, at_ms in remembered if key not in undecided])
     truth = Positions(truth.next_id, behind)
     await journal.advance(truth, [], positions_offset=offset, in_doubt=in_doubt, waiting=rows, gone=gone)
@@ -162,18 +162,8 @@ async def remembered_of(entry_ids: Collection[int], journal: Journal, preparer: 
     found: list[tuple[bytes, int]] = []
     async for entries in pages(journal, None, min(entry_ids, default=0), max(entry_ids, default=-1) + 1):
         gone = [entry for entry in entries if entry.id in entry_ids]
-        prepared = await prepare(gone, preparer, lambda _, item: item)
-        found += await _remembered(prepared, journal, preparer)
+        found += (await sort(await prepare(gone, preparer), journal, preparer)).dedupe_keys()
     return found
-
-
-async def _remembered(prepared: Sequence[Prepared], journal: Journal, preparer: Preparer) -> list[tuple[bytes, int]]:
-    """What the windows remember of entries that went out: not of duplicates, and not what repeats said."""
-    out, _ = await part(prepared, journal, preparer.window_ms)
-    dedupe_keys = [(p.dedupe_key, p.received_at_ms) for p in out if p.dedupe_key is not None]
-    repeats = await find_repeats(out, journal, preparer.content_window_ms) if preparer.content_window_ms else set()
-    said = [(p.content_key, p.received_at_ms) for p in out if p.content_key is not None and p.entry_id not in repeats]
-    return dedupe_keys + said
 
 
 async def _deferred_ids(journal: Journal, truth: Positions) -> dict[str, set[int]]:

@@ -7,8 +7,9 @@ topic that it was deferred for, new entries of the type queue up behind it until
 """
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import TypedDict
 
 from bridge.errors import TopicPausedError
@@ -119,18 +120,18 @@ class TopicQueues:
         """When the next queue is due; None when none waits."""
         return min((queue.retry_at_s or 0.0 for queue in self._behind.values()), default=None)
 
-    def moved(self, queue: TopicQueue, position: int) -> None:
+    def moved(self, queue: TopicQueue) -> None:
         """A part of what was deferred is committed: the topic works."""
-        queue.position = position
         queue.state, queue.cause, queue.retry_at_s = "catching_up", "", None
 
     def at_front(self, queue: TopicQueue) -> None:
         """Nothing is deferred any more."""
         self._behind.pop(queue.topic, None)
 
-    def positions(self) -> dict[str, int]:
-        """Topic → position of each topic that is behind."""
-        return {topic: queue.position for topic, queue in self._behind.items()}
+    def positions(self, next_id: int, deferred: Mapping[str, int]) -> Positions:
+        """The positions with this one at the front, where so many entries are deferred for each topic."""
+        behind = {topic: queue.position for topic, queue in self._behind.items()}
+        return Positions(next_id, behind, {topic: deferred.get(topic, 0) for topic in behind})
 
     def all(self) -> list[TopicQueue]:
         """The queue of each topic that is behind."""
@@ -143,11 +144,6 @@ def remapped_types(queue: str, types: set[str], preparer: Preparer) -> frozenset
     return frozenset(t for t in types if t in today and not today[t].drop and today[t].topic != queue)
 
 
-def sendable_prefix(
-    prepared: Sequence[Prepared], partitions: Mapping[str, int | TopicPausedError]
-) -> tuple[int, TopicPausedError | None]:
-    """How many of a queue's next entries, from the first on, can go now; and what stops the one after them."""
-    for count, item in enumerate(prepared):
-        if item.record is not None and isinstance(found := partitions[item.record.topic], TopicPausedError):
-            return count, found
-    return len(prepared), None
+def sendable_prefix(prepared: Sequence[Prepared], stopped: Collection[str]) -> list[Prepared]:
+    """Those of a queue's next entries, from the first on, that can go while these topics take no records."""
+    return list(takewhile(lambda item: item.record is None or item.topic not in stopped, prepared))

@@ -7,14 +7,13 @@ The path of a request, a file a step:
     connection   one client: its time limits, broken HTTP; beneath it `fast_path`, which knows aiohttp from the inside
     slow_path    a request whose body still comes, or that is not the plain case
     checks       path → method → credentials → declared size → body → JSON → journal → response
-    routes       URL → source and hint; `headers` what is kept of the request; `content_coding`, `limits` bounds
+    routes       URL → source and hint; `headers` what is kept of the request; `limits` bounds
     acknowledge  waits for the journal, with the deadline for the response
     responses    what a client sees
 
 The decisions on credentials are `bridge.auth`; nothing here compares a secret.
 """
 
-from bridge.ingress.acknowledge import AppendsEntries
 from bridge.ingress.server import Ingress
 
-__all__ = ["AppendsEntries", "Ingress"]
+__all__ = ["Ingress"]

@@ -7,7 +7,7 @@ passes, does not take an entry back. So an entry may be stored although its resp
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
@@ -23,23 +23,25 @@ from bridge.telemetry import Telemetry
 class AppendsEntries(Protocol):
     """What the ingress needs of the journal."""
 
-    def append(self, submission: Entry) -> Awaitable[int]:
-        """The entry's id, once it is on stable storage. Raises JournalFullError or JournalFailedError.
-
-        A journal that returns a future (rather than a coroutine) spares a task for each request.
-        """
-        ...
+    def append(self, submission: Entry) -> asyncio.Future[int]:
+        """The entry's id, once it is on stable storage. Raises JournalFullError or JournalFailedError."""
 
 
-@dataclass(slots=True, eq=False, kw_only=True)
+@dataclass(slots=True, eq=False)
 class PendingAck:
-    """One submission with the journal. `done` is None once it has been called."""
+    """One submission with the journal."""
 
     source: str
     size: int
     accepted: Response
     deadline_s: float
     done: Callable[[Response], None] | None
+
+    def answer(self, response: Response) -> None:
+        """The first time only: when its deadline has passed, 503 was the response."""
+        done, self.done = self.done, None
+        if done is not None:
+            done(response)
 
 
 class Acknowledger:
@@ -69,20 +71,9 @@ class Acknowledger:
             self._budget.give_back(size)
             done(self._refusal(submission.source, error))
             return None
-        if not isinstance(future, asyncio.Future):
-            future = asyncio.ensure_future(future)
-        pending = PendingAck(
-            source=submission.source,
-            size=size,
-            accepted=accepted,
-            deadline_s=time.monotonic() + deadline_s,
-            done=done,
-        )
-        if future.done():
-            self._on_appended(pending, future)
-        else:
-            self._waiting[pending] = None
-            future.add_done_callback(partial(self._on_appended, pending))
+        pending = PendingAck(submission.source, size, accepted, time.monotonic() + deadline_s, done)
+        self._waiting[pending] = None
+        future.add_done_callback(partial(self._on_appended, pending))
         return future
 
     def _on_appended(self, pending: PendingAck, future: asyncio.Future[int]) -> None:
@@ -94,9 +85,7 @@ class Acknowledger:
             response = responses.JOURNAL_FAILED
         elif (error := future.exception()) is not None:
             response = self._refusal(pending.source, error)
-        done, pending.done = pending.done, None
-        if done is not None:  # else its deadline has passed, and 503 was the response
-            done(response)
+        pending.answer(response)
 
     def expire(self) -> None:
         """Answer 503 to those whose deadline has passed. Called some times a second."""
@@ -106,9 +95,7 @@ class Acknowledger:
             if pending.deadline_s > now_s:
                 return
             del self._waiting[pending]
-            done, pending.done = pending.done, None
-            if done is not None:
-                done(responses.UNCONFIRMED)
+            pending.answer(responses.UNCONFIRMED)
 
     def _refusal(self, source: str, error: BaseException) -> Response:
         if isinstance(error, JournalFullError):

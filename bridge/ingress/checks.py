@@ -5,27 +5,30 @@ same two. They decide and count, and write nothing to a socket.
 """
 
 import time
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from multidict import CIMultiDictProxy
 
 from bridge.auth import Denied, Facts, Grant, Undecided
-from bridge.catalogue import HINTS, classify
+from bridge.catalogue import classify
 from bridge.ingress import responses
 from bridge.ingress.acknowledge import Acknowledger
-from bridge.ingress.content_coding import TooLargeError, decoded
 from bridge.ingress.responses import Response
-from bridge.ingress.routes import Route, Routes, Target
+from bridge.ingress.routes import HIDDEN, Route, Routes, Target
 from bridge.model import Entry
 from bridge.settings.models import Server
 from bridge.telemetry import Telemetry
-from bridge.telemetry.tracing.spans import RequestTrace, RequestTraces
 from bridge.transform.json_body import NotJson, decode
 
+if TYPE_CHECKING:
+    from bridge.telemetry.tracing import RequestTrace, Tracing
+
 NO_SOURCE = "-"  # the label of requests that lead to no source
-_HIDDEN = "***"
+_GZIP = 16 + zlib.MAX_WBITS
+_GZIP_MEMBERS_MAX = 16  # each costs a copy of what follows it
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +56,7 @@ class RequestContext:
     started_s: float = field(default_factory=time.perf_counter)
     target: Target | None = None
     undecided: Undecided | None = None
-    trace: RequestTrace | None = None
+    trace: "RequestTrace | None" = None
 
     @property
     def source(self) -> str:
@@ -62,7 +65,7 @@ class RequestContext:
 
 
 class Checks:
-    """Judges requests and hands submissions to the journal. `traces` is None where there are to be none."""
+    """Judges requests and hands submissions to the journal. `tracing` is None where there are to be no traces."""
 
     def __init__(
         self,
@@ -70,14 +73,14 @@ class Checks:
         acknowledger: Acknowledger,
         telemetry: Telemetry,
         clock_ms: Callable[[], int],
-        traces: RequestTraces | None = None,
+        tracing: "Tracing | None" = None,
     ) -> None:
         self.rules = rules
         self.paused: Response | None = None
         self.clock_ms = clock_ms
         self._acknowledger = acknowledger
         self._telemetry = telemetry
-        self._traces = traces
+        self._tracing = tracing
 
     def check_head(self, context: RequestContext) -> Response | None:
         """Everything before the body: the response that ends the request here, or None when the body may be read."""
@@ -116,26 +119,21 @@ class Checks:
         coding = context.headers.get("Content-Encoding")
         if coding is not None:
             coding = ", ".join(context.headers.getall("Content-Encoding"))
-            try:
-                plain = decoded(body, coding, rules.server.max_body)
-            except TooLargeError:
-                done(responses.TOO_LARGE)
-                return
+            plain = _decoded(body, coding, rules.server.max_body)
             if plain is not None:
                 body, coding = plain, None
+                if len(body) > rules.server.max_body:
+                    done(responses.TOO_LARGE)
+                    return
         accepted = _accepted(route, body, target.hint)
         if self.paused is not None:
             done(self.paused)
             return
-        if self._traces is None:
-            headers = route.keeper.keep(context.headers)
-        else:
-            parent, state, context.trace = self._traces.begin(
-                *route.keeper.trace_of(context.headers), context.started_s
-            )
-            headers = route.keeper.keep_traced(context.headers, parent, state)
-        if coding is not None:  # it could not be undone
-            headers = route.keeper.with_coding(headers, coding)
+        trace: tuple[str, str | None] | None = None
+        if self._tracing is not None:
+            traced = self._tracing.begin_request(*route.keeper.trace_of(context.headers), context.started_s)
+            trace, context.trace = traced[:2], traced[2]
+        headers = route.keeper.keep(context.headers, trace, coding)
         submission = Entry(0, context.now_ms, route.source, target.hint, headers, body)
         stored = self._acknowledger.append(submission, accepted, rules.server.ack_deadline, done)
         if context.trace is not None:
@@ -144,24 +142,17 @@ class Checks:
     def on_response(self, context: RequestContext, response: Response) -> None:
         """Count, log and trace a response that is on its way."""
         seconds = time.perf_counter() - context.started_s if response.status == 200 else None
-        source = context.source
+        source, request = context.source, {}
         if self._telemetry.verbose:
             path = context.rules.routes.shown(context.path, context.target)
-            self._telemetry.request_answered(
-                source, response.outcome, seconds, method=context.method, path=path, remote=context.remote
-            )
-        else:
-            self._telemetry.request_answered(source, response.outcome, seconds)
+            request = {"method": context.method, "path": path, "remote": context.remote}
+        self._telemetry.request_answered(source, response.outcome, seconds, **request)
         if response.reason:
             self._telemetry.not_accepted(source, response.reason)
-        if context.trace is not None:
-            self._end_trace(context, context.trace, response)
-
-    def _end_trace(self, context: RequestContext, trace: RequestTrace, response: Response) -> None:
-        assert context.target is not None
-        found = _span_attributes(context.target, response, tls=context.rules.server.tls is not None)
-        # Method and route: as many names as there are sources, times three.
-        trace.answered(f"POST {found['http.route']}", found, str(found.get("error.type", "")))
+        if context.trace is not None and context.target is not None:
+            found = _span_attributes(context.target, response, tls=context.rules.server.tls is not None)
+            # Method and route: as many names as there are sources, times three.
+            context.trace.answered(f"POST {found['http.route']}", found, str(found.get("error.type", "")))
 
     def _refusal(self, route: Route, verdict: Grant | Denied, remote: str) -> Response | None:
         """401, 429, or None when the request may go on."""
@@ -190,25 +181,50 @@ def _accepted(route: Route, body: bytes, hint: str) -> Response:
 def _span_attributes(target: Target, response: Response, *, tls: bool) -> dict[str, Any]:
     # Named by OpenTelemetry's conventions for HTTP servers where they have a name. Nothing that a sender chose freely,
     # and no secret.
-    known = target.hint in HINTS
     found: dict[str, Any] = {
         "http.request.method": "POST",
-        "http.route": _route_template(target, segment="{path_secret}", hint="{hint}"),
+        "http.route": target.path(segment="{path_secret}", hint="{hint}"),
         "url.scheme": "https" if tls else "http",
-        "url.path": _route_template(target, segment=_HIDDEN, hint=target.hint if known else _HIDDEN),
+        "url.path": target.path(segment=HIDDEN, hint=target.known_hint or HIDDEN),
         "http.response.status_code": response.status,
         "treble_bridge.source": target.route.source,
         "treble_bridge.outcome": response.outcome,
     }
     if target.hint:
-        found["treble_bridge.hint"] = target.hint if known else "other"
+        found["treble_bridge.hint"] = target.known_hint or "other"
     if response.status >= 500:
         found["error.type"] = response.reason or str(response.status)
     return found
 
 
-def _route_template(target: Target, *, segment: str, hint: str) -> str:
-    path = target.route.path
-    if target.path_secret is not None and target.path_secret != target.hint:
-        path += f"/{segment}"
-    return f"{path}/{hint}" if target.hint else path
+def _decoded(body: bytes, coding: str, bytes_max: int) -> bytes | None:
+    """The body without its content coding, None when that can't be undone. Ends one byte above `bytes_max`.
+
+    `coding` is the header's list. `identity` in it says nothing; of the others only one is undone.
+    """
+    codings = [name for part in coding.split(",") if (name := part.strip().lower()) not in ("", "identity")]
+    if not codings:
+        return body
+    if codings in (["gzip"], ["x-gzip"]):
+        return _inflated(body, _GZIP, bytes_max)
+    if codings == ["deflate"]:  # means the zlib format (RFC 9110, 8.4.1.2); some send it without that wrapping
+        raw = not body or body[0] & 0x0F != zlib.DEFLATED
+        return _inflated(body, -zlib.MAX_WBITS if raw else zlib.MAX_WBITS, bytes_max)
+    return None
+
+
+def _inflated(body: bytes, window_bits: int, bytes_max: int) -> bytes | None:
+    # At the most one byte more than allowed: a small body may claim to be gigabytes.
+    out = b""
+    for _ in range(_GZIP_MEMBERS_MAX if window_bits == _GZIP else 1):
+        stream = zlib.decompressobj(window_bits)
+        try:
+            out += stream.decompress(body, bytes_max + 1 - len(out))
+        except zlib.error:
+            return None
+        body = stream.unused_data
+        if len(out) > bytes_max or (stream.eof and not body):
+            return out
+        if not stream.eof:  # cut off
+            return None
+    return None

@@ -60,7 +60,7 @@ class Connections(web.Server):
             max_field_size=line_max,
             max_headers=HEAD_LINES_MAX,
             read_bufsize=BUFFER_BYTES,
-            auto_decompress=False,  # `content_coding` undoes codings, within a bound
+            auto_decompress=False,  # `checks` undoes codings, within a bound
             lingering_time=0,  # the slow path does, within a bound
         )
 

@@ -2,12 +2,9 @@
 
 import math
 
-from bridge.settings.models import RateLimit
+from bridge.settings.sources import RateLimit
 
 BODY_BYTES_HELD_MAX = 64 << 20
-"""Bytes of bodies in memory, while they arrive or wait for stable storage; above it 503. Without it, a disk that hangs
-would fill the memory with as many bodies as there are connections."""
-
 ENTRY_OVERHEAD_BYTES = 1024
 """What a waiting request costs beside its body: bodies of a few bytes must not evade the bound."""
 
@@ -34,7 +31,9 @@ class TokenBucket:
 
 
 def body_bytes_held_max(max_body: int) -> int:
-    """The bound on bodies in memory for this `server.max_body`: four of the largest must always fit."""
+    """The bound on bodies in memory, while they arrive or wait for stable storage; above it 503. Without it, a disk
+    that hangs would fill the memory with as many bodies as there are connections. Four of the largest must always fit.
+    """
     return max(BODY_BYTES_HELD_MAX, 4 * max_body)
 
 

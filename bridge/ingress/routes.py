@@ -20,11 +20,12 @@ from bridge.ingress import responses
 from bridge.ingress.headers import HeaderKeeper
 from bridge.ingress.limits import TokenBucket
 from bridge.ingress.responses import Response
-from bridge.settings.models import Settings, Source
+from bridge.settings.models import Settings
+from bridge.settings.sources import Source
 
 HINT_CHARS_MAX = 64
 _SHOWN_SEGMENTS_MAX = 16
-_HIDDEN = "***"
+HIDDEN = "***"
 _NOT_IN_HINTS = re.compile(r"[^A-Za-z0-9._~-]")
 
 
@@ -52,6 +53,18 @@ class Target(NamedTuple):
     hint: str
     path_secret: str | None
 
+    @property
+    def known_hint(self) -> str:
+        """The hint, if it is one of the catalogue's."""
+        return self.hint if self.hint in HINTS else ""
+
+    def path(self, *, segment: str, hint: str) -> str:
+        """The path with these words in place of what a sender chose."""
+        path = self.route.path
+        if self.path_secret is not None and self.path_secret != self.hint:
+            path += f"/{segment}"
+        return f"{path}/{hint}" if self.hint else path
+
 
 class Routes:
     def __init__(self, settings: Settings, now_s: float, former: "Routes | None" = None) -> None:
@@ -63,8 +76,7 @@ class Routes:
         self._exact = _exact(routes)
         formerly = {route.source: route for route in former.routes()} if former else {}
         for route in routes:
-            before = formerly.get(route.source)
-            if before is not None and before.rate_limit == route.rate_limit:
+            if (before := formerly.get(route.source)) and before.rate_limit == route.rate_limit:
                 route.bucket = before.bucket  # a reload must not hand out a fresh burst
 
     def routes(self) -> tuple[Route, ...]:
@@ -81,11 +93,11 @@ class Routes:
         """
         path, question_mark, _ = raw_path.partition("?")
         if target is not None:
-            shown = _route_shown(target)
+            shown = target.path(segment=HIDDEN, hint=target.known_hint or HIDDEN)
         else:
             parts = path.split("/", _SHOWN_SEGMENTS_MAX)
-            shown = "/".join([part if part in self._words else _HIDDEN for part in parts])
-        return shown + f"?{_HIDDEN}" * bool(question_mark)
+            shown = "/".join([part if part in self._words else HIDDEN for part in parts])
+        return shown + f"?{HIDDEN}" * bool(question_mark)
 
     def _search(self, path: str) -> Target | None:
         segments = _segments(path)
@@ -94,13 +106,6 @@ class Routes:
             if route is not None:
                 return _target(route, segments[count:])
         return None
-
-
-def _route_shown(target: Target) -> str:
-    if target.path_secret is not None:
-        return f"{target.route.path}/{_HIDDEN}"
-    hint = target.hint if target.hint in HINTS else _HIDDEN
-    return f"{target.route.path}/{hint}" if target.hint else target.route.path
 
 
 def _exact(routes: list[Route]) -> dict[str, Target]:

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from bridge.errors import ConfigError
 from bridge.ingress import fast_path, responses
@@ -14,11 +15,13 @@ from bridge.ingress.limits import ByteBudget, body_bytes_held_max
 from bridge.ingress.listener import listen
 from bridge.ingress.routes import Routes
 from bridge.ingress.slow_path import SlowPath
-from bridge.ingress.tls import Certificates
+from bridge.ingress.tls import Certificates, certificate_end_s
 from bridge.settings.models import Settings
 from bridge.settings.units import Address
 from bridge.telemetry import Telemetry
-from bridge.telemetry.tracing.spans import RequestTraces
+
+if TYPE_CHECKING:
+    from bridge.telemetry.tracing import Tracing
 
 SWEEP_INTERVAL_S = 0.1
 TLS_CHECK_INTERVAL_S = 1.0
@@ -28,7 +31,7 @@ _SHUTDOWN_S = 0.5
 class Ingress:
     """Takes webhooks over HTTP and answers each once its entry is on stable storage.
 
-    `clock_ms` is the time in milliseconds since the epoch, `traces` makes spans, where there are to be any. Made in a
+    `clock_ms` is the time in milliseconds since the epoch, `tracing` makes spans, where there are to be any. Made in a
     running event loop; nothing is bound before `start`.
     """
 
@@ -39,7 +42,7 @@ class Ingress:
         telemetry: Telemetry,
         clock_ms: Callable[[], int],
         *,
-        traces: RequestTraces | None = None,
+        tracing: "Tracing | None" = None,
     ) -> None:
         server = settings.server
         self._telemetry = telemetry
@@ -47,7 +50,7 @@ class Ingress:
         self._set_budgets(server.max_body)
         self._acknowledger = Acknowledger(journal, telemetry, self._budget)
         rules = Rules(Routes(settings, time.monotonic()), server)
-        self._checks = Checks(rules, self._acknowledger, telemetry, clock_ms, traces)
+        self._checks = Checks(rules, self._acknowledger, telemetry, clock_ms, tracing)
         slow_path = SlowPath(self._checks, self._budget, self._unauthenticated)
         self._connections = Connections(slow_path, self._checks, telemetry)
         self._connections.close_after_response = server.keepalive_timeout == 0
@@ -154,4 +157,4 @@ class Ingress:
 
     def _load_certificate(self, certificates: Certificates) -> None:
         certificates.load()
-        self._telemetry.certificate_ends("ingress", certificates.end_s())
+        self._telemetry.certificate_ends("ingress", certificate_end_s(certificates.path))

@@ -2,15 +2,10 @@
 
 import ssl
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from bridge.errors import ConfigError
 from bridge.settings.models import Tls
-
-_NO_CHECK_TIME: Final = 0x200000
-"""X509_V_FLAG_NO_CHECK_TIME of OpenSSL, which `ssl` has no name for: an expired certificate shows its end, too."""
-_TURNS: Final = 4
-"""Each side speaks twice in TLS 1.2, once or twice in 1.3."""
 
 
 class RenewableContext(ssl.SSLContext):
@@ -46,7 +41,7 @@ class Certificates:
         """
         return self._fingerprint() != self._seen
 
-    def load(self) -> ssl.SSLContext:
+    def load(self) -> None:
         """Use the files for handshakes from now on. Raises ConfigError, which names the file, and keeps the former."""
         self._seen = self._fingerprint()  # before reading: what is written while we read is seen as a change
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -65,53 +60,22 @@ class Certificates:
                 raise ConfigError(f"{where}: {_why(error)}") from error
             context.verify_mode = ssl.CERT_REQUIRED
         self.context.newest = context
-        return context
-
-    def end_s(self) -> float | None:
-        """As `certificate_end_s` has it, of the certificate on disk."""
-        return certificate_end_s(self._settings.certificate, self._settings.key)
 
     def _fingerprint(self) -> list[tuple[int, int, int] | None]:
         return [_stat(path) for path in self._paths]
 
 
-def certificate_end_s(
-    certificate: str, key: str | None, password: str = "", *, as_client: bool = False
-) -> float | None:
-    """The end (UNIX time, seconds) of the first certificate in the file `certificate`; None when it can't be told.
+def certificate_end_s(file: str) -> float | None:
+    """The end (UNIX time, seconds) of the first certificate in a PEM file; None when it can't be told.
 
-    `key` is its private key's file, None when that is in the same file. `as_client` for one that a client shows: what
-    a certificate may be used for is written in it. Blocks for some 20 ms.
+    The public part of `ssl` shows the fields of a peer's certificate only, once it is verified. CPython reads those of
+    a file for its own tests; ours say whether the installed Python still does.
     """
-    # The standard library reads the fields of a peer's certificate only, once it is verified. So a handshake is done
-    # in memory, with a side that trusts just this certificate: no parser of our own, and no dependency.
     try:
-        server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        client = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        client.check_hostname = False
-        client.verify_mode = ssl.CERT_NONE  # unless it is the one that verifies; nothing leaves this process
-        for side in (server, client):
-            side.load_cert_chain(certificate, key, lambda: password)
-        verifier = server if as_client else client
-        verifier.verify_mode = ssl.CERT_REQUIRED
-        verifier.load_verify_locations(certificate)
-        verifier.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN | _NO_CHECK_TIME
-        fields = _peer_certificate(server, client, as_client=as_client)
+        fields = ssl._ssl._test_decode_cert(file)  # type: ignore[attr-defined]  # noqa: SLF001
         return float(ssl.cert_time_to_seconds(str(fields["notAfter"])))
-    except (OSError, ValueError, KeyError):
+    except (OSError, ValueError, KeyError, AttributeError):
         return None
-
-
-def _peer_certificate(server: ssl.SSLContext, client: ssl.SSLContext, *, as_client: bool) -> dict[str, object]:
-    up, down = ssl.MemoryBIO(), ssl.MemoryBIO()
-    sides = (client.wrap_bio(down, up), server.wrap_bio(up, down, server_side=True))
-    for _ in range(_TURNS):
-        for side in sides:
-            try:
-                side.do_handshake()
-            except ssl.SSLWantReadError:
-                continue
-    return dict(sides[1 if as_client else 0].getpeercert() or {})
 
 
 def _stat(path: str) -> tuple[int, int, int] | None:

@@ -86,47 +86,46 @@ def sync_folder(folder: Path) -> None:
 
 def open_writer(folder: Path, created_at_ms: int, vfs: str | None = None) -> apsw.Connection:
     """The one writing connection. Makes, migrates or recovers the database; refuses a damaged one."""
-    with translated(folder, "be opened"):
-        connection = apsw.Connection(str(folder / DATABASE), vfs=vfs, statementcachesize=STATEMENTS_CACHED)
-        try:
-            _configure(connection, WRITER_CACHE_KIB)
-            _recover(connection)
-            _migrate(connection, folder, created_at_ms)
-            # Making the log deleted a rollback journal; were that name to come back after a power cut, SQLite would
-            # roll back to the time before the log, and everything in it would be gone.
-            sync_folder(folder)
-            check(connection, folder)
-        except BaseException:
-            connection.close(True)
-            raise
-        return connection
+    with _opening(folder, apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE, vfs) as connection:
+        _configure(connection)
+        _recover(connection)
+        _migrate(connection, folder, created_at_ms)
+        # Making the log deleted a rollback journal; were that name to come back after a power cut, SQLite would roll
+        # back to the time before the log, and everything in it would be gone.
+        sync_folder(folder)
+        _check(connection, folder)
+    return connection
 
 
 def open_reader(folder: Path, vfs: str | None = None) -> apsw.Connection:
     """A connection that reads only. It works while another process writes."""
     if not find_journal(folder):
         raise JournalError(f"there is no journal in {folder}: {DATABASE} is missing")
+    with _opening(folder, apsw.SQLITE_OPEN_READONLY, vfs) as connection:
+        connection.pragma("cache_size", -READER_CACHE_KIB)
+        connection.pragma("query_only", True)
+        _check_version(connection, folder)
+        connection.execute("SELECT id FROM entries LIMIT 0").fetchall()  # the names of the tables are there
+    return connection
+
+
+@contextlib.contextmanager
+def _opening(folder: Path, flags: int, vfs: str | None) -> Iterator[apsw.Connection]:
     with translated(folder, "be opened"):
-        flags = apsw.SQLITE_OPEN_READONLY
         connection = apsw.Connection(str(folder / DATABASE), flags=flags, vfs=vfs, statementcachesize=STATEMENTS_CACHED)
         try:
             connection.set_busy_timeout(BUSY_TIMEOUT_MS)
-            connection.pragma("cache_size", -READER_CACHE_KIB)
-            connection.pragma("query_only", True)
-            _check_version(connection, folder)
-            connection.execute("SELECT id FROM entries LIMIT 0").fetchall()  # the names of the tables are there
+            yield connection
         except BaseException:
             connection.close(True)
             raise
-        return connection
 
 
-def _configure(connection: apsw.Connection, cache_kib: int) -> None:
-    connection.set_busy_timeout(BUSY_TIMEOUT_MS)
+def _configure(connection: apsw.Connection) -> None:
     for name, value in (
         ("page_size", PAGE_BYTES),
         ("auto_vacuum", 0),
-        ("cache_size", -cache_kib),
+        ("cache_size", -WRITER_CACHE_KIB),
         ("mmap_size", 0),
         ("temp_store", 2),
         ("cell_size_check", 1),
@@ -204,13 +203,12 @@ def limit_wal(connection: apsw.Connection) -> None:
         connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_RESTART)
 
 
-def check(connection: apsw.Connection, folder: Path) -> None:
+def _check(connection: apsw.Connection, folder: Path) -> None:
     """Refuse a database whose structure is damaged, as far as a start has time to see it."""
     pages = int(connection.pragma("page_count"))
-    tables = [""] if pages * PAGE_BYTES <= CHECKED_BYTES_MAX else ["state", "held", "identities_log"]
-    for table in tables:
-        argument = f"({table})" if table else "(1)"
-        findings = [str(row[0]) for row in connection.execute(f"PRAGMA quick_check{argument}")]
+    # With a number, that many findings of all tables.
+    for argument in ["1"] if pages * PAGE_BYTES <= CHECKED_BYTES_MAX else ["state", "held", "identities_log"]:
+        findings = [str(row[0]) for row in connection.execute(f"PRAGMA quick_check({argument})")]
         if findings != ["ok"]:
             raise damaged(folder, findings[0])
     rows = connection.execute("SELECT one FROM state").fetchall()

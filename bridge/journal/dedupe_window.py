@@ -1,60 +1,43 @@
-"""The window of duplicates as the event loop sees it: which dedupe keys were remembered, and since when.
+"""The window of duplicates: which dedupe keys were remembered, and since when; in memory, in a log, and in a table.
 
 A dedupe key is 16 random bytes, so each would change another page of a large table: 12 to 20 µs of logging and
-checkpointing apiece. Hence two places. New ones go to the end of `identities_log`, and into memory (`DedupeBuffer`).
+checkpointing apiece. Hence two places. New ones go to the end of `identities_log`, and into memory (`DedupeWindow`).
 When memory holds enough of them, those of one bucket (they share the first byte) are merged into their part of the
 sorted table together, where several meet on each page; the round goes over all 256 buckets. Dying at any point is
 harmless: a row of the log stays until all it says is merged, and merging twice is merging once.
 """
 
-import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Sequence
-from functools import partial
-from typing import Any, Final, NamedTuple
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final, NamedTuple
 
 import apsw
 
-from bridge.journal import dedupe_table
 from bridge.journal.schema import BUCKETS, DEDUPE_KEY_BYTES, ITEM_BYTES, TIME_BYTES
-from bridge.journal.storage import Storage
-from bridge.journal.writer import Step
 
 BUFFERED_MAX: Final = 1 << 16
 """In memory at the most, some 10 MiB; the log holds up to twice as many. A small journal has fewer: a sixteenth."""
+LOG_ROWS_PER_STEP: Final = 512
+ROW_DISK_BYTES: Final = 40
+"""What a dedupe key takes in the table, about: 22 bytes, and pages that are not quite full."""
+SHARE: Final = 0.25
+"""Of the journal's bytes, at the most. Beyond it the oldest are forgotten early: better than to refuse webhooks."""
+TRIM_TO: Final = 0.9
 
-Ask = Callable[[Callable[[apsw.Connection], dict[bytes, int]]], Awaitable[dict[bytes, int]]]
-
-
-class DedupeWindow:
-    """Memory and table as one. `queue` puts a step into the writer's next commit, `ask` a query to the reader."""
-
-    def __init__(
-        self, storage: Storage, bytes_max: int, *, queue: Callable[[Step], "asyncio.Future[Any]"], ask: Ask
-    ) -> None:
-        self.buffer = DedupeBuffer(storage.dedupe_keys.logged(), bytes_max)
-        self._merged_any = dedupe_table.any_merged(storage.connection)
-        self._queue, self._ask = queue, ask
-
-    async def seen(self, wanted: Sequence[bytes], since_ms: int) -> dict[bytes, int]:
-        found = self.buffer.find(wanted, since_ms)
-        if self._merged_any and (rest := [dedupe_key for dedupe_key in wanted if dedupe_key not in found]):
-            found |= await self._ask(lambda connection: dedupe_table.look_up(connection, rest, since_ms))
-        return found
-
-    def merge(self) -> None:
-        """Move dedupe keys from memory into the table, when there are too many. Raises what `queue` does."""
-        while (merge := self.buffer.to_merge()) is not None:
-            self._merged_any = True
-            done = self._queue(partial(_merge_step, merge, self.buffer.log_merged))
-            done.add_done_callback(partial(self._merged, merge))
-
-    def _merged(self, merge: "Merge", done: "asyncio.Future[Any]") -> None:
-        if not done.cancelled() and done.exception() is None:
-            self.buffer.merged(merge)
-
-
-def _merge_step(merge: "Merge", log_merged: int, storage: Storage) -> None:
-    storage.dedupe_keys.merge(merge.bucket, merge.taken, log_merged)
+_MERGE: Final = """
+    INSERT INTO identities SELECT substr(value, 1, 16), substr(value, 17) FROM carray(?) WHERE true ORDER BY value
+    ON CONFLICT DO UPDATE SET received_at = max(received_at, excluded.received_at)"""
+# The last row always stays: SQLite numbers the next one after it, and a number must not come twice.
+_TRIM_LOG: Final = """
+    DELETE FROM identities_log WHERE seq <= min(?, (SELECT min(seq) FROM identities_log) + ?)
+    AND seq < (SELECT max(seq) FROM identities_log)"""
+_LOOK_UP: Final = """
+    SELECT i.identity, i.received_at FROM carray(?) AS wanted CROSS JOIN identities AS i ON i.identity = wanted.value
+    WHERE i.received_at >= ?"""
+_SWEEP: Final = "DELETE FROM identities WHERE identity >= ? AND identity < ? AND received_at < ?"
+_COUNT: Final = "SELECT count(*) FROM identities WHERE identity >= ? AND identity < ?"
+_NEWEST: Final = """
+    SELECT received_at FROM identities WHERE identity >= ? AND identity < ?
+    ORDER BY received_at DESC LIMIT 1 OFFSET ?"""
 
 
 class Merge(NamedTuple):
@@ -65,14 +48,15 @@ class Merge(NamedTuple):
     log_end: int | None
 
 
-class DedupeBuffer:
-    """The dedupe keys that are not merged yet, by their first byte; and what to merge next.
+class DedupeWindow:
+    """In memory: the dedupe keys that are not merged yet, by their first byte; and what to merge next.
 
     A round begins at bucket 0. When its last bucket is merged, everything that was logged before it began is merged,
     and those rows of the log can go: up to `log_merged`.
     """
 
-    def __init__(self, logged: Sequence[tuple[int, bytes]], bytes_max: int) -> None:
+    def __init__(self, logged: Sequence[tuple[int, bytes]], bytes_max: int, *, merged_any: bool = False) -> None:
+        self.merged_any = merged_any
         self._count_max = min(BUFFERED_MAX, bytes_max // 16 // (2 * ITEM_BYTES))
         self._buckets: list[dict[bytes, int]] = [{} for _ in range(BUCKETS)]
         self._count = self._merging = 0
@@ -106,6 +90,7 @@ class DedupeBuffer:
         """The next bucket, or None while memory holds few enough."""
         if self._count - self._merging <= self._count_max:
             return None
+        self.merged_any = True
         bucket = self._next_bucket
         if bucket == 0:
             self._round_log_end = self._log_end
@@ -125,6 +110,71 @@ class DedupeBuffer:
         self._merging -= len(merge.taken)
         if merge.log_end is not None:
             self.log_merged = merge.log_end
+
+
+class DedupeTable:
+    """The log and the table: steps inside the writer's transaction. `bytes_max` is the whole journal's bound.
+
+    `trimmed_ms` is the time before which dedupe keys were forgotten for want of room, None when there was room.
+    """
+
+    def __init__(self, connection: apsw.Connection, bytes_max: int) -> None:
+        self._connection = connection
+        self._bucket_rows_max = max(8, int(bytes_max * SHARE / ROW_DISK_BYTES / BUCKETS))
+        self._rows: dict[int, int] = {}
+        self.trimmed_ms: int | None = None
+
+    def log(self, items: bytes) -> int:
+        """Write packed dedupe keys to the end of the log. Returns the row's number."""
+        self._connection.execute("INSERT INTO identities_log (items) VALUES (?)", (items,))
+        return self._connection.last_insert_rowid()
+
+    def logged(self) -> list[tuple[int, bytes]]:
+        rows = self._connection.execute("SELECT seq, items FROM identities_log ORDER BY seq")
+        return [(int(str(seq)), bytes(items)) for seq, items in rows]
+
+    def merge(self, bucket: int, taken: Mapping[bytes, int], log_merged: int) -> None:
+        """Merge dedupe keys of one bucket into the table, and drop some rows of the log up to `log_merged`."""
+        if taken:
+            items = tuple([dedupe_key + at_ms.to_bytes(TIME_BYTES, "big") for dedupe_key, at_ms in taken.items()])
+            self._connection.execute(_MERGE, (apsw.carray(items),))
+            known = self._rows.get(bucket)
+            self._rows[bucket] = self._count(bucket) if known is None else known + len(taken)
+            if self._rows[bucket] > self._bucket_rows_max:
+                self.sweep(bucket, 0)
+        self._connection.execute(_TRIM_LOG, (log_merged, LOG_ROWS_PER_STEP))
+
+    def sweep(self, bucket: int, received_before_ms: int) -> None:
+        """Forget what is older in one bucket; and if that leaves too many, the oldest of those."""
+        self._delete(bucket, max(0, received_before_ms).to_bytes(TIME_BYTES, "big"))
+        self._rows[bucket] = self._count(bucket)
+        if self._rows[bucket] > self._bucket_rows_max:
+            keep = int(self._bucket_rows_max * TRIM_TO)
+            cut = self._connection.execute(_NEWEST, (*_bounds(bucket), keep)).fetchall()[0][0]
+            self._delete(bucket, bytes(cut))  # type: ignore[arg-type]
+            self._rows[bucket] = self._count(bucket)
+            self.trimmed_ms = max(self.trimmed_ms or 0, int.from_bytes(bytes(cut), "big"))  # type: ignore[arg-type]
+
+    def _delete(self, bucket: int, before: bytes) -> None:
+        self._connection.execute(_SWEEP, (*_bounds(bucket), before))
+
+    def _count(self, bucket: int) -> int:
+        return int(str(self._connection.execute(_COUNT, _bounds(bucket)).fetchall()[0][0]))
+
+
+def _bounds(bucket: int) -> tuple[bytes, bytes]:
+    return bytes([bucket]), bytes([bucket + 1]) if bucket + 1 < BUCKETS else b"\xff" * (DEDUPE_KEY_BYTES + 1)
+
+
+def look_up(connection: apsw.Connection, dedupe_keys: Sequence[bytes], since_ms: int) -> dict[bytes, int]:
+    """Those that are in the table, received at `since_ms` or later → when."""
+    since = max(0, since_ms).to_bytes(TIME_BYTES, "big")
+    rows = connection.execute(_LOOK_UP, (apsw.carray(tuple(dedupe_keys)), since)).fetchall()
+    return {bytes(row[0]): int.from_bytes(bytes(row[1]), "big") for row in rows}  # type: ignore[arg-type]
+
+
+def any_merged(connection: apsw.Connection) -> bool:
+    return bool(connection.execute("SELECT 1 FROM identities LIMIT 1").fetchall())
 
 
 def pack(remembered: Iterable[tuple[bytes, int]]) -> bytes:

@@ -5,9 +5,11 @@ its commit is synced. What fails there fails the journal: whoever waits gets the
 """
 
 import asyncio
+import contextlib
 import io
 import threading
 from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Any, Self, TypeVar
@@ -15,13 +17,12 @@ from typing import Any, Self, TypeVar
 import apsw
 
 from bridge.errors import JournalError, JournalFailedError, JournalFullError
-from bridge.journal import dedupe_window, queries
+from bridge.journal import queries
 from bridge.journal.capacity import Capacity
 from bridge.journal.database import open_reader, open_writer, prepare_folder, translated
-from bridge.journal.dedupe_window import DedupeWindow
+from bridge.journal.dedupe_window import DedupeWindow, Merge, any_merged, look_up, pack
 from bridge.journal.lock import take_lock
-from bridge.journal.maintenance import Figures, Limits, Maintenance
-from bridge.journal.reader import ReaderThread
+from bridge.journal.maintenance import Limits, Maintenance
 from bridge.journal.storage import Storage
 from bridge.journal.tail_cache import TailCache
 from bridge.journal.writer import Commit, Step, Writer
@@ -58,21 +59,23 @@ class Journal:
         self.positions = self._promised = storage.positions
         self.positions_offset = storage.positions_offset
         self.in_doubt = storage.in_doubt
-        """What is unknown of the transactions so far."""
         self.failed: asyncio.Future[JournalFailedError] = loop.create_future()
         self._lock, self._telemetry, self._loop = lock, telemetry, loop
         self._error: JournalFailedError | None = None
         self._appended = asyncio.Event()  # set for a moment, which wakes whoever waits
         self._entries, self._deferred, self._pinned = storage.entries, dict(storage.deferred), storage.pinned
-        self._maintenance = Maintenance(storage, limits, clock_ms, looking := threading.Lock())
-        self._capacity = Capacity(limits.bytes_max, self._maintenance.figures.used)
+        self._looking = threading.Lock()  # held while a query runs
+        self._maintenance = Maintenance(storage, limits, clock_ms, self._looking)
+        self._capacity = Capacity(limits.bytes_max, self._maintenance.used)
         self._oldest_pending_ms = storage.oldest_pending_ms()
         self._tail = TailCache()
-        self._window = DedupeWindow(storage, limits.bytes_max, queue=self._queue, ask=self._ask)
+        logged, merged_any = storage.dedupe_keys.logged(), any_merged(storage.connection)
+        self._window = DedupeWindow(logged, limits.bytes_max, merged_any=merged_any)
         self._writer = Writer(
             storage, self._maintenance, loop, done=self._committed, measured=self._measured, failed=self._write_failed
         )
-        self._reader = ReaderThread(reader, loop, looking)
+        # A thread and a connection of their own: no read waits for a commit, and no commit for a read.
+        self._reader, self._read_connection = ThreadPoolExecutor(1, "journal-reader"), reader
         self._writer.start()
 
     @classmethod
@@ -113,8 +116,9 @@ class Journal:
         """Commit what is queued, end the threads, let another process own the journal."""
         if self._error is None:
             self._error = JournalFailedError("the journal is closed")
-        self._reader.stop()
-        await self._reader.ended
+        await asyncio.to_thread(self._reader.shutdown)
+        with contextlib.suppress(apsw.Error):
+            self._read_connection.close(True)
         self._writer.stop()  # last: whoever closes last tidies the log away, and only the writer may
         await self._writer.ended
         self._wake()
@@ -193,15 +197,14 @@ class Journal:
     ) -> None:
         """Note positions, and the dedupe keys (16 bytes, received_at in ms) that the window remembers from now on.
 
-        `in_doubt` as in `note_in_doubt`, None for what is noted already; `waiting` as in `defer`; entries whose ids are
-        in `gone` don't wait any more.
-        One commit, durable when it returns. Raises ValueError for a position that goes back.
+        `in_doubt` as in `note_in_doubt`, None for what is noted already; `waiting` as in `defer`; the ids in `gone`
+        don't wait any more. One commit, durable when it returns. Raises ValueError for a position that goes back.
         """
         topics = {*positions.behind, *self._promised.behind}
         if positions.next_id < self._promised.next_id or any(positions.of(t) < self._promised.of(t) for t in topics):
             raise ValueError(f"a position goes back: from {self._promised} to {positions}")
         self._promised = positions
-        items = dedupe_window.pack(remembered)
+        items = pack(remembered)
 
         def step(storage: Storage) -> int | None:
             storage.advance(positions, positions_offset)
@@ -213,52 +216,53 @@ class Journal:
 
         if in_doubt is not None:
             self.in_doubt = in_doubt
+
+        def noted(done: "asyncio.Future[int | None]") -> None:
+            if done.cancelled() or done.exception() is not None:
+                return
+            self.positions = positions
+            self._tail.passed(positions.next_id)
+            if positions_offset is not None:
+                self.positions_offset = positions_offset
+            if (seq := done.result()) is not None:
+                self._window.add(seq, remembered)
+                self._merge_dedupe_keys()
+
         future = self._queue(step)
         # Not after the await: what is committed counts, even when the caller is cancelled meanwhile.
-        future.add_done_callback(partial(self._advanced, positions, remembered, positions_offset))
+        future.add_done_callback(noted)
         await asyncio.shield(future)
 
     async def confirm(self) -> None:
         """Note that Kafka's positions were compared, and that all they count is in this journal. Once a process.
 
-        Durable when it returns, as it has to be before anything is sent: from then on they may well be beyond
-        `unconfirmed_from`.
+        Durable when it returns, as it has to be before anything is sent: then they may well pass `unconfirmed_from`.
         """
         if self.unconfirmed_from is not None:
             await self._do(Storage.confirm)
             self.unconfirmed_from = None
 
     async def note_in_doubt(self, in_doubt: InDoubt) -> None:
-        """Note what is unknown of the transactions so far, for the next process too: this, and nothing else any more.
-
-        Durable when it returns.
-        """
+        """Note what is unknown of the transactions so far, and nothing else any more. Durable when it returns."""
         if self.in_doubt != in_doubt:
             self.in_doubt = in_doubt
             await self._do(lambda storage: storage.note_in_doubt(in_doubt))
 
-    def _advanced(
-        self,
-        positions: Positions,
-        remembered: Sequence[tuple[bytes, int]],
-        positions_offset: int | None,
-        done: "asyncio.Future[Any]",
-    ) -> None:
-        if done.cancelled() or done.exception() is not None:
-            return
-        self.positions = positions
-        self._tail.passed(positions.next_id)
-        if positions_offset is not None:
-            self.positions_offset = positions_offset
-        seq = done.result()
-        if seq is not None:
-            self._window.buffer.add(seq, remembered)
-            if self._error is None:
-                self._window.merge()
+    def _merge_dedupe_keys(self) -> None:
+        while self._error is None and (merge := self._window.to_merge()) is not None:
+            merged = self._queue(partial(_merge_step, merge, self._window.log_merged))
+            merged.add_done_callback(partial(self._merged, merge))
+
+    def _merged(self, merge: Merge, done: "asyncio.Future[None]") -> None:
+        if not done.cancelled() and done.exception() is None:
+            self._window.merged(merge)
 
     async def seen(self, wanted: Sequence[bytes], since_ms: int) -> dict[bytes, int]:
         """Those of the dedupe keys that were remembered with a time of `since_ms` or later, each with that time."""
-        return await self._window.seen(wanted, since_ms)
+        found = self._window.find(wanted, since_ms)
+        if self._window.merged_any and (rest := [dedupe_key for dedupe_key in wanted if dedupe_key not in found]):
+            found |= await self._ask(lambda connection: look_up(connection, rest, since_ms))
+        return found
 
     def remember_for(self, window_s: float) -> None:
         """Another length of the window of duplicates, from now on: how long dedupe keys are kept."""
@@ -276,12 +280,17 @@ class Journal:
         """ok, nearly_full (from 80 %), or full (nothing is taken until it is below 95 %)."""
         return self._capacity.state
 
+    @property
+    def ahead(self) -> int:
+        """How many entries there are from the position at the front on."""
+        return max(0, self.last_id + 1 - self.positions.next_id)
+
     def usage(self) -> JournalUsage:
         """The journal's state now. Costs no look at the disk."""
-        pending = self.last_id - self.positions.next_id + 1 + sum(self._deferred.values())
+        pending = self.ahead + sum(self._deferred.values())
         return JournalUsage(
             entries=self._entries,
-            pending=max(0, pending),
+            pending=pending,
             bytes=self._capacity.used,
             bytes_max=self._capacity.bytes_max,
             oldest_pending_ms=self._oldest_pending_ms if pending > 0 else None,
@@ -306,7 +315,7 @@ class Journal:
         if commit.entries:
             if self._oldest_pending_ms is None:
                 self._oldest_pending_ms = commit.submissions[0].received_at_ms
-            self._tail.committed(commit.first_id, commit.submissions, commit.size)
+            self._tail.committed(commit.first_id, commit.submissions)
             self._capacity.committed(len(commit.entries), commit.size)
             self._telemetry.journal_committed(len(commit.entries), commit.seconds)
         self._wake()
@@ -316,10 +325,10 @@ class Journal:
         self._appended.set()
         self._appended.clear()
 
-    def _measured(self, figures: Figures) -> None:
-        if figures.remembered_ms is not None:
-            self._telemetry.window_shortened(figures.remembered_ms / 1000)
-        self._capacity.measured(figures.used)
+    def _measured(self, used: int, window_shortened_to_ms: int | None) -> None:
+        if window_shortened_to_ms is not None:
+            self._telemetry.window_shortened(window_shortened_to_ms / 1000)
+        self._capacity.measured(used)
         self._settle()
 
     def _settle(self) -> None:
@@ -361,7 +370,15 @@ class Journal:
             raise self._error
         try:
             with translated(self.path, "be read"):
-                return await self._reader.ask(query)
+                return await self._loop.run_in_executor(self._reader, self._run_query, query)
         except JournalError as error:
             self._fail(f"{error}", error)
             raise
+
+    def _run_query(self, query: Callable[[apsw.Connection], T]) -> T:
+        with self._looking:
+            return query(self._read_connection)
+
+
+def _merge_step(merge: Merge, log_merged: int, storage: Storage) -> None:
+    storage.dedupe_keys.merge(merge.bucket, merge.taken, log_merged)

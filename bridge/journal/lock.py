@@ -60,9 +60,8 @@ def _owner(file: io.FileIO) -> str:
 
 def unusable(folder: Path, error: OSError) -> JournalUnusableError | None:
     """The error for a folder that this user can't use as a journal; None when `error` has another cause."""
-    if error.errno not in _UNUSABLE:
-        return None
-    return _error(Path(os.fsdecode(error.filename)) if error.filename else folder, folder, os.strerror(error.errno))
+    path = Path(os.fsdecode(error.filename)) if error.filename else folder
+    return _error(path, folder, os.strerror(error.errno)) if error.errno in _UNUSABLE else None
 
 
 def denied(folder: Path) -> JournalUnusableError | None:
@@ -78,9 +77,13 @@ def denied(folder: Path) -> JournalUnusableError | None:
 
 
 def find_journal(folder: Path) -> bool:
-    """Whether `folder` has a journal's database. Raises JournalUnusableError where this user may not look."""
+    """Whether `folder` has a journal's database. The empty file that a crash may leave before the first start is none.
+
+    Raises JournalUnusableError where this user may not look.
+    """
     try:
-        return stat.S_ISREG((folder / DATABASE).stat().st_mode)
+        found = (folder / DATABASE).stat()
+        return stat.S_ISREG(found.st_mode) and found.st_size > 0
     except OSError as error:
         if error.errno in {errno.EACCES, errno.EPERM}:
             raise _error(folder, folder, os.strerror(error.errno)) from error

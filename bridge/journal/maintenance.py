@@ -47,16 +47,11 @@ class Limits:
     window_ms: int
 
 
-@dataclass(frozen=True, slots=True)
-class Figures:
-    """What was measured: bytes in use; how far back dedupe keys go, when some had to be forgotten early."""
-
-    used: int
-    remembered_ms: int | None
-
-
 class Maintenance:
-    """Decides what is due. `clock_ms` is the time that entries are stamped by, `monotonic` is in seconds."""
+    """Decides what is due. `clock_ms` is the time that entries are stamped by, `monotonic` is in seconds.
+
+    `used` is what was measured last: bytes.
+    """
 
     def __init__(
         self,
@@ -66,22 +61,16 @@ class Maintenance:
         looking: threading.Lock,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._storage = storage
-        self._limits = limits
-        self._clock_ms = clock_ms
-        self._looking = looking
-        self._monotonic = monotonic
+        self._storage, self._limits, self._looking = storage, limits, looking
+        self._clock_ms, self._monotonic = clock_ms, monotonic
         self._log_frames_max = log_frames_max(limits.bytes_max)
         self._checkpoint_at_frames = self._log_frames_max
-        self._checkpoint_at_s = 0.0
-        self._retire_at_s = 0.0
-        self._measure_at_s = 0.0
+        self._checkpoint_at_s = self._retire_at_s = self._measure_at_s = self._sweep_pressed_at_s = 0.0
         self._unmeasured = 0
-        self._sweep_pressed_at_s = 0.0
         self._swept_at = self._sweep_turn()
         # Begins where the clock says: a process that restarts often gets to all buckets.
         self._sweep_next = self._swept_at % BUCKETS
-        self.figures = self._measured()
+        self.used = self._measured()
 
     # in a transaction
 
@@ -109,7 +98,7 @@ class Maintenance:
         storage, limits = self._storage, self._limits
         keep_bytes = limits.retain_bytes
         if self._pressed:
-            excess = self._used - int(YIELD_TO * limits.bytes_max)
+            excess = self.used + self._unmeasured - int(YIELD_TO * limits.bytes_max)
             keep_bytes = max(0, min(keep_bytes, storage.retained_bytes() - excess))
         found = storage.retire(
             received_before_ms=self._clock_ms() - limits.retain_ms, keep_bytes=keep_bytes, rows_max=RETIRE_ROWS
@@ -119,12 +108,8 @@ class Maintenance:
         return found
 
     @property
-    def _used(self) -> int:
-        return self.figures.used + self._unmeasured
-
-    @property
     def _pressed(self) -> bool:
-        return self._used >= YIELD * self._limits.bytes_max
+        return self.used + self._unmeasured >= YIELD * self._limits.bytes_max
 
     def _sweep(self, bucket: int) -> None:
         """Forget dedupe keys of one bucket that nobody can ask for any more.
@@ -153,23 +138,24 @@ class Maintenance:
             if self._pressed:  # positions may have moved: what was pending may be only retained now
                 self._retire_at_s = 0.0
 
-    def measure(self) -> Figures | None:
-        """New figures, when the last ones are too old."""
-        if self._unmeasured * 256 < self._limits.bytes_max and self._monotonic() < self._measure_at_s:
-            return None
-        self.figures = self._measured()
-        self._measure_at_s = self._monotonic() + MEASURE_S
-        self._unmeasured = 0
-        return self.figures
+    def measure(self) -> bool:
+        """Measure again, when the last time is too long ago."""
+        due = self._unmeasured * 256 >= self._limits.bytes_max or self._monotonic() >= self._measure_at_s
+        if due:
+            self.used, self._unmeasured = self._measured(), 0
+            self._measure_at_s = self._monotonic() + MEASURE_S
+        return due
 
-    def _measured(self) -> Figures:
+    def _measured(self) -> int:
         """The log counts as if it were as long as it may become, so that its coming and going moves no mark."""
         frames, done = self._storage.connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_NOOP)
         log_bytes = max(frames - done, self._log_frames_max) * WAL_FRAME_BYTES
-        table, remembered_ms = self._storage.dedupe_keys, None
-        if table.trimmed_ms is not None:
-            remembered_ms, table.trimmed_ms = max(0, self._clock_ms() - table.trimmed_ms), None
-        return Figures(self._storage.bytes_used() + log_bytes, remembered_ms)
+        return self._storage.bytes_used() + log_bytes
+
+    def shortened_to_ms(self) -> int | None:
+        """How far back dedupe keys go, when some had to be forgotten early since this was asked last."""
+        trimmed_ms, self._storage.dedupe_keys.trimmed_ms = self._storage.dedupe_keys.trimmed_ms, None
+        return None if trimmed_ms is None else max(0, self._clock_ms() - trimmed_ms)
 
     def checkpoint(self, *, idle: bool) -> None:
         """Move the log into the database when it is long enough, or when there is time. Nobody is kept waiting.

@@ -94,8 +94,8 @@ def _take(rows: apsw.Cursor, max_bytes: int) -> list[Entry]:
 
 def get(connection: apsw.Connection, entry_id: int) -> tuple[Entry, EntrySummary] | None:
     """One entry, and what is known of it; None when it isn't there (any more)."""
-    entries, summaries = read(connection, entry_id, 1, 0), list_page(connection, entry_id, entry_id)
-    return (entries[0], summaries[0]) if entries and summaries else None
+    entries, summary = read(connection, entry_id, 1, 0), next(list_entries(connection, entry_id, entry_id), None)
+    return (entries[0], summary) if summary is not None else None
 
 
 def journal_state(connection: apsw.Connection) -> JournalState:
@@ -128,9 +128,8 @@ def in_doubt_text(what: InDoubt) -> str | None:
     return json.dumps(
         {
             "ends": what.markers,
-            "unclear": None
-            if last is None
-            else {
+            "unclear": last
+            and {
                 "ends": last.markers,
                 "next_id": last.positions.next_id,
                 "behind": dict(last.positions.behind),
@@ -141,30 +140,25 @@ def in_doubt_text(what: InDoubt) -> str | None:
     )
 
 
-def behind_text(positions: Positions) -> str:
-    """The topics that are behind, as the column of that name holds them."""
-    return json.dumps(dict(positions.behind))
-
-
 def _row(rows: apsw.Cursor) -> tuple[Any, ...]:
     return rows.fetchall()[0]
 
 
-def list_page(connection: apsw.Connection, from_id: int, to_id: int, rows: int = PAGE_ROWS) -> list[EntrySummary]:
-    """Entries from `from_id` to `to_id` without their content, the first ones."""
-    return _summaries(connection, _LIST_UP, (from_id, to_id, rows))
-
-
-def list_newest_first(connection: apsw.Connection, to_id: int = ID_MAX) -> Iterator[EntrySummary]:
-    """Entries up to `to_id` without their content, the last one first; page by page, so that no read lasts."""
-    while page := _summaries(connection, _LIST_DOWN, (1, to_id, PAGE_ROWS)):
+def list_entries(
+    connection: apsw.Connection, from_id: int = 1, to_id: int = ID_MAX, *, newest_first: bool = False
+) -> Iterator[EntrySummary]:
+    """Entries of a range without their content; page by page, so that no read lasts."""
+    while True:
+        positions = journal_state(connection).positions
+        rows = connection.execute(_LIST_DOWN if newest_first else _LIST_UP, (from_id, to_id, PAGE_ROWS))
+        page = [_summary(row, positions) for row in rows]
         yield from page
-        to_id = page[-1].id - 1
-
-
-def _summaries(connection: apsw.Connection, sql: str, bindings: tuple[int, int, int]) -> list[EntrySummary]:
-    positions = journal_state(connection).positions
-    return [_summary(row, positions) for row in connection.execute(sql, bindings)]
+        if not page:
+            return
+        if newest_first:
+            to_id = page[-1].id - 1
+        else:
+            from_id = page[-1].id + 1
 
 
 def _summary(row: tuple[Any, ...], positions: Positions) -> EntrySummary:

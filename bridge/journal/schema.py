@@ -92,12 +92,8 @@ SCHEMA: tuple[str, ...] = (
         received_at BLOB NOT NULL
     ) STRICT, WITHOUT ROWID;
     """,
-    """
-    ALTER TABLE state ADD COLUMN unconfirmed_from INTEGER;
-    """,
-    """
-    ALTER TABLE state ADD COLUMN doubts TEXT;
-    """,
+    "ALTER TABLE state ADD COLUMN unconfirmed_from INTEGER",
+    "ALTER TABLE state ADD COLUMN doubts TEXT",
 )
 
 VERSION: Final = len(SCHEMA)

@@ -3,13 +3,14 @@
 Plain and synchronous: no threads, no queue, no clock. The writer thread calls it, the offline commands, and the tests.
 """
 
+import json
 from collections.abc import Iterable, Sequence
 from typing import Final
 
 import apsw
 
 from bridge.journal import queries
-from bridge.journal.dedupe_table import DedupeTable
+from bridge.journal.dedupe_window import DedupeTable
 from bridge.journal.schema import PAGE_BYTES
 from bridge.model import Entry, InDoubt, PinnedEntries, Positions
 
@@ -52,8 +53,7 @@ class Storage:
     """The tables by their writing connection. Keeps in memory what would cost a scan to ask.
 
     `last_id` is the highest id that was used; `deferred` counts deferred entries by topic, `pinned` the pinned.
-    `unconfirmed_from` is the first id given since Kafka's positions were compared last, None once they are; opening
-    sets it, if it isn't.
+    Opening sets `unconfirmed_from` (see `schema`), if it isn't set.
     """
 
     def __init__(self, connection: apsw.Connection, bytes_max: int = BYTES_MAX_DEFAULT) -> None:
@@ -113,11 +113,9 @@ class Storage:
                 self.deferred[topic] = self.deferred.get(topic, 0) + 1
 
     def drop_deferred_from(self, entry_id: int) -> None:
-        """Forget that entries from this id on wait for a topic: they are still to come."""
         self._drop_deferred("entry_id >= ?", (entry_id,))
 
     def drop_deferred(self, entry_ids: Iterable[int]) -> None:
-        """Forget that these entries wait for a topic: they have gone."""
         for entry_id in entry_ids:
             self._drop_deferred("entry_id = ?", (entry_id,))
 
@@ -157,7 +155,7 @@ class Storage:
             self.last_id = positions.next_id - 1
         self.connection.execute(
             "UPDATE state SET next_id = ?, behind = ?, kafka_offset = coalesce(?, kafka_offset), deleted = ?",
-            (positions.next_id, queries.behind_text(positions), positions_offset, self._deleted),
+            (positions.next_id, json.dumps(dict(positions.behind)), positions_offset, self._deleted),
         )
         for topic in list(self.deferred):
             self._drop_deferred("topic = ? AND entry_id < ?", (topic, positions.of(topic)))
@@ -166,12 +164,10 @@ class Storage:
             self.positions_offset = positions_offset
 
     def confirm(self) -> None:
-        """Kafka's positions were compared: they count nothing but entries of this journal."""
         self.connection.execute("UPDATE state SET unconfirmed_from = NULL")
         self.unconfirmed_from = None
 
     def note_in_doubt(self, in_doubt: InDoubt) -> None:
-        """What is unknown of the transactions so far: this, and nothing else any more."""
         self.connection.execute("UPDATE state SET doubts = ?", (queries.in_doubt_text(in_doubt),))
         self.in_doubt = in_doubt
 
@@ -185,12 +181,9 @@ class Storage:
     def retire(self, *, received_before_ms: int, keep_bytes: int, rows_max: int) -> bool:
         """Delete forwarded entries that are older than `received_before_ms`, or before the last `keep_bytes`.
 
-        Each by its own time: the clock may have jumped, so what comes after an entry says nothing about its age. A
-        time that is still to come is not old. Bytes count back from the next entry to forward, whatever queues are
-        behind.
-
-        Looks at the oldest `rows_max` rows at the most, and about RETIRE_BYTES; when none of those was due, at some
-        further on, in turn: so each is looked at, and no step is long. Returns whether there may be more to do at once.
+        Each by its own time, since the clock may have jumped. Bytes count back from the next entry to forward, whatever
+        queues are behind. Looks at the oldest `rows_max` rows at the most, and about RETIRE_BYTES; when none of those
+        was due, at some further on, in turn. Returns whether there may be more to do at once.
         """
         next_id = self.positions.next_id
         if self._retained_from >= next_id:
@@ -203,7 +196,10 @@ class Storage:
             if last is None:
                 return None, 0
             self.connection.execute(_RETIRE, (from_id, last, received_before_ms, end - keep_bytes))
-            return last, self._count_deleted(self.connection.changes())
+            if deleted := self.connection.changes():
+                self._deleted += deleted
+                self.connection.execute("UPDATE state SET deleted = ?", (self._deleted,))
+            return last, deleted
 
         first = self._retained_from
         last, deleted = look(first, rows_max)
@@ -216,12 +212,6 @@ class Storage:
         last, deleted = look(max(self._round_from, last + 1), max(1, rows_max // ROUND_PART))
         self._round_from = 0 if last is None else last + 1
         return deleted > 0
-
-    def _count_deleted(self, deleted: int) -> int:
-        if deleted:
-            self._deleted += deleted
-            self.connection.execute("UPDATE state SET deleted = ?", (self._deleted,))
-        return deleted
 
     def retained_bytes(self) -> int:
         """Bytes from the oldest entry that retention hasn't passed over, to the next entry to forward."""

@@ -15,7 +15,7 @@ from typing import Any, Final
 import apsw
 
 from bridge.journal.database import transaction
-from bridge.journal.maintenance import Figures, Maintenance
+from bridge.journal.maintenance import Maintenance
 from bridge.journal.storage import ROWS_PER_INSERT, Storage
 from bridge.model import Entry, PinnedEntries
 
@@ -48,9 +48,6 @@ class Commit:
     backlog: tuple[dict[str, int], int | None, PinnedEntries] | None = None
     seconds: float = 0.0
 
-    def futures(self) -> list["asyncio.Future[Any]"]:
-        return [*self.entries, *(future for _, future in self.work)]
-
 
 class Writer:
     """Owns the storage from `start` on. `done`, `measured` and `failed` are called on the loop; `failed` is the last.
@@ -66,15 +63,11 @@ class Writer:
         loop: asyncio.AbstractEventLoop,
         *,
         done: Callable[[Commit], None],
-        measured: Callable[[Figures], None],
+        measured: Callable[[int, int | None], None],
         failed: Callable[[BaseException, Sequence["asyncio.Future[Any]"]], None],
     ) -> None:
-        self._storage = storage
-        self._maintenance = maintenance
-        self._loop = loop
-        self._done = done
-        self._measured = measured
-        self._failed = failed
+        self._storage, self._maintenance, self._loop = storage, maintenance, loop
+        self._done, self._measured, self._failed = done, measured, failed
         self._queue: SimpleQueue[Item | None] = SimpleQueue()
         self._outbox: list[Item] = []
         self._handing_over: asyncio.Handle | None = None
@@ -137,7 +130,7 @@ class Writer:
             with contextlib.suppress(apsw.Error):
                 # The log as it is tells the next start the most.
                 self._storage.connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
-            self._tell(self._failed, error, commit.futures())
+            self._tell(self._failed, error, [*commit.entries, *(future for _, future in commit.work)])
         finally:
             with contextlib.suppress(apsw.Error):
                 self._storage.connection.close(True)
@@ -172,22 +165,18 @@ class Writer:
 
     def _turn(self, commit: Commit) -> None:
         began_s = time.perf_counter()
-        self._last_entries = entries = len(commit.entries)
-        if commit.work or self._maintenance.due() or entries > ROWS_PER_INSERT:
-            with transaction(self._storage.connection):
-                # Steps before entries: positions beyond the last id move the ids that new entries get.
-                commit.steps = [(future, step(self._storage)) for step, future in commit.work]
-                if self._maintenance.due():
-                    self._maintenance.work()
-                self._append(commit)
-        else:
-            self._append(commit)  # one statement is a transaction of its own
+        self._last_entries = len(commit.entries)
+        due = self._maintenance.due()
+        one_statement = not commit.work and not due and len(commit.entries) <= ROWS_PER_INSERT  # a transaction itself
+        with contextlib.nullcontext() if one_statement else transaction(self._storage.connection):
+            # Steps before entries: positions beyond the last id move the ids that new entries get.
+            commit.steps = [(future, step(self._storage)) for step, future in commit.work]
+            if due:
+                self._maintenance.work()
+            if commit.submissions:
+                commit.first_id = self._storage.append(commit.submissions)
         commit.seconds = time.perf_counter() - began_s
         self._after(commit)
-
-    def _append(self, commit: Commit) -> None:
-        if commit.submissions:
-            commit.first_id = self._storage.append(commit.submissions)
 
     def _after(self, commit: Commit) -> None:
         """Complete the futures; then maintenance, which no future waits for."""
@@ -200,5 +189,5 @@ class Writer:
             self._tell(self._done, commit)
         maintenance.committed(commit.size, steps=len(commit.steps))
         maintenance.checkpoint(idle=not commit.entries and not commit.work)
-        if (figures := maintenance.measure()) is not None:
-            self._tell(self._measured, figures)
+        if maintenance.measure():
+            self._tell(self._measured, maintenance.used, maintenance.shortened_to_ms())

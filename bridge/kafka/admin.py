@@ -81,11 +81,8 @@ class Admin(AIOKafkaAdminClient):  # type: ignore[misc]  # aiokafka is untyped
         ]
         with translated():
             answer = await self.create_topics(wanted, validate_only=dry_run)
-        return {
-            name: _reason(code, message)
-            for name, code, message in answer.topic_errors
-            if code not in {0, _ALREADY_EXISTS}
-        }
+        failed = [error for error in answer.topic_errors if error[1] not in {0, _ALREADY_EXISTS}]
+        return {name: _reason(code, message) for name, code, message in failed}
 
     async def delete(self, names: Sequence[str]) -> dict[str, str]:
         """Remove topics. Returns those that could not be removed, with Kafka's reason; one that is gone is none."""

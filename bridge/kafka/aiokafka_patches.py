@@ -17,6 +17,7 @@ import cramjam
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import NotEnoughReplicasAfterAppendError, NotEnoughReplicasError
 from aiokafka.producer import sender
+from aiokafka.record._crecords import default_records
 
 from bridge.kafka.client import close
 
@@ -45,7 +46,6 @@ async def kill_producer(producer: AIOKafkaProducer) -> None:
 
 
 def _retrieve_all(producer: AIOKafkaProducer) -> None:
-    """Take the outcome of everything nobody waits for any more, so that it isn't reported as forgotten."""
     accumulator, transactions = producer._message_accumulator, producer._txn_manager  # noqa: SLF001
     batches: list[Any] = [batch for queue in accumulator._batches.values() for batch in queue]  # noqa: SLF001
     batches += accumulator._pending_batches  # noqa: SLF001
@@ -53,8 +53,14 @@ def _retrieve_all(producer: AIOKafkaProducer) -> None:
     if transactions is not None:
         futures += [transactions._transaction_waiter, transactions._task_waiter]  # noqa: SLF001
     for future in futures:
-        if future is not None and future.done() and not future.cancelled():
-            future.exception()
+        if future is not None and future.done():
+            retrieve(future)
+
+
+def retrieve(future: "asyncio.Future[Any]") -> None:
+    """Take the outcome of what no caller waits for, so that asyncio does not report it as never retrieved."""
+    if not future.cancelled():
+        future.exception()
 
 
 def fail_under_replicated_batches() -> None:
@@ -77,15 +83,8 @@ class _Handler(sender.SendProduceReqHandler):  # type: ignore[misc] # aiokafka h
 
 
 def use_fast_lz4() -> None:
-    """Let aiokafka's batch builders, the compiled and the plain one, use `lz4_encode` of this module."""
-    from aiokafka.record import default_records as plain  # noqa: PLC0415 - only who builds batches needs it
-
-    plain.lz4_encode = lz4_encode
-    try:
-        from aiokafka.record._crecords import default_records as compiled  # noqa: PLC0415
-    except ImportError:  # built without its extension: slower, and the plain one does all
-        return
-    compiled.lz4_encode = lz4_encode
+    """Let aiokafka's batch builder use `lz4_encode` of this module."""
+    default_records.lz4_encode = lz4_encode
 
 
 def lz4_encode(payload: Any, level: int = _LZ4_LEVEL) -> bytes:

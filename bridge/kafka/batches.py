@@ -10,12 +10,11 @@ clock is wrong.
 """
 
 import struct
-import sys
 import time
-from array import array
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, Protocol
+from functools import lru_cache
+from typing import Any, Final
 
 from bridge.errors import TimestampRejectedError, TopicPausedError
 from bridge.kafka.errors import paused
@@ -74,13 +73,6 @@ NO_LIMIT: Final = 1_000_000
 """Below Kafka's default max.message.bytes."""
 
 
-class MakesBatches(Protocol):
-    """A producer that hands out empty batches."""
-
-    def create_batch(self) -> Any:
-        """An empty batch (aiokafka's BatchBuilder)."""
-
-
 @dataclass(slots=True)
 class ProducerBatch:
     """A batch for one partition, and the entries whose records are in it."""
@@ -104,7 +96,7 @@ class Sizing:
 
 
 def assemble(
-    producer: MakesBatches,
+    create_batch: Callable[[], Any],
     items: Sequence[Prepared],
     partitions: Mapping[str, int],
     sizing: Sizing,
@@ -112,27 +104,27 @@ def assemble(
 ) -> list[ProducerBatch]:
     """Batches in the order of their first records; records of a partition keep their order.
 
-    Each record carries the time that `times` says.
     A record that is larger than its topic's limit gets a batch of its own: compressed, it may still fit.
     """
     done: list[ProducerBatch] = []
     open_batches: dict[tuple[str, int], ProducerBatch] = {}
-    sent = [(item, item.record) for item in items if item.record is not None]
-    for (item, record), hashed in zip(sent, hashes([record.key for _, record in sent]), strict=True):
+    for item in items:
+        record = item.record
+        if record is None:
+            continue
         topic = record.topic
-        place = (topic, (hashed & 0x7FFFFFFF) % partitions[topic])
+        place = (topic, partition_of(record.key, partitions[topic]))
         batch = open_batches.get(place)
-        group = sizing.groups.get(item.entry_id) if sizing.groups else None
+        group = sizing.groups.get(item.entry_id)
         time_ms = times.of(topic, record.timestamp_ms)
         size_bytes = len(record.value) + len(record.key) + OVERHEAD_BYTES
-        if batch is not None and (
-            batch.group != group
+        if (
+            batch is None
+            or batch.group != group
             or batch.size_bytes + size_bytes > sizing.topic_bytes_max.get(topic, NO_LIMIT)
             or not _append(batch, item.entry_id, record, time_ms)
         ):
-            batch = None
-        if batch is None:
-            batch = ProducerBatch(topic, place[1], producer.create_batch(), group=group)
+            batch = ProducerBatch(topic, place[1], create_batch(), group=group)
             open_batches[place] = batch
             done.append(batch)
             _append(batch, item.entry_id, record, time_ms)
@@ -152,11 +144,10 @@ def _append(batch: ProducerBatch, entry_id: int, record: Record, time_ms: int) -
 _SEED: Final = 0x9747B28C
 _M: Final = 0x5BD1E995
 _MASK: Final = 0xFFFFFFFF
-_WORDS = tuple(struct.Struct(f"<{n}I") for n in range(65))
-_TOGETHER_MIN: Final = 8
-_LITTLE_ENDIAN: Final = sys.byteorder == "little"  # as the hash reads; an array has the machine's order
+_CACHED_KEYS_MAX: Final = 4096
 
 
+@lru_cache(_CACHED_KEYS_MAX)  # a conversation's events have one key, and come soon after one another
 def partition_of(key: bytes, partitions: int) -> int:
     """The partition of `key`, as Java's client computes it: the hash without its sign bit, modulo `partitions`."""
     return (murmur2(key) & 0x7FFFFFFF) % partitions
@@ -164,11 +155,9 @@ def partition_of(key: bytes, partitions: int) -> int:
 
 def murmur2(data: bytes) -> int:
     """MurmurHash2 of `data` as an unsigned 32-bit number."""
-    length = len(data)
-    h = _SEED ^ length
-    words = length >> 2
-    layout = _WORDS[words] if words < len(_WORDS) else struct.Struct(f"<{words}I")
-    for k in layout.unpack_from(data):
+    h = _SEED ^ len(data)
+    words = len(data) >> 2
+    for k in struct.unpack_from(f"<{words}I", data):
         mixed = k * _M & _MASK
         h = (h * _M & _MASK) ^ ((mixed ^ (mixed >> 24)) * _M & _MASK)
     tail = data[words << 2 :]
@@ -176,50 +165,3 @@ def murmur2(data: bytes) -> int:
         h = (h ^ int.from_bytes(tail, "little")) * _M & _MASK
     h = (h ^ (h >> 13)) * _M & _MASK
     return h ^ (h >> 15)
-
-
-def hashes(keys: Sequence[bytes]) -> list[int]:
-    """`murmur2` of each key, in their order. Keys of one length, such as session ids, are hashed together."""
-    by_length: dict[int, list[int]] = {}
-    for index, key in enumerate(keys):
-        by_length.setdefault(len(key), []).append(index)
-    found = [0] * len(keys)
-    for length, indexes in by_length.items():
-        alike = [keys[index] for index in indexes]
-        together = length and len(alike) >= _TOGETHER_MIN and _LITTLE_ENDIAN
-        for index, value in zip(indexes, _murmur2_together(alike) if together else map(murmur2, alike), strict=True):
-            found[index] = value
-    return found
-
-
-def _murmur2_together(keys: Sequence[bytes]) -> list[int]:
-    """`murmur2` of keys of one length: 0.7 µs a key in place of 2.9.
-
-    One large integer has a slot of 64 bits for each key, and each step of the hash is one operation on all of them. A
-    32-bit number times a 32-bit constant fits its slot, so slots never touch. The masks clear
-    what a multiplication or a shift leaves beside a slot's 32-bit number.
-    """
-    count, length = len(keys), len(keys[0])
-    whole_words, tail = length >> 2, length & 3
-    padding = bytes(-length % 4)
-    words = array("I", b"".join([key + padding for key in keys]))
-    words_per_key = len(words) // count
-
-    def each(number: int) -> int:
-        """The same number in each slot."""
-        return int.from_bytes(number.to_bytes(8, "little") * count, "little")
-
-    def word(position: int) -> int:
-        """The word at this position of each key, in its slot."""
-        return int.from_bytes(array("Q", words[position::words_per_key]).tobytes(), "little")
-
-    mask, mask_24, mask_13, mask_15 = each(_MASK), each(_MASK >> 24), each(_MASK >> 13), each(_MASK >> 15)
-    h = each(_SEED ^ length)
-    for position in range(whole_words):
-        mixed = word(position) * _M & mask
-        h = (h * _M & mask) ^ ((mixed ^ (mixed >> 24 & mask_24)) * _M & mask)
-    if tail:
-        h = (h ^ word(whole_words)) * _M & mask
-    h = (h ^ (h >> 13 & mask_13)) * _M & mask
-    h ^= h >> 15 & mask_15
-    return array("Q", h.to_bytes(8 * count, "little")).tolist()

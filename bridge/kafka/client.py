@@ -20,7 +20,6 @@ from bridge.settings.models import Kafka, Security
 
 CLOSE_TIMEOUT_S: Final = 2.0
 TOKEN_BYTES_MAX: Final = 64 << 10
-_NO_CERTIFICATE: Final = "holds no certificate in PEM form"
 
 
 def client_options(kafka: Kafka) -> dict[str, Any]:
@@ -59,50 +58,41 @@ async def close(closing: Awaitable[object], timeout_s: float = CLOSE_TIMEOUT_S) 
 
 
 def _login(security: Security) -> dict[str, Any]:
-    options: dict[str, Any] = {"sasl_mechanism": security.mechanism}
     if security.mechanism == "OAUTHBEARER":
-        if security.oauth_token_file is not None:
-            options["sasl_oauth_token_provider"] = TokenFile(Path(security.oauth_token_file))
-        elif security.oauth_token is not None:
-            options["sasl_oauth_token_provider"] = FixedToken(security.oauth_token.get_secret_value())
-        else:
-            raise ConfigError("kafka.security: OAUTHBEARER needs oauth_token_file or oauth_token")
-        return options
-    if security.username is None or security.password is None:
-        raise ConfigError(f"kafka.security: {security.mechanism} needs username and password")
-    options["sasl_plain_username"] = security.username
-    options["sasl_plain_password"] = security.password.get_secret_value()
-    return options
+        return {"sasl_mechanism": security.mechanism, "sasl_oauth_token_provider": Token(security)}
+    assert security.password is not None  # else the settings are refused
+    return {
+        "sasl_mechanism": security.mechanism,
+        "sasl_plain_username": security.username,
+        "sasl_plain_password": security.password.get_secret_value(),
+    }
 
 
 def _tls(security: Security) -> ssl.SSLContext:
     try:
         context = ssl.create_default_context(cafile=security.ca_file)
     except ssl.SSLError:
-        raise ConfigError(f"kafka.security.ca_file {security.ca_file} {_NO_CERTIFICATE}") from None
+        raise ConfigError(f"kafka.security.ca_file {security.ca_file} holds no certificate in PEM form") from None
     except OSError as error:
         raise _unreadable("ca_file", security.ca_file, error) from None
     # Python sets this flag from 3.13 on. It refuses brokers whose private CA has no Authority Key Identifier, which
     # Python 3.11 takes: an upgrade of Python must not cut the connection.
     context.verify_flags &= ~ssl.VERIFY_X509_STRICT
     context.check_hostname = security.verify_hostname
-    if security.certificate_file is not None:
-        _load_certificate(context, security, security.certificate_file)
+    if security.certificate_file is not None and security.key_file is not None:
+        _load_certificate(context, security, security.certificate_file, security.key_file)
     return context
 
 
-def _load_certificate(context: ssl.SSLContext, security: Security, certificate: str) -> None:
-    key = security.key_file or certificate
+def _load_certificate(context: ssl.SSLContext, security: Security, certificate: str, key: str) -> None:
     # The two are read before OpenSSL is: its error does not say which of them it means.
-    for option, path in (("certificate_file", certificate), ("key_file", key)):
+    for option, path, what in (("certificate_file", certificate, "certificate"), ("key_file", key, "private key")):
         try:
             text = Path(path).read_bytes()
         except OSError as error:
             raise _unreadable(option, path, error) from None
-        expected = b"CERTIFICATE-----" if option == "certificate_file" else b"PRIVATE KEY-----"
-        if expected not in text:
-            what = _NO_CERTIFICATE if option == "certificate_file" else "holds no private key in PEM form"
-            raise ConfigError(f"kafka.security.{option} {path} {what}")
+        if f"{what.upper()}-----".encode() not in text:
+            raise ConfigError(f"kafka.security.{option} {path} holds no {what} in PEM form")
     password = security.key_password.get_secret_value() if security.key_password else ""
     try:
         # Without a password of ours, OpenSSL would ask the terminal for one.
@@ -128,30 +118,22 @@ class TokenUnavailableError(OSError):
     """
 
 
-class FixedToken(AbstractTokenProvider):  # type: ignore[misc]  # aiokafka is untyped
-    """A token that is in the configuration."""
+class Token(AbstractTokenProvider):  # type: ignore[misc]  # aiokafka is untyped
+    """The token of the configuration, or what its file holds at each login: something else keeps that fresh."""
 
-    def __init__(self, token: str) -> None:
-        self._token = token
-
-    async def token(self) -> str:
-        return self._token
-
-
-class TokenFile(AbstractTokenProvider):  # type: ignore[misc]  # aiokafka is untyped
-    """A token in a file that something else keeps fresh."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, security: Security) -> None:
+        self._security = security
 
     async def token(self) -> str:
-        """What the file holds now, without white space around it. Raises TokenUnavailableError."""
-        return await asyncio.to_thread(self._read)
+        """Without white space around it. Raises TokenUnavailableError."""
+        fixed = self._security.oauth_token
+        return fixed.get_secret_value() if fixed is not None else await asyncio.to_thread(self._read)
 
     def _read(self) -> str:
-        where = f"kafka.security.oauth_token_file {self._path}"
+        path = str(self._security.oauth_token_file)
+        where = f"kafka.security.oauth_token_file {path}"
         try:
-            with self._path.open("rb") as file:
+            with Path(path).open("rb") as file:
                 content = file.read(TOKEN_BYTES_MAX + 1)
             token = content.decode("ascii").strip()
         except OSError as error:

@@ -10,6 +10,7 @@ import datetime as dt
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, Final, Self
 
 import orjson
@@ -49,8 +50,6 @@ class Incoming:
 
 
 class Reader:
-    """Reads topics as long as it is open."""
-
     def __init__(
         self,
         kafka: Kafka,
@@ -96,18 +95,16 @@ class Reader:
                 if self.absent and time.monotonic() - looked_s >= LOOK_AGAIN_S:
                     await self._assign_new(from_beginning=True)  # it was made while we watched: all in it is new
                     looked_s = time.monotonic()
-                batch = await self._next(quiet_s)
-            for record in batch:
-                yield record
-            if not batch:
+                fetched: dict[TopicPartition, list[Any]] = {}
+                if self._assigned:
+                    wait_ms = int(quiet_s * 1000)
+                    fetched = await self._consumer.getmany(timeout_ms=wait_ms, max_records=_READER_RECORDS_MAX)
+                else:
+                    await asyncio.sleep(quiet_s)
+            for message in chain.from_iterable(fetched.values()):
+                yield _incoming(message)
+            if not fetched:
                 yield None
-
-    async def _next(self, quiet_s: float) -> list[Incoming]:
-        if not self._assigned:
-            await asyncio.sleep(quiet_s)
-            return []
-        batches = await self._consumer.getmany(timeout_ms=int(quiet_s * 1000), max_records=_READER_RECORDS_MAX)
-        return [_incoming(message) for batch in batches.values() for message in batch]
 
     async def _assign_new(self, *, from_beginning: bool) -> None:
         """Read the topics that are there now and are not read yet, beside those that are."""
@@ -167,7 +164,6 @@ class Kept:
 
     @property
     def place(self) -> tuple[int, int]:
-        """Where it is in its topic."""
         return self.partition, self.offset
 
 
@@ -211,7 +207,7 @@ async def history(
                 raise SinkTimeoutError(f"topic {topic} did not show its last records in time: a transaction is open")
             wait_ms = int(_HISTORY_WAIT_S * 1000)
             fetched = await consumer.getmany(*left, timeout_ms=wait_ms, max_records=_HISTORY_RECORDS_MAX)
-            for message in (message for batch in fetched.values() for message in batch):
+            for message in chain.from_iterable(fetched.values()):
                 if message.offset < ends[message.partition]:
                     key, value = message.key or b"", message.value or b""
                     yield Kept(message.partition, message.offset, key, value, dict(message.headers))

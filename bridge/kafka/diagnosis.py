@@ -123,7 +123,7 @@ def _untrusted(error: ssl.SSLCertVerificationError, security: Security) -> str:
 
 def _handshake(error: ssl.SSLError) -> str:
     reason = (error.reason or "").replace("_", " ").lower()
-    if "certificate required" in reason or "handshake failure" in reason or "bad certificate" in reason:
+    if any(text in reason for text in ("certificate required", "handshake failure", "bad certificate")):
         return (
             "the broker wants a certificate of the client that it trusts: kafka.security.certificate_file and key_file"
         )

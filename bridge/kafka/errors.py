@@ -76,10 +76,8 @@ def translated(topic: str = "") -> Iterator[None]:
         raise translate(error, topic) from error
 
 
-def translate(  # noqa: PLR0911 - a list of cases, in the order in which they count
-    error: BaseException, topic: str = "", partition: int = -1
-) -> SinkError:
-    """What `error` means to the forwarder. `topic` and `partition` are where it happened, if it concerns one."""
+def translate(error: BaseException, topic: str = "") -> SinkError:  # noqa: PLR0911 - cases, in the order they count
+    """What `error` means to the forwarder. `topic` is where it happened, if it concerns one."""
     if isinstance(error, SinkError):
         return error
     cause = _root(error)
@@ -88,7 +86,7 @@ def translate(  # noqa: PLR0911 - a list of cases, in the order in which they co
     if topic and kind in _PAUSE_STATES:
         return paused(topic, _PAUSE_STATES[kind])
     if topic and isinstance(cause, _REJECTED):
-        return RecordRejectedError(topic, partition, f"Kafka rejects it on topic {topic}: {text}")
+        return RecordRejectedError(topic, f"Kafka rejects it on topic {topic}: {text}")
     if topic and isinstance(cause, kafka.InvalidTimestampError):
         return TimestampRejectedError(topic, f"topic {topic} rejects the time of a record: {text}")
     if isinstance(cause, _FENCED):
@@ -131,7 +129,5 @@ def delay_s(attempt: int, first_s: float, max_s: float, chance: float) -> float:
     The pause doubles from `first_s` to `max_s`; `chance` in [0, 1) picks a point in its upper half, so that many
     clients of a broker that came back don't knock at the same moment, and none knocks without a pause.
     """
-    if attempt < 1:
-        raise ValueError("attempts count from 1")
     ceiling = min(max_s, first_s * 2.0 ** min(attempt - 1, _DOUBLINGS_MAX))
     return ceiling * (0.5 + chance / 2)

@@ -19,7 +19,6 @@ vanish with a deleted topic, and read stale after a fail-over.
 import asyncio
 import contextlib
 import secrets
-import time
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -28,7 +27,7 @@ import orjson
 from aiokafka.structs import ConsumerRecord, TopicPartition
 
 from bridge.errors import SinkTimeoutError
-from bridge.kafka.batches import ProducerBatch, partition_of
+from bridge.kafka.batches import ProducerBatch, now_ms, partition_of
 from bridge.kafka.client import close
 from bridge.kafka.consumer import new_consumer
 from bridge.kafka.errors import translated
@@ -96,27 +95,20 @@ class PositionsTopic:
     async def recover(self, producer: Producer, partition: int, from_offset: int | None) -> Found:
         """Write a barrier, then read from `from_offset` (None: the start) until it is seen.
 
-        Raises SinkTimeoutError if it isn't seen in time, or what `translate` says.
+        Raises SinkTimeoutError if it isn't seen in time, or another SinkError.
         """
         token = secrets.token_hex(16)
-        value = {
-            "version": VERSION,
-            "token": token,
-            "instance": self._instance.id,
-            "host": self._instance.host,
-            "pid": self._instance.pid,
-            "at_ms": time.time_ns() // 1_000_000,
-        }
+        who = {"instance": self._instance.id, "host": self._instance.host, "pid": self._instance.pid}
+        value = {"version": VERSION, "token": token, **who, "at_ms": now_ms()}
         [barrier_offset] = await producer.deliver([self._record(producer, partition, self._barrier_key, value)])
         if from_offset is not None and from_offset > barrier_offset:
             from_offset = None  # of the topic that was there before this one
-        positions: Positions | None = None
-        offset: int | None = None
+        positions, offset = None, None
         async with contextlib.aclosing(self._read(partition, from_offset, self._kafka.call_timeout)) as records:
             async for record in records:
                 if record.key == self._key:
-                    positions, offset = _positions(record.value), record.offset
-                elif record.key == self._barrier_key and _field(record.value, "token") == token:
+                    positions, offset = _positions(_fields(record.value)), record.offset
+                elif record.key == self._barrier_key and _fields(record.value).get("token") == token:
                     return Found(positions, offset, barrier_offset, self._topic)
         raise SinkTimeoutError(f"topic {self._topic} did not show this process' own barrier in time")
 
@@ -125,15 +117,14 @@ class PositionsTopic:
         async with contextlib.aclosing(self._read(partition, own_offset, FOREIGN_WAIT_S)) as records:
             async for record in records:
                 if record.key == self._barrier_key and record.offset > own_offset:
-                    instance = _field(record.value, "instance")
-                    if instance is not None and instance != self._instance.id:
-                        return f"process {_field(record.value, 'pid')} on {_field(record.value, 'host')}"
+                    barrier = _fields(record.value)
+                    if barrier.get("instance", self._instance.id) != self._instance.id:
+                        return str(Instance(barrier["instance"], barrier.get("host", "?"), barrier.get("pid", 0)))
         return None
 
     def _record(self, producer: Producer, partition: int, key: bytes, value: dict[str, Any]) -> ProducerBatch:
         builder = producer.create_batch()
-        now_ms = time.time_ns() // 1_000_000
-        builder.append(timestamp=now_ms, key=key, value=orjson.dumps(value), headers=[])
+        builder.append(timestamp=now_ms(), key=key, value=orjson.dumps(value), headers=[])
         return ProducerBatch(self._topic, partition, builder)
 
     async def _read(
@@ -164,20 +155,17 @@ class PositionsTopic:
             closing.add_done_callback(self._closing.discard)
 
 
-def _field(value: bytes | None, name: str) -> Any:
+def _fields(value: bytes | None) -> dict[str, Any]:
+    """What a record says; nothing for what isn't one of ours (a tombstone, another's bytes)."""
     try:
-        return orjson.loads(value or b"").get(name)
-    except (orjson.JSONDecodeError, AttributeError):
-        return None
+        fields = orjson.loads(value or b"")
+    except orjson.JSONDecodeError:
+        return {}
+    return fields if isinstance(fields, dict) else {}
 
 
-def _positions(value: bytes | None) -> Positions | None:
-    """A position record's value; None for what isn't one (a tombstone, another's bytes)."""
-    next_id, behind, deferred = (_field(value, name) for name in ("next", "behind", "parked"))
+def _positions(fields: Mapping[str, Any]) -> Positions | None:
+    next_id, behind = fields.get("next"), fields.get("behind")
     if not isinstance(next_id, int) or not isinstance(behind, dict):
         return None
-    return Positions(next_id, _numbers(behind), _numbers(deferred or {}))
-
-
-def _numbers(by_topic: Mapping[Any, Any]) -> dict[str, int]:
-    return {str(topic): int(number) for topic, number in by_topic.items()}
+    return Positions(next_id, behind, fields.get("parked") or {})

@@ -22,10 +22,10 @@ from bridge.errors import (
     TimestampRejectedError,
     TopicPausedError,
 )
-from bridge.kafka.aiokafka_patches import fail_under_replicated_batches, kill_producer, use_fast_lz4
+from bridge.kafka.aiokafka_patches import fail_under_replicated_batches, kill_producer, retrieve, use_fast_lz4
 from bridge.kafka.batches import ProducerBatch
 from bridge.kafka.errors import paused, translate, translated
-from bridge.kafka.transaction_markers import join_transaction, last_stable_offsets, markers_written
+from bridge.kafka.transaction_markers import end_offsets, join_transaction, markers_written
 from bridge.model import PendingMarker
 from bridge.settings.models import Kafka
 
@@ -144,7 +144,7 @@ class Producer:
         while True:
             await asyncio.sleep(pause_s)  # first of all: it is never there at once
             pause_s = min(2 * pause_s, MARKER_PAUSE_S_MAX)
-            stable = await self._limited(last_stable_offsets(self._inner, firsts))
+            stable = await self._limited(end_offsets(self._inner, firsts, committed=True))
             waited_s = time.monotonic() - began_s
             lost = min(firsts.keys() - stable.keys(), default=None)
             firsts = {
@@ -164,10 +164,9 @@ class Producer:
 
     async def markers_written(self, markers: Collection[PendingMarker]) -> dict[PendingMarker, bool]:
         """Whether these are written. One that isn't in it can't be told now."""
-        places = {TopicPartition(marker.topic, marker.partition): marker for marker in markers}
-        firsts = {place: marker.first for place, marker in places.items()}
+        firsts = {TopicPartition(marker.topic, marker.partition): marker.first for marker in markers}
         found = await self._limited(markers_written(self._inner, firsts))
-        return {places[place]: written for place, written in found.items()}
+        return {m: found[place] for m in markers if (place := TopicPartition(m.topic, m.partition)) in found}
 
     async def abort_hanging(self, topic: str, markers: Collection[PendingMarker]) -> None:
         """Abort a transaction in these partitions of `topic`: what another one of the same transactional id left
@@ -188,7 +187,9 @@ class Producer:
         try:
             async with asyncio.timeout(self._call_timeout_s):
                 for batch in batches:
-                    futures.append(await self._submit(batch))  # noqa: PERF401 - what was sent counts after a timeout, too
+                    with translated(batch.topic):
+                        sent = await self._inner.send_batch(batch.builder, batch.topic, partition=batch.partition)
+                    futures.append(sent)  # what was sent counts after a timeout, too
                 await self._await_confirmations(batches, futures)
         except (TimeoutError, SinkTimeoutError) as error:  # the latter: a batch waits too long for the one before
             raise _decisive_error(batches, futures) or self._timeout_cause(batches, futures) from error
@@ -199,7 +200,7 @@ class Producer:
             raise
         finally:
             for future in futures:
-                future.add_done_callback(_retrieve)
+                future.add_done_callback(retrieve)
         if (worst := _decisive_error(batches, futures)) is not None:
             raise worst
         return [future.result().offset for future in futures]
@@ -232,17 +233,6 @@ class Producer:
                     return count
         return SinkTimeoutError("Kafka did not confirm a batch in time")
 
-    async def _submit(self, batch: ProducerBatch) -> "asyncio.Future[Any]":
-        try:
-            future: asyncio.Future[Any] = await self._inner.send_batch(
-                batch.builder, batch.topic, partition=batch.partition
-            )
-        except TimeoutError:
-            raise
-        except Exception as error:
-            raise translate(error, batch.topic, batch.partition) from error
-        return future
-
     async def _limited(self, awaitable: Any, limit_s: float | None = None, topic: str = "") -> Any:
         with translated(topic):
             async with asyncio.timeout(limit_s or self._call_timeout_s):
@@ -272,12 +262,6 @@ def _markers(batches: Sequence[ProducerBatch], offsets: Sequence[int]) -> tuple[
     return tuple(found.values())
 
 
-def _retrieve(future: "asyncio.Future[Any]") -> None:
-    """Take the outcome of a batch that no caller waits for, so that asyncio does not report it as never retrieved."""
-    if not future.cancelled():
-        future.exception()
-
-
 _PRECEDENCE: Final = (
     ProducerFencedError,
     RecordRejectedError,
@@ -294,7 +278,7 @@ def _decisive_error(batches: Sequence[ProducerBatch], futures: "Sequence[asyncio
     for batch, future in zip(batches, futures, strict=False):
         error = future.exception() if future.done() and not future.cancelled() else None
         if error is not None:
-            sink_error = translate(error, batch.topic, batch.partition)
+            sink_error = translate(error, batch.topic)
             sink_error.__cause__ = error
             if isinstance(sink_error, RecordRejectedError):
                 sink_error.entry_ids = tuple(batch.entry_ids)

@@ -9,7 +9,7 @@ import os
 import socket
 import uuid
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Protocol
 
 from bridge.errors import (
     FencedError,
@@ -71,8 +71,8 @@ class Sink(Protocol):
         """Use these servers, credentials and certificates from the next `open` on."""
 
 
-class _ProducerSink:
-    """What both deliveries share: the current producer."""
+class IdempotentSink:
+    """`at_least_once`: an idempotent producer; the positions are only in the journal."""
 
     def __init__(self, kafka: Kafka, journal_id: str) -> None:
         self._kafka = kafka
@@ -87,14 +87,11 @@ class _ProducerSink:
             raise SinkUnavailableError("no producer is open")
         return self._producer
 
-    @property
-    def _transactional_id(self) -> str:
-        return self._kafka.transactional_id_prefix + self._journal_id
-
-    async def _start(self, options: Mapping[str, Any], transactional_id: str | None) -> Producer:
-        self._producer = producer = Producer(self._kafka, options, transactional_id)
-        await connect(producer, self._kafka)
-        return producer
+    async def open(self, known_offset: int | None, pending: Collection[PendingMarker] = ()) -> Found | None:
+        del known_offset, pending
+        self._producer = Producer(self._kafka, current_options(self._kafka), None)
+        await connect(self._producer, self._kafka)
+        return None
 
     async def partition_counts(
         self, topics: Sequence[str], tries: int = METADATA_TRIES
@@ -110,7 +107,7 @@ class _ProducerSink:
         on_delivered: OnDelivered | None = None,
     ) -> int | None:
         times, own = self._timestamps.times(), self._positions_batches(positions)
-        batches = [*assemble(self.producer, items, partitions, sizing, times), *own]
+        batches = [*assemble(self.producer.create_batch, items, partitions, sizing, times), *own]
         try:
             offsets = await self.producer.deliver(batches)
         except TimestampRejectedError as error:
@@ -121,31 +118,17 @@ class _ProducerSink:
         return offsets[-1] if own else None
 
     def _positions_batches(self, positions: Positions) -> list[ProducerBatch]:
-        """What goes with the records to say how far forwarding has come."""
         del positions
         return []
 
     async def close(self, *, healthy: bool) -> InDoubt:
         producer, self._producer = self._producer, None
-        if producer is None:
-            return NOTHING_IN_DOUBT
-        await producer.close(healthy=healthy)
-        return self._left_by(producer)
-
-    def _left_by(self, producer: Producer) -> InDoubt:
-        return InDoubt(producer.pending_markers)
+        if producer is not None:
+            await producer.close(healthy=healthy)
+        return NOTHING_IN_DOUBT
 
     def connect_by(self, kafka: Kafka) -> None:
         self._kafka = kafka
-
-
-class IdempotentSink(_ProducerSink):
-    """`at_least_once`: an idempotent producer; the positions are only in the journal."""
-
-    async def open(self, known_offset: int | None, pending: Collection[PendingMarker] = ()) -> Found | None:
-        del known_offset, pending
-        await self._start(current_options(self._kafka), None)
-        return None
 
     async def markers_written(self, markers: Collection[PendingMarker]) -> dict[PendingMarker, bool]:
         """None of them, for all that this delivery promises: their entries go again."""
@@ -155,7 +138,8 @@ class IdempotentSink(_ProducerSink):
         """Abort what `exactly_once` left hanging there before it was given up: it holds up whoever reads what is
         committed, for good. Takes a producer of its own.
         """
-        producer = Producer(self._kafka, current_options(self._kafka), self._transactional_id)
+        transactional_id = self._kafka.transactional_id_prefix + self._journal_id
+        producer = Producer(self._kafka, current_options(self._kafka), transactional_id)
         healthy = False
         try:
             await producer.start()
@@ -166,19 +150,13 @@ class IdempotentSink(_ProducerSink):
             await producer.close(healthy=healthy)
 
 
-class TransactionalSink(_ProducerSink):
+class TransactionalSink(IdempotentSink):
     """`exactly_once`: one transaction carries the records and the positions.
 
     `topics` gives the names that the positions' record lists.
     """
 
-    def __init__(
-        self,
-        kafka: Kafka,
-        journal_id: str,
-        instance: Instance,
-        topics: Callable[[], list[str]],
-    ) -> None:
+    def __init__(self, kafka: Kafka, journal_id: str, instance: Instance, topics: Callable[[], list[str]]) -> None:
         super().__init__(kafka, journal_id)
         self._instance = instance
         self._topics = topics
@@ -204,7 +182,9 @@ class TransactionalSink(_ProducerSink):
         self._positions = PositionsTopic(self._kafka, options, self._journal_id, self._instance)
         await self._check_takeover(self._positions)
         self._sending = None
-        producer = await self._start(options, self._transactional_id)
+        transactional_id = self._kafka.transactional_id_prefix + self._journal_id
+        self._producer = producer = Producer(self._kafka, options, transactional_id)
+        await connect(producer, self._kafka)
         try:
             self._partition = await self._positions.partition(producer)
             # Before the barrier, whose commit would be taken for the missing marker.
@@ -226,7 +206,11 @@ class TransactionalSink(_ProducerSink):
     async def abort_hanging(self, topic: str, markers: Collection[PendingMarker]) -> None:
         await self.producer.abort_hanging(topic, markers)
 
-    def _left_by(self, producer: Producer) -> InDoubt:
+    async def close(self, *, healthy: bool) -> InDoubt:
+        producer = self._producer
+        await super().close(healthy=healthy)
+        if producer is None:
+            return NOTHING_IN_DOUBT
         markers = producer.pending_markers
         own = [marker for marker in markers if marker.topic == self._kafka.positions_topic]
         if self._sending is None or not own:

@@ -141,8 +141,13 @@ def differences(kafka: Kafka, spec: TopicSpec, state: TopicState, brokers: int) 
     if state.status == "missing":
         yield Difference(spec.name, "missing", "is missing", create_line(kafka, spec))
         return
-    if state.status in {"unauthorized", "invalid"}:
-        yield Difference(spec.name, state.status, _unusable(spec, state.status))
+    if state.status == "invalid":
+        yield Difference(spec.name, "invalid", "its name is not legal: change it in `topics`")
+        return
+    if state.status == "unauthorized":
+        acls = "Describe, Write and Read" if spec.config.get("cleanup.policy") == "compact" else "Describe and Write"
+        message = f"the bridge's user may not see it (or it is missing): it needs the ACLs {acls}"
+        yield Difference(spec.name, "unauthorized", message)
         return
     if state.leaderless:
         ids = ", ".join(map(str, state.leaderless))
@@ -158,13 +163,6 @@ def differences(kafka: Kafka, spec: TopicSpec, state: TopicState, brokers: int) 
             message += f": the cluster has {_count(brokers, 'broker')}, so add some or lower topics.replication_factor"
         yield Difference(spec.name, "replication_factor", message)
     yield from _differing_settings(spec, state)
-
-
-def _unusable(spec: TopicSpec, status: str) -> str:
-    if status == "invalid":
-        return "its name is not legal: change it in `topics`"
-    acls = "Describe, Write and Read" if spec.config.get("cleanup.policy") == "compact" else "Describe and Write"
-    return f"the bridge's user may not see it (or it is missing): it needs the ACLs {acls}"
 
 
 def _differing_settings(spec: TopicSpec, state: TopicState) -> Iterator[Difference]:
@@ -244,9 +242,8 @@ async def _look(admin: Admin, names: Sequence[str]) -> tuple[dict[str, TopicStat
 
 async def _await_visible(admin: Admin, names: Sequence[str]) -> None:
     """A topic that was made is known to the brokers a moment later only."""
-    for _ in range(VISIBLE_TRIES_MAX if names else 0):
-        topics, _brokers = await admin.view(names)
-        if all(state_of(name, topics.get(name), None).status == "ok" for name in names):
+    for _ in range(VISIBLE_TRIES_MAX):
+        if all(state.status == "ok" for state in (await _look(admin, names))[0].values()):
             return
         await asyncio.sleep(VISIBLE_PAUSE_S)  # the comparison that follows says what is not there even then
 

@@ -25,14 +25,6 @@ from aiokafka.structs import TopicPartition
 _PAUSE_S: Final = 0.005
 _LATEST: Final = -1
 _NO_REPLICA: Final = -1
-_EVERYTHING, _COMMITTED = 0, 1  # isolation levels
-
-
-async def last_stable_offsets(
-    producer: AIOKafkaProducer, places: Collection[TopicPartition]
-) -> dict[TopicPartition, int]:
-    """The last stable offset of these partitions. A partition without an answer from its leader is left out."""
-    return await _end_offsets(producer, places, _COMMITTED)
 
 
 async def markers_written(
@@ -43,31 +35,35 @@ async def markers_written(
     A partition is left out if it has no leader, or if another producer's open transaction hides the marker. If the
     topic was made anew, its old records are gone: they count as without a marker, and have to be sent again.
     """
-    stable = await last_stable_offsets(producer, firsts)
+    stable = await end_offsets(producer, firsts, committed=True)
     found = {place: at > firsts[place] for place, at in stable.items() if at >= firsts[place]}
     below = stable.keys() - found.keys()
-    highest = await _end_offsets(producer, below, _EVERYTHING) if below else {}
+    highest = await end_offsets(producer, below, committed=False) if below else {}
     return found | {place: False for place, at in highest.items() if at <= firsts[place]}
 
 
-async def _end_offsets(
-    producer: AIOKafkaProducer, places: Collection[TopicPartition], isolation: int
+async def end_offsets(
+    producer: AIOKafkaProducer, places: Collection[TopicPartition], *, committed: bool
 ) -> dict[TopicPartition, int]:
+    """The last stable offset of these partitions, or with `committed` False the end of all records.
+
+    A partition without an answer from its leader is left out.
+    """
     client: Any = producer.client
     asked: dict[int, dict[str, list[tuple[int, int]]]] = {}
     for place in places:
         leader = client.cluster.leader_for_partition(place)
         if leader is not None and leader != -1:
             asked.setdefault(leader, {}).setdefault(place.topic, []).append((place.partition, _LATEST))
-    answers = await asyncio.gather(*(_ask(client, node, isolation, topics) for node, topics in asked.items()))
+    answers = await asyncio.gather(*(_ask(client, node, int(committed), topics) for node, topics in asked.items()))
     return {place: offset for answer in answers for place, offset in answer.items()}
 
 
 async def _ask(
-    client: Any, node_id: int, isolation: int, topics: Mapping[str, list[tuple[int, int]]]
+    client: Any, node_id: int, isolation_level: int, topics: Mapping[str, list[tuple[int, int]]]
 ) -> dict[TopicPartition, int]:
     try:
-        answer = await client.send(node_id, OffsetRequest(_NO_REPLICA, isolation, list(topics.items())))
+        answer = await client.send(node_id, OffsetRequest(_NO_REPLICA, isolation_level, list(topics.items())))
     except KafkaError:
         return {}
     return {

@@ -1,16 +1,15 @@
 """What consumers and senders may rely on, as documents for machines. Here: the files as they are shipped, read.
 
-`event`, `headers` and `examples` make the parts out of the catalogue, `asyncapi` the document of all topics, `generate`
-the files in `v1/`: a test compares them with what is made today. `openapi.json` is written by hand, and held against
-what the ingress answers. Nothing is imported here, so that reading a file costs no more than that.
+`event` and `examples` make the parts out of the catalogue, `asyncapi` the document of all topics, `generate` the files
+in `v1/`: a test compares them with what is made today. `openapi.json` is written by hand, and held against what the
+ingress answers. Nothing is imported here, so that reading a file costs no more than that.
 """
 
-import re
-from importlib.resources import files
-from importlib.resources.abc import Traversable
+from pathlib import Path
+from typing import Final
 
 ASYNCAPI, OPENAPI = "asyncapi", "openapi"
-_VERSION = re.compile(r"v\d+")
+FOLDER: Final = Path(__file__).parent
 
 
 def names() -> list[str]:
@@ -23,10 +22,6 @@ def text(name: str) -> str:
     return _files()[name].read_text(encoding="utf-8")
 
 
-def _files() -> dict[str, Traversable]:
-    package = files("bridge.schemas")
-    versions = [folder for folder in package.iterdir() if _VERSION.fullmatch(folder.name)]
-    found = {OPENAPI: package / f"{OPENAPI}.json"}
-    for folder in sorted(versions, key=lambda folder: int(folder.name[1:])):
-        found |= {file.name.removesuffix(".json"): file for file in folder.iterdir() if file.name.endswith(".json")}
-    return found
+def _files() -> dict[str, Path]:
+    versions = sorted(FOLDER.glob("v*/*.json"), key=lambda file: int(file.parent.name[1:]))
+    return {file.stem: file for file in [FOLDER / f"{OPENAPI}.json", *versions]}

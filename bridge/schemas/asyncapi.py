@@ -8,11 +8,17 @@ from typing import Any
 
 from bridge.catalogue import TABLE, UNKNOWN, EventType
 from bridge.model import TopicSpec
-from bridge.schemas.event import QUARANTINE, quarantine_schema, title
+from bridge.schemas.event import (
+    CONTENT_TYPES,
+    QUARANTINE,
+    headers_schema,
+    payload_schema,
+    quarantine_headers_schema,
+    quarantine_schema,
+    title,
+)
 from bridge.schemas.examples import JOURNAL_ID, Example, examples, quarantine_example
-from bridge.schemas.headers import CONTENT_TYPES, headers_schema, payload_schema, quarantine_headers_schema
 from bridge.settings.models import Settings
-from bridge.transform.cloudevents import Format
 from bridge.transform.prepare import Destination, Preparer
 from bridge.version import VERSION
 
@@ -31,8 +37,6 @@ _KEYS = {
     "event_id": "the event's id",
     "path": "what stands at the path in the body that the configuration names",
 }
-_CREDENTIALS = "credentials"
-_SCHEMES = {"PLAIN": "plain", "SCRAM-SHA-256": "scramSha256", "SCRAM-SHA-512": "scramSha512"}
 _DELIVERY = {
     "exactly_once": "Each event is on its topic exactly once for consumers that read with isolation level"
     " read_committed.",
@@ -47,13 +51,12 @@ def asyncapi(settings: Settings | None = None) -> dict[str, Any]:
     known = {**TABLE, **{name: _own_type(name) for name in given.events}}
     types = [known[name] for name, destination in preparer.destinations.items() if not destination.drop]
     messages = {event_type.name: _message(event_type, given, preparer) for event_type in types}
-    schemas = {event_type.name: _payload(event_type, given.kafka.format) for event_type in types}
+    schemas = {event_type.name: payload_schema(event_type, given.kafka.format) for event_type in types}
     on_topic: dict[str, list[str]] = {}
     for event_type in types:
         on_topic.setdefault(preparer.destinations[event_type.name].topic, []).append(event_type.name)
     on_topic[given.topics.quarantine] = [QUARANTINE]
     specs = preparer.topics()
-    scheme = settings and _scheme(settings)
     return {
         "asyncapi": ASYNCAPI_VERSION,
         "id": "urn:treble-bridge:asyncapi",
@@ -70,8 +73,7 @@ def asyncapi(settings: Settings | None = None) -> dict[str, Any]:
         "operations": {f"send.{topic}": _operation(topic, names) for topic, names in on_topic.items()},
         "components": {
             "messages": {**messages, QUARANTINE: _quarantined(preparer)},
-            "schemas": {**schemas, QUARANTINE: _without_dialect(quarantine_schema())},
-            **({"securitySchemes": {_CREDENTIALS: {"type": scheme}}} if scheme else {}),
+            "schemas": {**schemas, QUARANTINE: quarantine_schema()},
         },
     }
 
@@ -86,19 +88,9 @@ def _servers(settings: Settings | None) -> dict[str, Any]:
     if settings is None:
         variable = {"default": "localhost:9092", "description": "One of Kafka's bootstrap servers, host:port."}
         return {"kafka": {"host": "{bootstrap}", "protocol": "kafka", "variables": {"bootstrap": variable}}}
-    secure = settings.kafka.security.protocol in {"SSL", "SASL_SSL"}
-    server: dict[str, Any] = {"protocol": "kafka-secure" if secure else "kafka"}
-    if _scheme(settings) is not None:
-        server["security"] = [{"$ref": f"#/components/securitySchemes/{_CREDENTIALS}"}]
-    return {f"kafka-{number}": {"host": host, **server} for number, host in enumerate(settings.kafka.bootstrap_servers)}
-
-
-def _scheme(settings: Settings) -> str | None:
-    """How clients show who they are, as far as AsyncAPI has a word for it. (OAUTHBEARER's would need its URLs.)"""
-    security = settings.kafka.security
-    if security.protocol.startswith("SASL"):
-        return _SCHEMES.get(security.mechanism)
-    return "X509" if security.certificate_file is not None else None
+    protocol = "kafka-secure" if settings.kafka.security.protocol.endswith("SSL") else "kafka"
+    hosts = enumerate(settings.kafka.bootstrap_servers)
+    return {f"kafka-{number}": {"host": host, "protocol": protocol} for number, host in hosts}
 
 
 def _channel(topic: str, names: list[str], spec: TopicSpec) -> dict[str, Any]:
@@ -173,13 +165,3 @@ def _example(example: Example) -> dict[str, Any]:
         "headers": example.headers,
         "payload": example.value,
     }
-
-
-def _payload(event_type: EventType, record_format: Format) -> dict[str, Any]:
-    schema = _without_dialect(payload_schema(event_type, record_format))
-    return schema if event_type.name in TABLE else {key: part for key, part in schema.items() if key != "$id"}
-
-
-def _without_dialect(schema: dict[str, Any]) -> dict[str, Any]:
-    """AsyncAPI has a dialect of its own, which knows all keywords that these schemas use."""
-    return {key: part for key, part in schema.items() if key != "$schema"}

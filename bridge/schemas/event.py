@@ -1,4 +1,4 @@
-"""The value of a record as JSON Schema 2020-12: an event type's envelope, its `data` included; the quarantine's record.
+"""The value and the headers of a record as JSON Schema 2020-12: of each event type, and of the quarantine.
 
 The schemas are open: a consumer that validates with today's must take tomorrow's event, which may have a field more.
 (That the bridge itself sends no other fields than these is for its tests to prove.) Only keywords that draft 7 has
@@ -8,16 +8,21 @@ too are used, and no references, so that code generators and AsyncAPI tools of a
 import re
 from typing import Any
 
-from bridge.catalogue import EventType
+from bridge.catalogue import TABLE, EventType
 from bridge.catalogue.definition import SCHEMA_VERSION, data_schema
 from bridge.catalogue.reading import MEANINGS
 from bridge.catalogue.session_keys import SCHEMA as SESSION_KEYS
 from bridge.catalogue.shapes import TIME_PATTERN, Schema
-from bridge.transform.cloudevents import schema_uri
+from bridge.transform.cloudevents import CLOUDEVENT_JSON, JSON, Format, ce_type, schema_uri
 from bridge.transform.dead_letter import REASONS
 
 QUARANTINE = "quarantine"
-DIALECT = "https://json-schema.org/draft/2020-12/schema"
+
+CONTENT_TYPES: dict[Format, str] = {
+    "cloudevents-binary": JSON,
+    "cloudevents-structured": CLOUDEVENT_JSON,
+    "plain": JSON,
+}
 
 # What stands in a number's place where the configuration hides it: a keyed hash, or a few digits among asterisks.
 _HIDDEN = r"hmac-sha256:[0-9a-f]{64}|[+0-9]*[*][0-9*]*"
@@ -28,11 +33,14 @@ _UNLESS_HIDDEN = "Where the configuration hides it: a keyed hash, or masked."
 
 def event_schema(event_type: EventType) -> Schema:
     """The schema that `ce_dataschema` names for this type."""
-    version = event_type.schema_version
     properties: dict[str, Schema] = {
         "id": named("The event's id: the same webhook has the same one, whenever and wherever it arrives."),
         "type": described("What happened.", const=event_type.name),
-        "schema_version": {"type": "integer", "const": version, "description": "Changes inside a version only add."},
+        "schema_version": {
+            "type": "integer",
+            "const": SCHEMA_VERSION,
+            "description": "Changes inside a version only add.",
+        },
         "source": named("The account at Treble, as the bridge's configuration names it."),
         "occurred_at": time("When it happened; where the body has no time of its own, when it arrived."),
         "received_at": time("When the webhook arrived."),
@@ -55,8 +63,7 @@ def event_schema(event_type: EventType) -> Schema:
     if event_type.family.session_required:
         required.append("session_id")
     return {
-        "$schema": DIALECT,
-        "$id": schema_uri(event_type.name),
+        **({"$id": schema_uri(event_type.name)} if event_type.name in TABLE else {}),
         "title": title(event_type.name),
         "description": event_type.fires,
         "type": "object",
@@ -93,7 +100,6 @@ def quarantine_schema() -> Schema:
         "truncated": {"type": "boolean", "description": "Whether `raw` is less than the body."},
     }
     return {
-        "$schema": DIALECT,
         "$id": schema_uri(QUARANTINE),
         "title": "QuarantineRecord",
         "description": f"An authentic webhook that became no event. Version {SCHEMA_VERSION}.",
@@ -109,17 +115,14 @@ def title(event_type: str) -> str:
 
 
 def described(about: str, **more: Any) -> Schema:
-    """Text."""
     return {"type": "string", **more, "description": about}
 
 
 def named(about: str) -> Schema:
-    """Text that is never empty."""
     return described(about, minLength=1)
 
 
 def time(about: str) -> Schema:
-    """A moment in UTC."""
     return described(about, format="date-time", pattern=TIME_PATTERN)
 
 
@@ -131,6 +134,83 @@ def opened(schema: Any) -> Any:
         return schema
     kept = {key: part for key, part in schema.items() if not (key == "additionalProperties" and part is False)}
     return {key: opened(part) for key, part in kept.items()}
+
+
+_MARKS: dict[str, Schema] = {
+    "treble_duplicate": described(
+        "An event with this id went out before; present where duplicates are marked, not dropped.", const="true"
+    ),
+    "treble_replay": described(
+        "It was forwarded again on demand; the number of the journal's entry that it repeats.", pattern="^[0-9]+$"
+    ),
+    "treble_redriven": described(
+        "`true` on an event that came back from the quarantine; there, the place that a mark names."
+    ),
+    "traceparent": described(
+        "W3C Trace Context: of the span that sent it, where traces are on; else of the request, if any."
+    ),
+    "tracestate": described("Goes with traceparent."),
+}
+
+
+def headers_schema(event_type: EventType, record_format: Format) -> Schema:
+    """The headers of this type's records."""
+    own: dict[str, Schema] = {}
+    if record_format == "cloudevents-binary":
+        own = {f"ce_{name}": schema for name, schema in attributes(event_type).items()}
+    own["content-type"] = described("How to read the value.", const=CONTENT_TYPES[record_format])
+    optional = () if event_type.family.session_required else ("ce_subject",)
+    return {
+        "type": "object",
+        "properties": {**own, **_MARKS},
+        "required": [name for name in own if name not in optional],
+    }
+
+
+def quarantine_headers_schema() -> Schema:
+    """The headers of the quarantine topic's records."""
+    own = {
+        "content-type": described("How to read the value.", const=JSON),
+        "treble_reason": described("The value's `reason`."),
+    }
+    marks = {name: schema for name, schema in _MARKS.items() if name != "treble_duplicate"}
+    return {"type": "object", "properties": {**own, **marks}, "required": list(own)}
+
+
+def payload_schema(event_type: EventType, record_format: Format) -> Schema:
+    """The record's value: the envelope, or the CloudEvent around it."""
+    inner = event_schema(event_type)
+    if record_format != "cloudevents-structured":
+        return inner
+    known = attributes(event_type)
+    optional = set() if event_type.family.session_required else {"subject"}
+    return {
+        "title": f"{inner['title']}CloudEvent",
+        "description": inner["description"],
+        "type": "object",
+        "properties": {
+            **known,
+            "datacontenttype": described("What `data` is.", const=JSON),
+            "traceparent": _MARKS["traceparent"],
+            "tracestate": _MARKS["tracestate"],
+            "data": inner,
+        },
+        "required": [*(name for name in known if name not in optional), "datacontenttype", "data"],
+    }
+
+
+def attributes(event_type: EventType) -> dict[str, Schema]:
+    """The CloudEvents attributes by name, without a prefix. A type of the configuration's own has no schema to name."""
+    schema = {"dataschema": described("The schema of the envelope.", const=schema_uri(event_type.name))}
+    return {
+        "specversion": described("CloudEvents' own version.", const="1.0"),
+        "id": named("The event's id, unique within ce_source."),
+        "type": described("The event type with its schema version.", const=ce_type(event_type.name)),
+        "source": described("The account at Treble.", pattern="^/treble/"),
+        "time": time("When it happened."),
+        "subject": named("The conversation, where there is one."),
+        **(schema if event_type.name in TABLE else {}),
+    }
 
 
 def _contact() -> Schema:

@@ -1,6 +1,5 @@
 """Records as consumers get them, made by the real stages out of the catalogue's samples."""
 
-import datetime as dt
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -9,11 +8,10 @@ import orjson
 
 from bridge.catalogue import EventType
 from bridge.catalogue.samples import hint_for, sample
-from bridge.model import Entry, Record
+from bridge.model import Entry
 from bridge.transform.prepare import Preparer
 
-RECEIVED_AT_MS = 1_782_141_549_104  # 2026-06-22T15:19:09.104Z, soon after what most samples tell
-_ON_ITS_WAY_MS = 1_104  # of a sample that tells of something later
+RECEIVED_AT_MS = 1_782_141_669_104  # 2026-06-22T15:21:09.104Z, soon after what the samples tell
 JOURNAL_ID = "3f1d0c52-8a4e-4f0b-9d57-2b6f6f0c9a11"
 
 
@@ -42,19 +40,8 @@ def quarantine_example(preparer: Preparer) -> Example:
 
 
 def _example(variant: str, body: dict[str, Any], hint: str, number: int, preparer: Preparer) -> Example:
-    entry = Entry(number, RECEIVED_AT_MS, "treble", hint, b"", orjson.dumps(body))
-    record = _record(variant, entry, preparer)
-    if (occurred_at := orjson.loads(record.value).get("occurred_at")) is not None:
-        occurred_ms = int(dt.datetime.fromisoformat(occurred_at).timestamp() * 1000)
-        if occurred_ms > RECEIVED_AT_MS:  # nothing arrives before it happened
-            later = entry._replace(received_at_ms=occurred_ms + _ON_ITS_WAY_MS)
-            record = _record(variant, later, preparer)
-    headers = {name: value.decode() for name, value in record.headers}
-    return Example(variant, body, record.topic, record.key.decode(), headers, orjson.loads(record.value))
-
-
-def _record(variant: str, entry: Entry, preparer: Preparer) -> Record:
-    record = preparer.prepare(entry).record
+    record = preparer.prepare(Entry(number, RECEIVED_AT_MS, "treble", hint, b"", orjson.dumps(body))).record
     if record is None:
         raise ValueError(f"the configuration drops the sample {variant}")
-    return record
+    headers = {name: value.decode() for name, value in record.headers}
+    return Example(variant, body, record.topic, record.key.decode(), headers, orjson.loads(record.value))

@@ -8,19 +8,19 @@ from typing import Any
 
 from bridge.catalogue import TABLE
 from bridge.catalogue.definition import SCHEMA_VERSION
-from bridge.schemas import ASYNCAPI
+from bridge.schemas import ASYNCAPI, FOLDER
 from bridge.schemas.asyncapi import asyncapi
 from bridge.schemas.event import QUARANTINE, event_schema, quarantine_schema
 
-FOLDER = Path(__file__).parent
+DIALECT = "https://json-schema.org/draft/2020-12/schema"  # AsyncAPI has its own, which knows all of these keywords
 
 
 def documents() -> dict[str, str]:
     """Every generated file: path below the package, text."""
-    made = {f"v{event_type.schema_version}/{name}.json": event_schema(event_type) for name, event_type in TABLE.items()}
+    made = {f"v{SCHEMA_VERSION}/{name}.json": event_schema(event_type) for name, event_type in TABLE.items()}
     made[f"v{SCHEMA_VERSION}/{QUARANTINE}.json"] = quarantine_schema()
-    made[f"v{SCHEMA_VERSION}/{ASYNCAPI}.json"] = asyncapi()
-    return {path: as_text(document) for path, document in made.items()}
+    texts = {path: as_text({"$schema": DIALECT, **document}) for path, document in made.items()}
+    return {**texts, f"v{SCHEMA_VERSION}/{ASYNCAPI}.json": as_text(asyncapi())}
 
 
 def as_text(document: Mapping[str, Any]) -> str:

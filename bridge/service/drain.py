@@ -7,7 +7,8 @@ by its deadline, leaves the journal as a killed bridge would: the next drain, or
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -74,9 +75,9 @@ class Left:
 class Drained:
     """What became of a journal's entries, in numbers of them.
 
-    `pending` is how many there were to forward; `known` those that Kafka turned out to have. `kept` are still in the
-    journal, forwarded or not; `pinned` those of them whose quarantine record carries only a part: the journal has the
-    only whole copy. `cause` of the end: "nothing left", "deadline", or a signal's name.
+    `pending` is how many there were to forward. `kept` are still in the journal, forwarded or not; `pinned` those of
+    them whose quarantine record carries only a part: the journal has the only whole copy. `cause` of the end: "nothing
+    left", "deadline", or a signal's name.
     """
 
     journal_id: str
@@ -85,7 +86,6 @@ class Drained:
     quarantined: int
     dropped: int
     duplicates: int
-    known: int
     left: tuple[Left, ...]
     kept: int
     pinned: int
@@ -97,6 +97,12 @@ class Drained:
         return sum(left.entries for left in self.left)
 
     @property
+    def known(self) -> int:
+        """Those that Kafka turned out to have."""
+        done = self.forwarded + self.quarantined + self.dropped + self.duplicates
+        return max(0, self.pending - self.entries_left - done)
+
+    @property
     def removable(self) -> bool:
         """Whether nothing is lost with the folder but copies kept for replay."""
         return not self.left and not self.pinned
@@ -106,7 +112,7 @@ class Drained:
         return ExitCode.UNREACHABLE if self.left else ExitCode.OK
 
 
-NO_JOURNAL: Final = Drained("", 0, 0, 0, 0, 0, 0, (), 0, 0, 0.0, "no journal")
+NO_JOURNAL: Final = Drained("", 0, 0, 0, 0, 0, (), 0, 0, 0.0, "no journal")
 """The account of a folder in which there is none."""
 
 
@@ -133,7 +139,7 @@ class Drain:
         """
         began_s = time.monotonic()
         status: ForwarderStatus | None = None
-        outcomes: Mapping[str, int] = {}
+        outcomes = Counter[str]()
         async with AsyncExitStack() as closing:
             closing.enter_context(handled_signals(self.shutdown.request))
             journal = await self._own(wait_s)
@@ -142,12 +148,15 @@ class Drain:
             if before.pending:
                 status, outcomes = await self._forward(journal, deadline_s)
         after = journal.usage()
-        drained = account(
-            before,
-            after,
-            outcomes,
-            tuple(why_left(after, status)) if status is not None else (),
+        drained = Drained(
             journal_id=journal.id,
+            pending=before.pending,
+            forwarded=outcomes["forwarded"],
+            quarantined=outcomes["quarantined"],
+            dropped=outcomes["dropped"],
+            duplicates=outcomes["duplicate"],
+            left=tuple(why_left(after, status)) if status is not None else (),
+            kept=after.entries,
             pinned=after.pinned.entries,
             seconds=round(time.monotonic() - began_s, 3),
             cause=self.shutdown.cause or "nothing left",
@@ -168,7 +177,7 @@ class Drain:
                 async with asyncio.timeout(LOCK_POLL_S):
                     await self.shutdown.wait()
 
-    async def _forward(self, journal: Journal, deadline_s: float) -> tuple[ForwarderStatus, Mapping[str, int]]:
+    async def _forward(self, journal: Journal, deadline_s: float) -> tuple[ForwarderStatus, Counter[str]]:
         """Forward until nothing is left, the deadline, or a signal. The forwarder's status then, and its outcomes."""
         preparer = Preparer(self._settings, journal.id)
         forwarder = Forwarder(self._settings, journal, preparer, self._telemetry, wall_clock_ms, sink=self._sink)
@@ -207,24 +216,6 @@ class Drain:
             if time.monotonic() - told_s >= PROGRESS_S:
                 told_s = time.monotonic()
                 self._tell(total - left, left)
-
-
-def account(
-    before: JournalUsage, after: JournalUsage, outcomes: Mapping[str, int], left: tuple[Left, ...], **rest: Any
-) -> Drained:
-    """The account. `outcomes` counts the entries that left the journal: forwarded, quarantined, dropped, duplicate."""
-    done = before.pending - sum(one.entries for one in left)
-    return Drained(
-        pending=before.pending,
-        forwarded=outcomes.get("forwarded", 0),
-        quarantined=outcomes.get("quarantined", 0),
-        dropped=outcomes.get("dropped", 0),
-        duplicates=outcomes.get("duplicate", 0),
-        known=max(0, done - sum(outcomes.values())),
-        left=left,
-        kept=after.entries,
-        **rest,
-    )
 
 
 def why_left(usage: JournalUsage, forwarder: ForwarderStatus) -> Iterator[Left]:

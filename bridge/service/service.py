@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import uvloop
 
@@ -49,8 +49,10 @@ from bridge.settings.models import Settings
 from bridge.settings.sources import secrets_of
 from bridge.telemetry import Telemetry
 from bridge.telemetry.logs import Logs
-from bridge.telemetry.tracing import Tracing, start_tracing
 from bridge.transform.prepare import Preparer
+
+if TYPE_CHECKING:
+    from bridge.telemetry.tracing import Tracing
 
 FINISH_MARGIN_S = 1.0  # beyond ack_deadline, for a response to be written
 GC_THRESHOLD = 50_000  # objects between two looks for cycles, of which requests make few
@@ -66,7 +68,7 @@ def run(settings: Settings, config_path: Path | None = None) -> ExitCode:
     threading.excepthook = lambda failed: telemetry.thread_failed(
         failed.thread.name if failed.thread else "?", failed.exc_value or failed.exc_type()
     )
-    telemetry.metrics.watch_log(lambda: logs.dropped)
+    telemetry.metrics.watch_log(lambda: logs.writer.dropped)
     try:
         service = Service(settings, config_path, logs=logs, telemetry=telemetry, on_started=_settle_memory)
         return uvloop.run(service.run())
@@ -118,8 +120,11 @@ class Service:
             closing.push_async_callback(journal.close)
             await self.admin.start()
             closing.push_async_callback(self.admin.close)
-            tracing = start_tracing(self._settings, journal.id, self.telemetry)
-            if tracing is not None:
+            tracing = None
+            if self._settings.tracing.enabled:
+                from bridge.telemetry.tracing import Tracing  # noqa: PLC0415 - an extra, which only some have
+
+                tracing = Tracing(self._settings, journal.id, self.telemetry)
                 closing.push_async_callback(tracing.close, 0.0)
             stages = self._build(journal, tracing)
             closing.push_async_callback(stages.ingress.close)
@@ -142,19 +147,18 @@ class Service:
         self.telemetry.metrics.watch_journal(journal.usage, wall_clock_ms)
         return journal
 
-    def _build(self, journal: Journal, tracing: Tracing | None) -> Stages:
+    def _build(self, journal: Journal, tracing: "Tracing | None") -> Stages:
         settings = self._settings
-        requests, batches = (tracing.requests, tracing.batches) if tracing is not None else (None, None)
         preparer = Preparer(settings, journal.id)
         forwarder = Forwarder(
-            settings, journal, preparer, self.telemetry, wall_clock_ms, sink=self._sink, traces=batches
+            settings, journal, preparer, self.telemetry, wall_clock_ms, sink=self._sink, tracing=tracing
         )
         stages = Stages(
             settings=settings,
             telemetry=self.telemetry,
             journal=journal,
             preparer=preparer,
-            ingress=Ingress(settings, journal, self.telemetry, wall_clock_ms, traces=requests),
+            ingress=Ingress(settings, journal, self.telemetry, wall_clock_ms, tracing=tracing),
             forwarder=forwarder,
             topics=TopicWatch(settings, preparer.topics(), self.telemetry, forwarder.topic_is_missing),
             logs=self._logs,

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bridge.auth import REASONS
 from bridge.errors import ConfigError, ExitCode
@@ -27,9 +27,11 @@ from bridge.settings.models import Settings
 from bridge.settings.sources import credential_ends, secrets_of
 from bridge.telemetry import Telemetry
 from bridge.telemetry.logs import Logs
-from bridge.telemetry.tracing import Tracing
 from bridge.transform.dead_letter import REASONS as QUARANTINE_REASONS
 from bridge.transform.prepare import Preparer
+
+if TYPE_CHECKING:
+    from bridge.telemetry.tracing import Tracing
 
 RESTART_PAUSE_S = 5.0
 
@@ -47,7 +49,7 @@ class Stages:
     topics: TopicWatch
     logs: Logs
     reloader: Reloader | None = None
-    tracing: Tracing | None = None
+    tracing: "Tracing | None" = None
 
     def apply(self, settings: Settings, changed: Sequence[str]) -> None:
         """Put a configuration in force without dropping a request. `changed` are the paths of keys that differ.
@@ -76,11 +78,8 @@ def set_config_metrics(settings: Settings, telemetry: Telemetry) -> None:
     # Counters begin with 0: one that first shows up with a 1 has not grown, as Prometheus sees it, and no alert fires.
     telemetry.counters_begin(settings.sources, REASONS, QUARANTINE_REASONS)
     telemetry.credentials_end(credential_ends(settings.sources))
-    security, end_s = settings.kafka.security, None
-    if security.certificate_file is not None:
-        password = security.key_password.get_secret_value() if security.key_password else ""
-        end_s = certificate_end_s(security.certificate_file, security.key_file, password, as_client=True)
-    telemetry.certificate_ends("kafka", end_s)
+    file = settings.kafka.security.certificate_file
+    telemetry.certificate_ends("kafka", None if file is None else certificate_end_s(file))
 
 
 def paused_topics(forwarder: ForwarderStatus) -> Mapping[str, TopicQueueStatus]:

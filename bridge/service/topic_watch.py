@@ -94,15 +94,13 @@ class TopicWatch:
             self._tries += 1
             self._problem = str(error)
             self._telemetry.topics_unknown(error)
-        else:
-            self._report(tuple(found), fit=not any(difference.blocking for difference in found))
-
-    def _report(self, differences: tuple[Difference, ...], *, fit: bool) -> None:
+            return
         if self._changed.is_set():  # while it was being found out: it is about what was wanted before
             return
+        differences = tuple(found)
         news = differences != self._differences or self._state == "unknown"
         self._tries, self._problem = 0, ""
-        self._differences, self._state = differences, "ok" if fit else "differ"
+        self._differences, self._state = differences, "differ" if any(d.blocking for d in found) else "ok"
         if news and differences:
             self._telemetry.topics_differ([found.sentence for found in differences])
         elif news:

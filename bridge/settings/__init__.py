@@ -2,9 +2,8 @@
 
     load       the steps in order, with the files and the environment
     document   text → a tree of text with lines; ${VAR} and ${file:…} put in their place        [yaml]
-    models     the whole file, and its sections: kafka, sources, topics, tracing; made of section, units
-    problems   what is wrong: pydantic's errors → what a user reads
-    lint       what is valid, and probably not meant
+    models     the whole file, and its sections (sources and topics are modules); made of section, units
+    problems   what is wrong, or valid and probably not meant, as a user reads it
     changes    two configurations → what differs, and what of it a running bridge can take
     reference  every option as data, from which the schema and the documentation's tables derive
 

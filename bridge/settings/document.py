@@ -14,7 +14,7 @@ import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import yaml
 
@@ -59,12 +59,10 @@ class Document:
         return self.lines.get(loc, 1)
 
 
-@dataclass(frozen=True, slots=True)
-class Expanded:
-    """`text` with everything in its place, unless there are `problems`. `changed` says whether anything stood there."""
+class Expanded(NamedTuple):
+    """`text` with everything in its place, unless there are `problems`."""
 
     text: str
-    changed: bool = False
     problems: tuple[str, ...] = ()
 
 
@@ -78,22 +76,19 @@ def parse(text: str, expand: Callable[[str], Expanded]) -> Document:
     """Parse one YAML document. Problems are in it; with a syntax error there is nothing else in it."""
     document = Document()
     try:
-        node = yaml.compose(text, Loader=_Loader)
+        if (node := yaml.compose(text, Loader=_Loader)) is not None:
+            document.value = _Tree(document, expand).read(node, ())
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = mark.line if mark else 0
-        document.problems.append(((), line + 1, f"not YAML: {_reason(error, text.splitlines()[line : line + 1])}"))
+        message = f"not YAML: {_reason(error, text.splitlines()[line : line + 1])}"
     except yaml.reader.ReaderError as error:
-        line = text.count("\n", 0, error.position) + 1
-        document.problems.append(((), line, "not YAML: a character that YAML doesn't allow"))
+        line, message = text.count("\n", 0, error.position), "not YAML: a character that YAML doesn't allow"
     except RecursionError:
-        document.problems.append(((), 1, "nested too deep"))
+        line, message = 0, "nested too deep, or an alias inside what it stands for"
     else:
-        if node is not None:
-            document.value = _Tree(document, expand).read(node, ())
         return document
-    document.readable = False
-    return document
+    return Document(problems=[((), line + 1, message)], readable=False)
 
 
 def expand(text: str, variables: Mapping[str, str], read: Callable[[str], str]) -> Expanded:
@@ -115,8 +110,7 @@ def expand(text: str, variables: Mapping[str, str], read: Callable[[str], str]) 
             problems.append(str(error))
             return ""
 
-    result, count = _REFERENCE.subn(replace, text)
-    return Expanded(result, count > 0, tuple(problems))
+    return Expanded(_REFERENCE.sub(replace, text), tuple(problems))
 
 
 def typed(value: Any) -> Any:
@@ -140,16 +134,12 @@ class _Loader(yaml.SafeLoader):
     yaml_implicit_resolvers: dict[str, Any] = {}  # noqa: RUF012 - never written to; PyYAML declares it so
 
 
-_Pairs = dict[str, tuple[yaml.Node, yaml.Node]]
-
-
 class _Tree:
     """Walks the nodes of one document."""
 
     def __init__(self, document: Document, expand: Callable[[str], Expanded]) -> None:
         self.document = document
         self.expand = expand
-        self.open: set[int] = set()
         self.nodes = 0
 
     def read(self, node: yaml.Node, at: Loc) -> Any:
@@ -164,15 +154,9 @@ class _Tree:
             return self.problem(at, node, "tags such as !name have no meaning here; text in quotes is text")
         if isinstance(node, yaml.ScalarNode):
             return self.scalar(node, at)
-        if id(node) in self.open:
-            return self.problem(at, node, "an alias inside what it stands for")
-        self.open.add(id(node))
-        try:
-            if isinstance(node, yaml.SequenceNode):
-                return [self.read(item, (*at, index)) for index, item in enumerate(node.value)]
-            return self.mapping(node, at)
-        finally:
-            self.open.discard(id(node))
+        if isinstance(node, yaml.SequenceNode):
+            return [self.read(item, (*at, index)) for index, item in enumerate(node.value)]
+        return self.mapping(node, at)
 
     def scalar(self, node: yaml.ScalarNode, at: Loc) -> str | None:
         """A plain null is None; what is plain and holds nothing to expand is Plain; everything else is text."""
@@ -185,17 +169,16 @@ class _Tree:
         for message in expanded.problems or (() if _is_text(expanded.text) else (_NO_TEXT,)):
             self.problem(at, node, message)
             self.document.broken.add(at)
-        return Plain(node.value) if plain and not expanded.changed else expanded.text
+        return Plain(node.value) if plain and expanded.text == node.value else expanded.text
 
     def mapping(self, node: yaml.Node, at: Loc) -> dict[str, Any]:
-        """Keys are text as written; `<<` merges other mappings, whose keys yield to those of this one."""
-        pairs: _Pairs = {}
-        merged: _Pairs = {}
+        """Keys are text as written."""
+        pairs: dict[str, tuple[yaml.Node, yaml.Node]] = {}
         for key, value in node.value:
             if not isinstance(key, yaml.ScalarNode):
                 self.problem(at, key, "expected text as a key")
             elif key.value == "<<" and key.style is None:
-                self.merge(value, at, merged)
+                self.problem(at, key, "<< merges nothing here: an alias (*name) stands for a whole value")
             elif "${" in key.value:
                 self.problem(at, key, "${…} is expanded in values only, not in keys")
             elif key.value in pairs:
@@ -204,23 +187,13 @@ class _Tree:
             else:
                 pairs[key.value] = (key, value)
         result = {}
-        for name, (key, value) in {**merged, **pairs}.items():
+        for name, (key, value) in pairs.items():
             if not _is_text(name):
                 self.problem(at, key, f"a key {_NO_TEXT}")
                 continue
             self.document.lines.setdefault((*at, name), key.start_mark.line + 1)
             result[name] = self.read(value, (*at, name))
         return result
-
-    def merge(self, node: yaml.Node, at: Loc, into: _Pairs) -> None:
-        """Add what a merge key brings in: of equal keys, the first."""
-        for part in node.value if isinstance(node, yaml.SequenceNode) else [node]:
-            if not isinstance(part, yaml.MappingNode):
-                self.problem(at, part, "expected a mapping, or a list of mappings, after <<")
-                continue
-            for key, value in part.value:
-                if isinstance(key, yaml.ScalarNode):
-                    into.setdefault(key.value, (key, value))
 
     def problem(self, at: Loc, node: yaml.Node, message: str) -> None:
         """Note what is wrong, at the line where `node` begins."""

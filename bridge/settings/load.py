@@ -13,19 +13,18 @@ import stat
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import ValidationError
 
 from bridge.errors import ConfigError
 from bridge.settings.document import Document, expand, parse
-from bridge.settings.lint import lint
 from bridge.settings.models import Settings, misrouted
-from bridge.settings.problems import ConfigProblem, InvalidSettingsError, explain, shown_path
+from bridge.settings.problems import ConfigProblem, InvalidSettingsError, explain, lint, shown_path
 from bridge.settings.reference import section_at
-from bridge.settings.section import Loc, below, path_text
-from bridge.settings.tracing import without_its_library
+from bridge.settings.section import Loc, path_text
 
 FILE_BYTES_MAX = 1 << 20
 
@@ -77,7 +76,9 @@ def load(
         found += misrouted(settings, event_types)
         files += [name for _, name in files_of(settings)]
         found += _unreadable_files(settings)
-        found += below(("tracing",), without_its_library(settings.tracing))
+        if settings.tracing.enabled and not _has_opentelemetry():
+            needs = "needs OpenTelemetry, which is not installed: pip install 'treble-bridge[otel]'"
+            found.append((("tracing", "enabled"), needs))
     errors += [_problem(document, path, at, message) for at, message in found]
     if errors or settings is None:
         errors.sort(key=lambda problem: problem.line)
@@ -133,24 +134,20 @@ def _must_not_be_null(at: Loc) -> bool:
 def _unknown_event_types(value: Any, known: Collection[str]) -> Iterator[tuple[Loc, str]]:
     """Event types that don't exist, wherever the file names event types. `value` is the file's tree."""
     routed = {*known, *_mapping_at(value, "events")}
-    tables: list[tuple[tuple[str, ...], set[str]]] = [(("topics", "map"), routed)]
-    tables += [(("sources", name, "responses"), set(known)) for name in _mapping_at(value, "sources")]
-    for at, names in tables:
+    tables: dict[tuple[str, ...], set[str]] = {("topics", "map"): routed}
+    tables |= {("sources", name, "responses"): {*known} for name in _mapping_at(value, "sources")}
+    for at, names in tables.items():
         for name in _mapping_at(value, *at):
             if name not in names:
-                yield (*at, name), _unknown_event_type(name, sorted(names))
+                near = get_close_matches(name, sorted(names), 1, 0.6)
+                hint = f"; did you mean {near[0]}?" if near else ";"
+                yield (*at, name), f"unknown event type{hint} known are {', '.join(sorted(names))}"
 
 
 def _mapping_at(value: Any, *steps: str) -> dict[str, Any]:
     for step in steps:
         value = value.get(step) if isinstance(value, dict) else None
     return value if isinstance(value, dict) else {}
-
-
-def _unknown_event_type(name: str, known: list[str]) -> str:
-    near = get_close_matches(name, known, 1, 0.6)
-    hint = f"; did you mean {near[0]}?" if near else ";"
-    return f"unknown event type{hint} known are {', '.join(known)}"
 
 
 def _unreadable_files(settings: Settings) -> Iterator[tuple[Loc, str]]:
@@ -162,8 +159,16 @@ def _unreadable_files(settings: Settings) -> Iterator[tuple[Loc, str]]:
             yield at, f"{name} cannot be read: {error.strerror}"
 
 
+def _has_opentelemetry() -> bool:
+    """Whether what the extra `otel` installs is there."""
+    try:
+        return find_spec("opentelemetry.exporter.otlp.proto.http") is not None
+    except ModuleNotFoundError:
+        return False
+
+
 def _problem(
     document: Document, file: Path, at: Loc, message: str, line: int = 0, *, warning: bool = False
 ) -> ConfigProblem:
-    severity: Literal["error", "warning"] = "warning" if warning else "error"
-    return ConfigProblem(severity, path_text(shown_path(at)), message, str(file), line or document.line(at))
+    shown = path_text(shown_path(at))
+    return ConfigProblem("warning" if warning else "error", shown, message, str(file), line or document.line(at))

@@ -1,25 +1,39 @@
-"""What is wrong, or probably not meant, in a configuration: where it stands, what was expected, what was found. Pure.
+"""What is wrong in a configuration, or probably not meant: where it stands, what was expected, what was found. Pure.
+
+`explain` says what is wrong, `lint` what is valid and probably not meant.
 
 What was found is shown only where no secret can stand: not below `auth`, `security` or another of `_SECRETIVE`, and as
 the file writes it, so that of an expanded `${VAR}` only the name appears.
 """
 
+import datetime as dt
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from bridge.errors import ConfigError
 from bridge.settings.document import Document
+from bridge.settings.models import Kafka, Settings
 from bridge.settings.reference import NAME, options, section_at
-from bridge.settings.section import Loc
+from bridge.settings.section import CONTRADICTION, Contradictions, Loc, Network
+from bridge.settings.sources import SecretValues, Source, each_value, secrets_of
 
 _SECRETIVE = {"auth", "security", "hash_key", "headers", "endpoint"}
 _FOUND_CHARS_MAX = 40
+SECRET_CHARS_MIN = 8
+_BROKER_TRANSACTION_MAX_S = 900.0
+_UNFILLED: Final = (
+    (re.compile(r"\$[A-Za-z_][A-Za-z0-9_]*"), "a name after $, word for word: a variable is written ${NAME}"),
+    (re.compile(r"<[^<>]*>"), "text in < >, word for word: put the value in its place"),
+    (re.compile(r".*\{\{.*\}\}.*", re.DOTALL), "holds {{ }}, word for word: nothing has filled that in"),
+    (re.compile(r"file:/.*"), "a path after file:, word for word: a file's content is written ${file:/path}"),
+)
+"""What a secret looks like that was meant to be something else."""
 
 _MAPPING = "expected a mapping (lines of `key: value`)"
 _EXPECTED = {
@@ -64,19 +78,17 @@ class InvalidSettingsError(ConfigError):
         super().__init__(lines[0] if len(lines) == 1 else "\n  ".join([f"{file}: {len(lines)} errors", *lines]))
 
 
-def explain(error: ValidationError, document: Document) -> Iterator[tuple[Loc, str]]:
+def explain(error: ValidationError, document: Document) -> Contradictions:
     """The key path and the message of each error, without those that follow from a scalar that was not expanded."""
     for details in error.errors(include_url=False):
-        loc = key_path(details["loc"])
+        # Without the tags of union members, and without pydantic's mark for the keys of mappings.
+        loc = tuple(
+            step for step in details["loc"] if isinstance(step, int) or not (step[:1] == "\0" or step == "[key]")
+        )
         if details["type"] == "too_short" and details["input"]:
             continue  # pydantic counts what is left of a list whose items have errors of their own
         if not any(loc[: len(broken)] == broken for broken in document.broken):
             yield _explained(details, loc, document)
-
-
-def key_path(loc: tuple[int | str, ...]) -> Loc:
-    """pydantic's location without the tags of union members, and without its mark for keys of mappings."""
-    return tuple(step for step in loc if isinstance(step, int) or (not step.startswith("\0") and step != "[key]"))
 
 
 def is_secretive(loc: Loc) -> bool:
@@ -90,15 +102,15 @@ def _explained(details: ErrorDetails, loc: Loc, document: Document) -> tuple[Loc
         return _unknown_key(loc)
     if kind == "missing":
         return loc, _missing(loc)
-    if kind == "contradiction":
-        return loc, str(context["message"])
+    if kind == CONTRADICTION:
+        return loc, str(context["text"])
     return loc, _expected(kind, context, details["msg"]) + _found(kind, details["input"], loc, document)
 
 
 def _expected(kind: str, context: Mapping[str, Any], message: str) -> str:
     if kind == "literal_error":
         choices = re.findall(r"'([^']*)'", str(context["expected"]))
-        return f"expected {_listed(choices)}"
+        return f"expected {_or(choices)}"
     if kind in _LIMITS:
         key, text = _LIMITS[kind]
         return text.format(f"{context[key]:g}")
@@ -133,12 +145,12 @@ def _unknown_key(loc: Loc) -> tuple[Loc, str]:
     above, key = loc[:-1], str(loc[-1])
     known = _keys_at(above)
     if not re.fullmatch(r"[A-Za-z_-]{1,40}", key):
-        return above, f"unknown key; expected {_listed(known)}"
+        return above, f"unknown key; expected {_or(known)}"
     if near := get_close_matches(key, known, 1, 0.8 if is_secretive(above) else 0.6):
         return loc, f"unknown key; did you mean {near[0]}?"
     if elsewhere := _elsewhere(key):
         return loc, f"unknown key here; {elsewhere} is one"
-    return (above if is_secretive(above) else loc), f"unknown key; expected {_listed(known)}"
+    return (above if is_secretive(above) else loc), f"unknown key; expected {_or(known)}"
 
 
 def shown_path(loc: Loc) -> Loc:
@@ -167,5 +179,77 @@ def _missing(loc: Loc) -> str:
     return f"missing: {field.description}" if field and field.description else "missing"
 
 
-def _listed(words: list[str]) -> str:
+def _or(words: list[str]) -> str:
     return "".join(words) if len(words) < 2 else f"{', '.join(words[:-1])} or {words[-1]}"
+
+
+def lint(settings: Settings, now: dt.datetime) -> Contradictions:
+    """Key paths and warnings. `now` is what `not_after` is held against."""
+    for at, secret in secrets_of(settings):
+        yield from ((at, what) for written, what in _UNFILLED if written.fullmatch(secret.strip()))
+        if at[0] == "sources" and "bearer" in at[4:] and secret[:7].lower() == "bearer ":
+            yield at, "begins with Bearer, which requests have in front of it by themselves: name the rest alone"
+        if len(secret) < SECRET_CHARS_MIN and at[0] != "tracing":  # what a collector asks for may be a tenant's number
+            yield at, f"shorter than {SECRET_CHARS_MIN} characters: easy to guess"
+    yield from _everyone(("server", "trusted_proxies"), settings.server.trusted_proxies, "X-Forwarded-For of everyone")
+    for name, source in settings.sources.items():
+        yield from _source(("sources", name), source, now)
+    yield from _kafka(settings.kafka)
+    yield from _privacy(settings)
+
+
+def _privacy(settings: Settings) -> Contradictions:
+    hiding = any(not rules.keeps_raw or rules.hides for rules in settings.privacy.topics.values())
+    if hiding and settings.privacy.of(settings.topics.quarantine) is None:
+        instead = "name it here with raw: drop, or with raw: keep"
+        yield ("privacy", "topics"), f"{settings.topics.quarantine} still gets whole bodies: {instead}"
+    for topic, rules in settings.privacy.topics.items() if settings.privacy.hash_key is None else ():
+        if rules.fields and not rules.keeps_raw:
+            guessed = "what an id is made of can be found by trying, unless it is hashed with a privacy.hash_key"
+            yield ("privacy", "topics", topic, "fields"), guessed
+
+
+def _source(at: Loc, source: Source, now: dt.datetime) -> Contradictions:
+    if source.auth == "none":
+        yield (*at, "auth"), "none: everyone who knows the URL may post"
+    for index, alternative in enumerate(source.alternatives):
+        here = (*at, "auth", index)
+        yield from _everyone((*here, "client_ip"), alternative.client_ip or (), "every address")
+        for place, values in alternative.secrets():
+            yield from _rotation((*here, *place), values, now)
+    for event_type, body in source.responses.items():
+        for index, pair in enumerate(body.get("user_session_keys", [])):
+            if not isinstance(pair["value"], str):
+                key: Loc = ("responses", event_type, "user_session_keys", index, "value")
+                yield (*at, *key), "not text: Treble's values are text; write it in quotes"
+
+
+def _rotation(at: Loc, values: SecretValues, now: dt.datetime) -> Contradictions:
+    """Values that no longer count, and values that are listed twice, so that one `not_after` says nothing."""
+    listed = each_value(values)
+    expired = [value for value in listed if (end := value.expires()) is not None and end <= now]
+    if len(expired) == len(listed):
+        yield at, "not_after is over for every value: nobody can pass"
+    for index, value in enumerate(listed):
+        place = (*at, index) if isinstance(values, tuple) else at
+        if value in expired and len(expired) < len(listed):
+            yield (*place, "not_after"), "is over: the value is refused, and can be removed"
+        if value.value in [earlier.value for earlier in listed[:index]]:
+            yield place, "the same value is listed twice"
+
+
+def _everyone(at: Loc, networks: tuple[Network, ...], what: str) -> Contradictions:
+    for index, network in enumerate(networks):
+        if network.prefixlen == 0:
+            yield (*at, index), f"takes {what}"
+
+
+def _kafka(kafka: Kafka) -> Contradictions:
+    security: Loc = ("kafka", "security")
+    if kafka.security.protocol == "SASL_PLAINTEXT":
+        yield (*security, "protocol"), "SASL_PLAINTEXT: credentials and events cross the network unencrypted"
+    if not kafka.security.verify_hostname:
+        yield (*security, "verify_hostname"), "false: another host with a certificate of the same CA is believed"
+    if kafka.transaction_timeout > _BROKER_TRANSACTION_MAX_S:
+        above = "above 15m, which brokers refuse unless transaction.max.timeout.ms is raised"
+        yield ("kafka", "transaction_timeout"), above

@@ -7,7 +7,7 @@ loader is for truth: the schema knows keys, types and choices, not what contradi
 import json
 import types
 import typing
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, Union
@@ -24,6 +24,7 @@ SCHEMA_FILE = Path("config") / "treble-bridge.schema.json"
 NAME, ITEM = "{name}", "[]"
 _EXPANSION = {"$ref": "#/$defs/Expansion"}
 _SCALARS = {"string", "integer", "number", "boolean"}
+_WORDS = {int: "number", bool: "true / false", SecretStr: "secret"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +76,8 @@ def _options(section: type[Section], prefix: str, seen: set[type[Section]]) -> I
     seen.add(section)
     for name, field in section.model_fields.items():
         path = f"{prefix}{name}"
-        yield Option(path, _kind(field), default_text(field), field.is_required(), field.description or "", section)
+        kind = " or ".join(dict.fromkeys(_kinds(field.annotation, field.metadata)))
+        yield Option(path, kind, default_text(field), field.is_required(), field.description or "", section)
         for inner, suffix in _sections_in(field.annotation, ""):
             if inner not in seen:
                 yield from _options(inner, f"{path}{suffix}.", seen)
@@ -127,33 +129,19 @@ def _is_section(annotation: Any) -> bool:
     return isinstance(annotation, type) and issubclass(annotation, Section)
 
 
-def _kind(field: FieldInfo) -> str:
-    """What a value is, in a few words."""
-    if marks := [mark.name for mark in _marks(field.annotation, field.metadata)]:
-        return " or ".join(dict.fromkeys(marks))
-    kinds = [_word(member) for member in _members(field.annotation) if member is not type(None)]
-    return " or ".join(dict.fromkeys(kinds))
-
-
-def _marks(annotation: Any, metadata: list[Any]) -> Iterator[Kind]:
-    yield from (mark for mark in metadata if isinstance(mark, Kind))
+def _kinds(annotation: Any, marks: Iterable[Any] = ()) -> list[str]:
+    """What a value is, in a word for each member of a union."""
+    if marked := [mark.name for mark in marks if isinstance(mark, Kind)]:
+        return marked
     origin, args = typing.get_origin(annotation), typing.get_args(annotation)
     if origin is Annotated:
-        yield from _marks(args[0], list(args[1:]))
-    elif origin in {Union, types.UnionType}:
-        for member in args:
-            yield from _marks(member, [])
-
-
-def _word(member: Any) -> str:
-    origin = typing.get_origin(member)
+        return _kinds(args[0], args[1:])
+    if origin in {Union, types.UnionType}:
+        return [kind for member in args if member is not type(None) for kind in _kinds(member)]
     if origin is Literal:
-        return " / ".join(str(choice) for choice in typing.get_args(member))
-    if origin is tuple:
-        return "list"
-    if _is_section(member) or (origin is not None and issubclass(origin, Mapping)):
-        return "section"
-    return {str: "text", int: "number", bool: "true / false", SecretStr: "secret"}.get(member, "text")
+        return [" / ".join(map(str, args))]
+    section = _is_section(annotation) or (isinstance(origin, type) and issubclass(origin, Mapping))
+    return ["list" if origin is tuple else "section" if section else _WORDS.get(annotation, "text")]
 
 
 def schema() -> dict[str, Any]:

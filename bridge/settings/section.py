@@ -11,6 +11,7 @@ from pydantic import (
     ConfigDict,
     Discriminator,
     Field,
+    SecretStr,
     ValidationError,
     WithJsonSchema,
     model_validator,
@@ -24,6 +25,8 @@ Contradictions = Iterator[tuple[Loc, str]]
 
 # Tags of union members stand in pydantic's error locations. YAML can't hold NUL: that tells them from keys.
 TEXT, TABLE, LIST = "\0text", "\0table", "\0list"
+
+CONTRADICTION = "contradiction"  # pydantic's type of the errors that `Section.contradictions` finds
 
 TOPIC = r"(?!\.{1,2}\Z)[A-Za-z0-9._-]{1,249}"
 TOPIC_EXPECTED = "a legal topic name: 1 to 249 of the characters A-Z a-z 0-9 . _ -"
@@ -48,7 +51,11 @@ class Section(BaseModel):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        if found := [_contradiction(loc, message) for loc, message in self.contradictions()]:
+        found = [
+            InitErrorDetails(type=PydanticCustomError(CONTRADICTION, "{text}", {"text": text}), loc=loc, input=None)
+            for loc, text in self.contradictions()
+        ]
+        if found:
             raise ValidationError.from_exception_data(type(self).__name__, found, hide_input=True)
         return self
 
@@ -56,21 +63,11 @@ class Section(BaseModel):
         """What can't be true together in this section: the key's path below it, and what was expected."""
         yield from ()
 
-    def says(self, key: str) -> bool:
-        """Whether the file itself says `key`, rather than the default."""
-        return key in self.model_fields_set
-
     def unused(self, keys: Iterable[str], reason: str) -> Contradictions:
         """Those of `keys` that differ from their default, though they have no effect."""
         for key in keys:
             if getattr(self, key) != type(self).model_fields[key].default:
                 yield (key,), f"has no effect {reason}"
-
-
-def _contradiction(loc: Loc, message: str) -> InitErrorDetails:
-    return InitErrorDetails(
-        type=PydanticCustomError("contradiction", "{message}", {"message": message}), loc=loc, input=None
-    )
 
 
 def walk(value: Any, at: Loc = ()) -> Iterator[tuple[Loc, Any]]:
@@ -95,16 +92,17 @@ def path_text(loc: Loc) -> str:
     return text
 
 
-def kind_of(value: Any) -> str:
-    """The union member that a value is meant for: by its shape alone, so that errors speak of one member only."""
-    if isinstance(value, list | tuple):
-        return LIST
-    return TABLE if isinstance(value, Mapping | Section) else TEXT
-
-
 def by_kind(instead: Mapping[str, str]) -> Discriminator:
-    """Tells the members of a union apart by `kind_of`; a kind that no member has is taken for another."""
-    return Discriminator(lambda value: instead.get(kind_of(value), kind_of(value)))
+    """Tells the members of a union apart by the value's shape alone, so that errors speak of one member only.
+
+    A shape that no member has is taken for another: `instead`.
+    """
+
+    def tag(value: Any) -> str:
+        kind = LIST if isinstance(value, list | tuple) else TABLE if isinstance(value, Mapping | Section) else TEXT
+        return instead.get(kind, kind)
+
+    return Discriminator(tag)
 
 
 def matching(pattern: str, expected: str) -> BeforeValidator:
@@ -151,14 +149,10 @@ def _server(value: Any) -> str:
     raise ValueError("expected host:port, such as kafka-0.example.com:9092")
 
 
-def topic_problem(name: str) -> str | None:
-    """Why Kafka would not take `name` as a topic, or None."""
-    return None if re.fullmatch(TOPIC, name) else f"expected {TOPIC_EXPECTED}"
-
-
 _MAPPED_BITS = 96  # of an IPv6 address, before the IPv4 address in it
 Network = IPv4Network | IPv6Network
 Text = Annotated[str, Field(min_length=1)]
+Secret = Annotated[SecretStr, Field(min_length=1)]
 Topic = Annotated[str, Kind("topic"), matching(TOPIC, TOPIC_EXPECTED)]
 OneNetwork = Annotated[
     Network, BeforeValidator(_network), WithJsonSchema({"type": "string", "examples": ["10.0.0.0/8"]})

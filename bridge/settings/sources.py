@@ -20,39 +20,22 @@ from bridge.settings.section import (
     Contradictions,
     Loc,
     Networks,
+    Secret,
     Section,
     Text,
     by_kind,
     matching,
     walk,
 )
-from bridge.settings.units import Duration, Kind, Rate
-
-
-def parse_moment(value: Any) -> dt.datetime | dt.date:
-    """`2026-12-31` → that date; `2026-12-31T18:00:00Z` → that moment, UTC where it names no zone."""
-    if isinstance(value, str) and re.match(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(\Z|[T ])", value):
-        try:
-            value = dt.date.fromisoformat(value) if len(value) == 10 else dt.datetime.fromisoformat(value)
-        except ValueError:
-            value = None
-    if isinstance(value, dt.date) and value.year == dt.MAXYEAR:
-        value = value.replace(year=dt.MAXYEAR - 1)  # "for ever": a day later must still be a date
-    if isinstance(value, dt.datetime):
-        return value if value.tzinfo else value.replace(tzinfo=dt.UTC)
-    if isinstance(value, dt.date):
-        return value
-    raise ValueError("expected a date such as 2026-12-31, or a moment such as 2026-12-31T18:00:00Z")
-
+from bridge.settings.units import Duration, Kind, Rate, parse_moment
 
 _MOMENT = WithJsonSchema({"type": "string", "examples": ["2026-12-31", "2026-12-31T18:00:00Z"]})
-_One = Annotated[SecretStr, Field(min_length=1)]
 
 
 class SecretValue(Section):
     """One accepted value of a secret, for rotation."""
 
-    value: _One = Field(description="the secret")
+    value: Secret = Field(description="the secret")
     not_after: Annotated[
         dt.datetime | dt.date | None, Kind("date or moment"), BeforeValidator(parse_moment), _MOMENT
     ] = Field(None, validate_default=False, description="valid until this moment, or to the end of this day (UTC)")
@@ -64,16 +47,11 @@ class SecretValue(Section):
         return dt.datetime.combine(self.not_after + dt.timedelta(days=1), dt.time(), dt.UTC)
 
 
-_Listed = Annotated[
-    Annotated[_One, Tag(TEXT)] | Annotated[SecretValue, Tag(TABLE)],
-    by_kind({}),
-]
+_Text = Annotated[Secret, Tag(TEXT)]
+_Table = Annotated[SecretValue, Tag(TABLE)]
+_List = tuple[Annotated[_Text | _Table, by_kind({})], ...]
 SecretValues = Annotated[
-    Annotated[_One, Tag(TEXT)]
-    | Annotated[SecretValue, Tag(TABLE)]
-    | Annotated[Annotated[tuple[_Listed, ...], Field(min_length=1)], Tag(LIST)],
-    Kind("secret, or list of secrets"),
-    by_kind({}),
+    _Text | _Table | Annotated[_List, Field(min_length=1), Tag(LIST)], Kind("secret, or list of secrets"), by_kind({})
 ]
 
 
@@ -106,12 +84,7 @@ def _answers(value: Any) -> Any:
     return {key: typed(body) for key, body in value.items()} if isinstance(value, Mapping) else value
 
 
-def _none(value: Any) -> Any:
-    if value != "none":
-        raise ValueError("expected a list of credentials, or none where everyone may post")
-    return str(value)
-
-
+_NONE = matching("none", "a list of credentials, or none where everyone may post")
 _HEADER = matching(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", "a header's name, such as X-API-Key")
 _PATH = matching(
     r"(/(?!\.{1,2}(/|\Z))[A-Za-z0-9._~!$&'()*+,;=:@-]+)+",
@@ -161,7 +134,7 @@ class Hmac(Section):
 
     def contradictions(self) -> Contradictions:
         """A tolerance without a signed time would promise a protection against replays that isn't there."""
-        if self.says("tolerance") and self.timestamp_header is None:
+        if "tolerance" in self.model_fields_set and self.timestamp_header is None:
             yield ("tolerance",), "has no effect without timestamp_header, the header with the signed time"
         if self.timestamp_header and self.timestamp_header.lower() == self.header.lower():
             yield ("timestamp_header",), "expected another header than that of the signature"
@@ -180,7 +153,7 @@ class Alternative(Section):
     header: (
         Annotated[
             Annotated[HeaderCredential, Tag(TABLE)]
-            | Annotated[Annotated[tuple[HeaderCredential, ...], Field(min_length=1)], Tag(LIST)],
+            | Annotated[tuple[HeaderCredential, ...], Field(min_length=1), Tag(LIST)],
             by_kind({TEXT: TABLE}),
         ]
         | None
@@ -254,8 +227,8 @@ class Source(Section):
         "UTC", description="zone of times without one (IANA name)"
     )
     auth: Annotated[
-        Annotated[Literal["none"], BeforeValidator(_none), Tag(TEXT)]
-        | Annotated[Annotated[tuple[Alternative, ...], Field(min_length=1)], Tag(LIST)],
+        Annotated[Literal["none"], _NONE, Tag(TEXT)]
+        | Annotated[tuple[Alternative, ...], Field(min_length=1), Tag(LIST)],
         by_kind({TABLE: LIST}),
     ] = Field(description="alternatives; or `none`, for everyone may post")
     rate_limit: RateLimit | None = Field(None, description="optional limit; above it 429")
@@ -291,15 +264,11 @@ def overlapping(sources: Mapping[str, Source]) -> Contradictions:
             if segments[long][: len(segments[short])] != segments[short]:
                 continue
             extra = len(segments[long]) - len(segments[short])
-            room = 2 if _has_path_secret(sources[short]) else 1
+            room = 2 if any(way.path_secret is not None for way in sources[short].alternatives) else 1
             if extra <= room:
                 follows = "a hint" if room == 1 else "a secret and a hint"
                 below = f"below {sources[short].path_of(short)} {follows} may follow"
                 yield (second, "path"), f"overlaps with source {first}: {below}; expected a path of its own"
-
-
-def _has_path_secret(source: Source) -> bool:
-    return any(way.path_secret is not None for way in source.alternatives)
 
 
 def credential_ends(sources: Mapping[str, Source]) -> dict[tuple[str, int, int], float]:

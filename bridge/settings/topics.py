@@ -2,6 +2,7 @@
 privacy.
 """
 
+import re
 from collections.abc import Collection, Mapping
 from typing import Annotated, Any, Literal
 
@@ -19,7 +20,6 @@ from bridge.settings.section import (
     Topic,
     by_kind,
     matching,
-    topic_problem,
 )
 from bridge.settings.units import Duration, Kind
 
@@ -78,11 +78,8 @@ class Topics(Section):
 
     def contradictions(self) -> Contradictions:
         """The default must be a topic's name once the event type stands in it."""
-        if problem := topic_problem(self.default.replace(PLACEHOLDER, "x")):
-            yield ("default",), f"{problem}, with {PLACEHOLDER} for the event type"
-        for event_type, topic in self.mapped.items():
-            if topic == self.quarantine:
-                yield ("map", event_type), "expected another topic than topics.quarantine"
+        if not re.fullmatch(TOPIC, self.default.replace(PLACEHOLDER, "x")):
+            yield ("default",), f"expected {TOPIC_EXPECTED}, with {PLACEHOLDER} for the event type"
         yield from self._differing()
 
     @property
@@ -141,7 +138,7 @@ def topic_clashes(topics: Topics, positions: str, event_types: Collection[str]) 
         if topic is None:
             continue
         place: Loc = ("map", event_type) if event_type in topics.mapped else ("default",)
-        if topic in taken and (place[0] == "default" or topic == positions):
+        if topic in taken:
             yield place, f"{topic} is reserved: expected another topic than {taken[topic]}"
         places.setdefault(topic, place)
     # Kafka refuses to make a topic whose name differs from another's only by . and _: its metrics would be the same.
@@ -190,13 +187,6 @@ class MappedEvent(Section):
     )
 
 
-def known_already(events: Mapping[str, MappedEvent], event_types: Collection[str]) -> Contradictions:
-    """Names that the catalogue has: an update may bring one, and consumers should not find out first."""
-    for name in events:
-        if name in event_types:
-            yield (name,), "this version knows this event type itself: remove it here, and route it in topics.map"
-
-
 EVERY = "*"
 """The rules of all topics that have none of their own."""
 
@@ -205,7 +195,7 @@ _PLACES = matching(
     r"contact(\.(country_code|phone|national_number|phone_variants))?|session_id|flow_id|(session_keys|data)(\.[^.]+)*",
     "a field of the event: data.…, session_keys.…, session_id, flow_id, contact, contact.country_code",
 )
-_TOPIC_OR_EVERY = matching(rf"{TOPIC}|\*", f"{TOPIC_EXPECTED}; or {EVERY} for all others")
+_TopicOrEvery = Annotated[str, matching(rf"{TOPIC}|\*", f"{TOPIC_EXPECTED}; or {EVERY} for all others")]
 _NO_PHONE = matching(
     r"(?!contact\.(phone|national_number|phone_variants)\Z)(?s:.*)",
     "`phone: …` beside fields: it covers the number wherever the bridge writes it",
@@ -254,9 +244,9 @@ class Privacy(Section):
     hash_key: SecretStr | None = Field(
         None, description="key of the hashes (HMAC-SHA-256), 16 characters or more; another key makes other hashes"
     )
-    topics: Mapping[
-        Annotated[str, matching(rf"{TOPIC}|\*", f"{TOPIC_EXPECTED}; or {EVERY} for all others")], TopicPrivacy
-    ] = Field({}, description="topic → what its records don't say; `*` is every topic that isn't named")
+    topics: Mapping[_TopicOrEvery, TopicPrivacy] = Field(
+        {}, description="topic → what its records don't say; `*` is every topic that isn't named"
+    )
 
     def contradictions(self) -> Contradictions:
         """A hash without a key would be a hash of few digits, which anybody finds out by trying."""
@@ -277,23 +267,21 @@ class Privacy(Section):
         return self.topics.get(topic, self.topics.get(EVERY))
 
 
-def unknown_privacy_topics(privacy: Privacy, topics: Topics, event_types: Collection[str]) -> Contradictions:
-    """Rules for topics that nothing goes to: a typing error here would store what may not be stored."""
-    known = {topics.quarantine, *(topic for name in event_types if (topic := topics.topic_of(name)) is not None)}
+def privacy_clashes(
+    privacy: Privacy, topics: Topics, event_types: Collection[str], own_types: Collection[str]
+) -> Contradictions:
+    """Rules that would hide nothing, or only a part: that would store what may not be stored. Paths of `privacy`."""
+    routed = {name: topic for name in (*event_types, *own_types) if (topic := topics.topic_of(name)) is not None}
+    known = {topics.quarantine, *routed.values()}
     for topic, rules in privacy.topics.items():
         if topic not in known and topic != EVERY:
             yield ("topics", topic), f"no event goes to this topic: expected one of {', '.join(sorted(known))}"
         elif topic == topics.quarantine and rules.hides:
             yield ("topics", topic), "expected raw alone: what was not understood has no fields"
-
-
-def rules_on_own_types(privacy: Privacy, topics: Topics, own_types: Collection[str]) -> Contradictions:
-    """Rules on fields of events whose data is the body as it was sent: they would hide a part, and seem to hide all."""
-    for name in own_types:
-        topic = topics.topic_of(name)
-        rules = None if topic is None else privacy.of(topic)
-        if topic is not None and rules is not None and rules.hides:
+    for name, topic in routed.items():
+        rules_there = privacy.of(topic)
+        if name in own_types and rules_there is not None and rules_there.hides:
             rule = topic if topic in privacy.topics else EVERY
             whole = f"{name}, which goes to {topic}, has the whole body as its data: nothing in it can be hidden"
             instead = f"give it a topic of its own (events.{name}.topic), and that topic raw: drop or raw: keep alone"
-            yield ("topics", rule, "fields" if rules.fields else "phone"), f"{whole}; {instead}"
+            yield ("topics", rule, "fields" if rules_there.fields else "phone"), f"{whole}; {instead}"

@@ -8,21 +8,25 @@ raises, and no line waits for its reader: see `LogWriter`.
 import json
 import logging
 import sys
+import time
 import traceback
-from collections.abc import Callable, Iterable, Mapping, MutableMapping
+from collections.abc import Callable, Hashable, Iterable, Mapping, MutableMapping
 from typing import Any, Literal
 
 import structlog
 
 from bridge.telemetry.log_events import EVENTS, FIELDS
 from bridge.telemetry.log_writer import LogWriter, Sink, descriptor_sink
-from bridge.telemetry.rate_limit import Level, RateLimitedLogger
 from bridge.telemetry.redact import Redactor
 
+Level = Literal["debug", "info", "warning", "error"]
 Format = Literal["auto", "json", "console"]
 Line = MutableMapping[str, Any]
 
+REPEAT_EVERY_S = 30.0
 LIBRARY_REPEAT_EVERY_S = 60.0
+ONCE_KEYS_MAX = 10_000
+THROTTLE_KEYS_MAX = 1024
 FLUSH_TIMEOUT_S = 2.0
 VALUE_CHARS_MAX = 2_000
 TRACEBACK_CHARS_MAX = 12_000
@@ -43,18 +47,15 @@ class Logs:
     def __init__(self, level: Level, form: Format, *, sink: Sink | None = None, secrets: Iterable[str] = ()) -> None:
         """`sink` takes the bytes of the lines; default: standard output. `secrets` never show in a line."""
         terminal = sink is None and sys.stdout.isatty()
-        self._writer = LogWriter(descriptor_sink(sys.stdout.fileno()) if sink is None else sink)
+        self.writer = LogWriter(descriptor_sink(sys.stdout.fileno()) if sink is None else sink)
         self._render = as_console(colors=terminal) if form == "console" or (form == "auto" and terminal) else as_json
         self._redact = Redactor(secrets)
         self._secrets = set(secrets)
         self._handler = _LibraryHandler()
         self.set_level(level)
-        self._route_libraries()
-
-    @property
-    def dropped(self) -> int:
-        """Lines that were not written, because their reader took none."""
-        return self._writer.dropped
+        root = logging.getLogger()
+        root.addHandler(self._handler)
+        root.setLevel(_LIBRARY_LEVEL_MIN)
 
     def set_level(self, level: Level) -> None:
         structlog.configure(
@@ -62,11 +63,10 @@ class Logs:
                 structlog.stdlib.add_log_level,
                 structlog.processors.TimeStamper(fmt="iso", utc=True, key="timestamp"),
                 with_error,
-                self._redacted,
                 self._rendered,
             ],
             wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
-            logger_factory=lambda *_: _Levels(self._writer),
+            logger_factory=lambda *_: _Levels(self.writer),
             cache_logger_on_first_use=False,
         )
 
@@ -78,23 +78,52 @@ class Logs:
 
     def close(self, timeout_s: float = FLUSH_TIMEOUT_S) -> None:
         """Write what waits, `timeout_s` at the most; after that nothing is logged any more."""
-        self._writer.close(timeout_s)
+        self.writer.close(timeout_s)
         logging.getLogger().removeHandler(self._handler)
 
-    def _route_libraries(self) -> None:
-        root = logging.getLogger()
-        for handler in root.handlers[:]:
-            if isinstance(handler, _LibraryHandler):  # of an earlier set-up in this process
-                root.removeHandler(handler)
-        root.addHandler(self._handler)
-        root.setLevel(_LIBRARY_LEVEL_MIN)
-
-    def _redacted(self, _logger: Any, _method: str, line: Line) -> Line:
-        return bounded(line, self._redact)
-
     def _rendered(self, _logger: Any, method: str, line: Line) -> tuple[tuple[str], dict[str, Any]]:
+        line = bounded(line, self._redact)
         line.setdefault("message", EVENTS.get(str(line.get("event")), line.get("event")))
         return (self._render(method, line),), {}
+
+
+class RateLimitedLogger:
+    """A log, and what it has said already: bounded, the key of the oldest line is forgotten first."""
+
+    def __init__(self, every_s: float = REPEAT_EVERY_S, keys_max: int = THROTTLE_KEYS_MAX) -> None:
+        self.log: structlog.stdlib.BoundLogger = structlog.get_logger("bridge")
+        self.verbose = False
+        """Whether level debug is on. What happens for each request asks this before it makes a line."""
+        self._once: set[tuple[str, ...]] = set()
+        self._every_s, self._keys_max = every_s, keys_max
+        self._written: dict[Hashable, tuple[float, int]] = {}  # key → (when it was written, held back since)
+
+    def once(self, event: str, *key: str, **fields: Any) -> None:
+        """Log a warning the first time that (`event`, `key`) happens in this process."""
+        if (event, *key) not in self._once and len(self._once) < ONCE_KEYS_MAX:
+            self._once.add((event, *key))
+            self.log.warning(event, **fields)
+
+    def throttled(self, event: str, *key: str, level: Level = "warning", **fields: Any) -> None:
+        """Log what may repeat often: one line per (`event`, `key`) and period, with the count of the others."""
+        held_back = self.held_back((event, *key), time.monotonic())
+        if held_back is None:
+            return
+        if held_back:
+            fields["held_back"] = held_back
+        getattr(self.log, level)(event, **fields)
+
+    def held_back(self, key: Hashable, now_s: float) -> int | None:
+        """How many equal lines were held back, when this one may be written; None when it is held back too."""
+        written = self._written.get(key)
+        if written is not None and now_s - written[0] < self._every_s:
+            self._written[key] = (written[0], written[1] + 1)
+            return None
+        self._written.pop(key, None)  # goes to the end of the order
+        if len(self._written) >= self._keys_max:
+            self._written.pop(next(iter(self._written)), None)
+        self._written[key] = (now_s, 0)
+        return 0 if written is None else written[1]
 
 
 class _Levels:
@@ -155,17 +184,15 @@ def with_error(_logger: Any, _method: str, line: Line) -> Line:
 def bounded(line: Line, redact: Callable[[str], str]) -> Line:
     """Every text in `line` redacted, printable and not too long, however deep it lies."""
     return {
-        _clean(str(key)): value if key in _OWN else _value(value, redact, _chars_max(key))
+        _clean(str(key)): value
+        if key in _OWN
+        else _value(value, redact, TRACEBACK_CHARS_MAX if key == "error.stack_trace" else VALUE_CHARS_MAX)
         for key, value in line.items()
     }
 
 
-def _chars_max(key: str) -> int:
-    return TRACEBACK_CHARS_MAX if key == "error.stack_trace" else VALUE_CHARS_MAX
-
-
 def _value(value: Any, redact: Callable[[str], str], chars_max: int, depth: int = 0) -> Any:
-    if value is None or isinstance(value, bool | int | float):
+    if value is None or isinstance(value, float) or (isinstance(value, int) and value.bit_length() <= 64):
         return value
     if depth < DEPTH_MAX:
         if isinstance(value, Mapping):
@@ -175,11 +202,10 @@ def _value(value: Any, redact: Callable[[str], str], chars_max: int, depth: int 
             }
         if isinstance(value, list | tuple | set | frozenset):
             return [_value(inner, redact, chars_max, depth + 1) for inner in list(value)[:ITEMS_MAX]]
-    text = value if isinstance(value, str) else _text_of(value)
-    if len(text) > chars_max:  # cut with room for what is replaced, so that no half of a number stays at the end
-        text = text[: chars_max + 64]
-        return _clean(redact(text), chars_max == TRACEBACK_CHARS_MAX)[:chars_max] + "…"
-    return _clean(redact(text), chars_max == TRACEBACK_CHARS_MAX)
+    text = _text_of(value)
+    # Cut with room for what is replaced, so that no half of a number stays at the end.
+    clean = _clean(redact(text[: chars_max + 64]), chars_max == TRACEBACK_CHARS_MAX)
+    return clean[:chars_max] + "…" if len(text) > chars_max else clean
 
 
 def _text_of(value: Any) -> str:
@@ -203,10 +229,7 @@ def as_json(_method: str, line: Line) -> str:
     """The line as one JSON object, with the names of `FIELDS`; what every line has comes first."""
     named = {_NAMES.get(key, key): value for key, value in line.items()}
     ordered = {key: named.pop(key) for key in _FIRST if key in named} | named
-    try:
-        return json.dumps(ordered, ensure_ascii=False, default=_text_of)
-    except (TypeError, ValueError):
-        return json.dumps({key: _text_of(value) for key, value in ordered.items()})
+    return json.dumps(ordered, ensure_ascii=False)
 
 
 def as_console(*, colors: bool) -> Callable[[str, Line], str]:

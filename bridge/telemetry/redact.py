@@ -29,13 +29,9 @@ def mask_phone(text: str) -> str:
     return f"{plus}{''.join(digits[:2])}******{''.join(digits[-2:])}"
 
 
-def _without_phone(match: re.Match[str]) -> str:
-    return match["kept"] or mask_phone(match["phone"])
-
-
 def mask_phones(text: str) -> str:
     """Every run of eight or more digits, blanks, dashes and brackets between them included, masked as a phone."""
-    return _PHONE.sub(_without_phone, text)
+    return _PHONE.sub(lambda match: match["kept"] or mask_phone(match["phone"]), text)
 
 
 class Redactor:

@@ -2,7 +2,7 @@
 
 Callers say what happened in the words of the design; only this file knows metric names, log levels and event names.
 What the names of log lines mean stands in `log_events.EVENTS`. What happens for each request or event counts and
-doesn't log. Telemetry reports; nothing may read a decision from it.
+doesn't log.
 """
 
 import contextlib
@@ -10,8 +10,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from bridge.model import JournalUsage, Prepared
+from bridge.telemetry.logs import RateLimitedLogger
 from bridge.telemetry.metrics import Metrics
-from bridge.telemetry.rate_limit import RateLimitedLogger
 from bridge.version import VERSION
 
 DRIFT_KINDS_MAX = 200
@@ -25,7 +25,7 @@ class Telemetry(RateLimitedLogger):
         self.metrics = Metrics()
         self.metrics.build.labels(VERSION).set(1)
         self._drift_kinds: set[tuple[str, str]] = set()
-        self._blocked: dict[str, str] = {}
+        self._paused: dict[str, str] = {}
         self._accepting = self._full = False
 
     # ingress
@@ -98,7 +98,6 @@ class Telemetry(RateLimitedLogger):
         self._show_accepting()
 
     def journal_restored(self, error: BaseException) -> None:
-        """The journal is an older copy of what Kafka knows: nothing is forwarded until it is renewed."""
         self.metrics.kafka_up.set(0)
         self.log.error("journal.restored", error=error)
 
@@ -107,7 +106,6 @@ class Telemetry(RateLimitedLogger):
         self.log.error("journal.failed", error=error)
 
     def window_shortened(self, seconds: float) -> None:
-        """Dedupe keys would take too much of the journal: only those of the last `seconds` are remembered."""
         self.throttled("duplicates.window_shortened", seconds=round(seconds))
 
     # forwarding
@@ -136,11 +134,10 @@ class Telemetry(RateLimitedLogger):
         """A body was taken although it is not quite what was expected. A note is a bounded word, or `word:detail`."""
         for note in notes:
             labels = (event_type, note.partition(":")[0])
-            if labels not in self._drift_kinds:
-                if len(self._drift_kinds) >= DRIFT_KINDS_MAX:
-                    labels = ("other", "other")
-                self._drift_kinds.add(labels)
-                self.once("schema.drifted", *labels, type=event_type, note=note)
+            if labels not in self._drift_kinds and len(self._drift_kinds) >= DRIFT_KINDS_MAX:
+                labels = ("other", "other")
+            self._drift_kinds.add(labels)
+            self.once("schema.drifted", *labels, type=event_type, note=note)
             self.metrics.drift.labels(*labels).inc()
 
     def hint_conflict(self, source: str, event_type: str, hint: str) -> None:
@@ -149,28 +146,23 @@ class Telemetry(RateLimitedLogger):
 
     def topic_paused(self, topic: str, state: str, message: str = "") -> None:
         """A topic can't take records; logged once for each `state` (see `TopicPausedError`)."""
-        before = self._blocked.get(topic)
+        before = self._paused.get(topic)
         if before == state:
             return
-        self._forget_pause(topic)
-        self._blocked[topic] = state
+        if before is not None:
+            self.metrics.topic_paused.remove(topic, before)
+        self._paused[topic] = state
         self.metrics.topic_paused.labels(topic, state).set(1)
         self.log.warning("topic.paused", topic=topic, state=state, reason=message)
 
     def topic_resumed(self, topic: str) -> None:
-        if self._forget_pause(topic):
+        state = self._paused.pop(topic, None)
+        if state is not None:
+            self.metrics.topic_paused.remove(topic, state)
             self.log.info("topic.resumed", topic=topic)
 
     def marker_missing(self, topic: str, entries: int) -> None:
-        """Records of so many entries have no marker in a topic, though their transaction counts."""
         self.log.warning("transaction.marker_missing", topic=topic, entries=entries)
-
-    def _forget_pause(self, topic: str) -> bool:
-        state = self._blocked.pop(topic, None)
-        if state is None:
-            return False
-        self.metrics.topic_paused.remove(topic, state)
-        return True
 
     def transaction(self, outcome: str) -> None:
         """A transaction ended: `outcome` is committed, aborted or in_doubt."""
@@ -181,7 +173,6 @@ class Telemetry(RateLimitedLogger):
         self.log.info("kafka.connected", **fields)
 
     def kafka_lost(self, cause: str, error: BaseException) -> None:
-        """The producer can't go on; a new one is tried. `cause` is the error's `cause_label`."""
         self.metrics.kafka_up.set(0)
         self.metrics.producer_rebuilds.labels(cause).inc()
         self.throttled("kafka.lost", cause, cause=cause, error=error)
@@ -304,14 +295,10 @@ class Telemetry(RateLimitedLogger):
         self.log.error("config.refused", error=error, problems=list(problems) or [str(error)])
 
     def config_warning(self, warning: str) -> None:
-        """The configuration is valid, and says something that it probably shouldn't: file, line, key and what."""
         self.log.warning("config.warning", warning=warning)
 
     def certificate_ends(self, use: str, end_s: float | None) -> None:
-        """The certificate in force for `use` (ingress, kafka) is over at `end_s` (UNIX time, seconds).
-
-        None: there is no certificate, or it can't be told.
-        """
+        """The certificate for `use` (ingress, kafka) is over at `end_s` (UNIX seconds); None where that isn't known."""
         if end_s is None:
             with contextlib.suppress(KeyError):
                 self.metrics.certificate_ends.remove(use)

@@ -5,6 +5,7 @@
 - `plain`: the value is the envelope, the only header of ours is `content-type`.
 """
 
+import re
 from collections.abc import Mapping
 from typing import Any, Literal
 from urllib.parse import quote
@@ -15,7 +16,6 @@ from bridge.catalogue.definition import SCHEMA_VERSION
 from bridge.catalogue.table import TABLE
 from bridge.catalogue.times import utc_text
 from bridge.model import Contact, Event, Record
-from bridge.telemetry.tracing.context import is_traceparent
 
 Format = Literal["cloudevents-binary", "cloudevents-structured", "plain"]
 Header = tuple[str, bytes]
@@ -26,41 +26,31 @@ CLOUDEVENT_JSON = "application/cloudevents+json; charset=utf-8"
 
 _SPECVERSION = ("ce_specversion", b"1.0")
 _CONTENT_TYPE = ("content-type", JSON.encode())
+_TRACEPARENT = re.compile(
+    r"(?!ff)([0-9a-f]{2})-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})", re.ASCII
+)
 _TRACESTATE_CHARACTERS_MAX = 512
-
-
-_VERSIONS = {name: event_type.schema_version for name, event_type in TABLE.items()}
-
-
-def _version(event_type: str) -> int:
-    """The schema version of a type; a type of the configuration's own has the first one."""
-    return _VERSIONS.get(event_type, SCHEMA_VERSION)
 
 
 def ce_type(event_type: str) -> str:
     """The CloudEvents type: `message.read` → `ai.treble.message.read.v1`."""
-    return f"ai.treble.{event_type}.v{_version(event_type)}"
-
-
-def ce_source(source: str) -> str:
-    """The CloudEvents source, a URI reference: `/treble/<source>`."""
-    return f"/treble/{quote(source, safe='')}"
+    return f"ai.treble.{event_type}.v{SCHEMA_VERSION}"
 
 
 def schema_uri(event_type: str) -> str:
     """The name of the schema that the envelope of a type follows."""
-    return f"urn:treble-bridge:schema:{event_type}:v{_version(event_type)}"
+    return f"urn:treble-bridge:schema:{event_type}:v{SCHEMA_VERSION}"
 
 
 def trace_headers(request_headers: Mapping[str, Any]) -> Headers:
     """The trace that the request belongs to (W3C Trace Context), as record headers; nothing where it is not valid."""
     parent, state = request_headers.get("traceparent"), request_headers.get("tracestate")
-    if not isinstance(parent, str) or not is_traceparent(parent):
+    if not isinstance(parent, str) or not _TRACEPARENT.fullmatch(parent):
         return ()
     headers = (("traceparent", parent.encode()),)
-    if isinstance(state, str) and 0 < len(state) <= _TRACESTATE_CHARACTERS_MAX and _header_safe(state):
-        return (*headers, ("tracestate", state.encode()))
-    return headers
+    if not isinstance(state, str) or not 0 < len(state) <= _TRACESTATE_CHARACTERS_MAX:
+        return headers
+    return (*headers, ("tracestate", state.encode())) if state.isascii() and state.isprintable() else headers
 
 
 def envelope(event: Event) -> dict[str, Any]:
@@ -68,7 +58,7 @@ def envelope(event: Event) -> dict[str, Any]:
     out: dict[str, Any] = {
         "id": event.id,
         "type": event.type,
-        "schema_version": _version(event.type),
+        "schema_version": SCHEMA_VERSION,
         "source": event.source,
         "occurred_at": event.occurred_at,
         "received_at": utc_text(event.received_at_ms),
@@ -119,7 +109,7 @@ class Encoder:
             schema = (("ce_dataschema", schema_uri(event.type).encode()),) if event.type in TABLE else ()
             static = self._static[event.source, event.type] = (
                 ("ce_type", ce_type(event.type).encode()),
-                ("ce_source", ce_source(event.source).encode()),
+                ("ce_source", f"/treble/{quote(event.source, safe='')}".encode()),
                 (*schema, _CONTENT_TYPE),
             )
         kind, source, rest = static
@@ -127,30 +117,13 @@ class Encoder:
         head = (_SPECVERSION, ("ce_id", event.id.encode()), kind, source, ("ce_time", event.occurred_at.encode()))
         if subject is None:
             return (*head, *rest)
-        return (*head, ("ce_subject", _attribute(subject).encode()), *rest)
+        if not subject.isprintable():  # an attribute may hold no control characters
+            subject = quote(subject, safe="")
+        return (*head, ("ce_subject", subject.encode()), *rest)
 
     def _as_cloudevent(self, event: Event, extra: Headers) -> bytes:
-        out: dict[str, Any] = {
-            "specversion": "1.0",
-            "id": event.id,
-            "type": ce_type(event.type),
-            "source": ce_source(event.source),
-            "time": event.occurred_at,
-        }
-        if event.session_id is not None:
-            out["subject"] = _attribute(event.session_id)
-        if event.type in TABLE:  # a type of the configuration's own has no schema
-            out["dataschema"] = schema_uri(event.type)
-        out["datacontenttype"] = JSON
+        named = ((name.removeprefix("ce_"), value.decode()) for name, value in self._attributes(event))
+        out: dict[str, Any] = {"datacontenttype" if name == "content-type" else name: text for name, text in named}
         out |= {name: value.decode() for name, value in extra if name in ("traceparent", "tracestate")}
         out["data"] = envelope(event)
         return orjson.dumps(out)
-
-
-def _attribute(text: str) -> str:
-    """A text as an attribute, which may hold no control characters: those are percent-encoded."""
-    return text if text.isprintable() else quote(text, safe="")
-
-
-def _header_safe(text: str) -> bool:
-    return text.isascii() and text.isprintable()

@@ -1,20 +1,21 @@
 """Which of a batch go out, and which are duplicates. Pure: events and what was seen before, in; two lists, out.
 
-Decided entry after entry, by their times of arrival alone: the same copies are dropped in whatever batches they come,
-live or out of a backlog, and when recovery asks again for entries that Kafka has already.
+Decided entry after entry, by their times of arrival alone. With `action: drop`, the same copies are dropped in whatever
+batches they come, live or out of a backlog, and when recovery asks again for entries that Kafka has already. With
+`action: mark`, batches matter. Once its batch is committed, a marked copy begins the window anew. Copies in one batch
+are measured from the last unmarked one. A marked copy that only recovery counts does not begin the window anew.
 
 A dedupe key stands for an event with its id; a content key for what it says, times apart. Flow webhooks were seen to
 fire twice within seconds, with differing times, so their ids differ and only their content keys are equal.
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 import orjson
 
 from bridge.catalogue.definition import EventType
-from bridge.catalogue.shapes import Time
 from bridge.model import Event, Prepared
 
 _KEY_BYTES: Final = 16
@@ -23,11 +24,14 @@ _NEVER = float("-inf")
 
 
 def split(
-    batch: Sequence[Prepared], seen: Mapping[bytes, int], window_ms: int
+    batch: Sequence[Prepared],
+    seen: Mapping[bytes, int],
+    key: Callable[[Prepared], bytes | None],
+    window_ms: Callable[[Prepared], int],
 ) -> tuple[list[Prepared], list[Prepared]]:
     """The batch in its order, parted: what goes out, and what is a duplicate.
 
-    `seen` says when the latest forwarded entry of a dedupe key had arrived. A duplicate is what arrived at the most
+    `seen` says when the latest forwarded entry of a key had arrived. A duplicate is what arrived at the most
     `window_ms` after one that goes out or went out. What has no key (quarantined, or forwarded again on purpose)
     always goes out.
     """
@@ -35,13 +39,13 @@ def split(
     out: list[Prepared] = []
     duplicates: list[Prepared] = []
     for item in batch:
-        if item.dedupe_key is None:
-            out.append(item)
-        elif known.get(item.dedupe_key, _NEVER) >= item.received_at_ms - window_ms:
+        found = key(item)
+        if found is not None and known.get(found, _NEVER) >= item.received_at_ms - window_ms(item):
             duplicates.append(item)
-        else:
-            known[item.dedupe_key] = item.received_at_ms
-            out.append(item)
+            continue
+        out.append(item)
+        if found is not None:
+            known[found] = item.received_at_ms
     return out, duplicates
 
 
@@ -60,7 +64,7 @@ class ContentKeys:
         self._fields = tuple(
             field.name
             for field in event_type.fields
-            if field.path.partition(".")[0] in tops and not isinstance(field.shape, Time)
+            if field.path.partition(".")[0] in tops and field.shape.schema.get("format") != "date-time"
         )
         self._answers = event_type.name == "message.responded"
 

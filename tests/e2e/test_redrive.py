@@ -15,8 +15,8 @@ from aiokafka import AIOKafkaProducer
 from click.testing import CliRunner, Result
 
 from bridge.cli import cli
-from bridge.errors import ExitCode, SinkTimeoutError
-from bridge.forward.redrive import DeadLetter, Redrive, RedriveFencedError
+from bridge.errors import ExitCode, FencedError, SinkTimeoutError
+from bridge.forward.redrive import DeadLetter, Redrive
 from bridge.kafka.producer import Producer
 from bridge.settings.models import Settings
 from bridge.transform.prepare import Preparer
@@ -206,7 +206,7 @@ async def test_a_run_that_is_overtaken_ends_and_says_so(place: Place) -> None:
     first._connect = lambda: asyncio.sleep(0)  # type: ignore[method-assign] # as if it had been paused until now
     first._marks.places.clear()
     await place.quarantined({**SURVEY, "survey": {"id": "later"}})
-    with pytest.raises(RedriveFencedError):
+    with pytest.raises(FencedError):
         await outcomes(first)
     assert len(await place.answers()) == 1
 

@@ -4,7 +4,6 @@ It has no fsync to lose and no file to break: those faults are injected beneath 
 """
 
 import asyncio
-from collections.abc import Awaitable
 from typing import Literal
 
 from bridge.errors import JournalFailedError, JournalFullError
@@ -22,7 +21,7 @@ class FakeJournal:
         self.stored: list[Entry] = []
         self._held: list[tuple[Entry, asyncio.Future[int]]] = []
 
-    def append(self, submission: Entry) -> Awaitable[int]:
+    def append(self, submission: Entry) -> "asyncio.Future[int]":
         """Confirmed at once, or as `mode` says: held, refused as full or failing, or an error that nobody expects."""
         future: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         if self.mode == "odd":
@@ -58,11 +57,3 @@ class FakeJournal:
     def _store(self, submission: Entry, future: asyncio.Future[int]) -> None:
         self.stored.append(submission)
         future.set_result(len(self.stored))
-
-
-class CoroutineJournal(FakeJournal):
-    """The same with a coroutine function, which is the other way a journal may be written."""
-
-    async def append(self, submission: Entry) -> int:
-        """Confirmed as by FakeJournal."""
-        return await super().append(submission)

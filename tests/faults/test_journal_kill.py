@@ -7,7 +7,7 @@ import sys
 import time
 from pathlib import Path
 
-from bridge.journal.offline.verify import verify
+from bridge.journal.offline.inspect import verify
 from tests.unit.journal.making import open_journal, submission
 
 ROUNDS = 6

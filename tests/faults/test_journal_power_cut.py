@@ -11,7 +11,7 @@ import pytest
 from bridge.errors import JournalError
 from bridge.journal.database import transaction
 from bridge.journal.dedupe_window import pack
-from bridge.journal.offline.verify import verify
+from bridge.journal.offline.inspect import verify
 from bridge.journal.storage import Storage
 from bridge.model import Positions
 from tests.fakes.disk import Disk

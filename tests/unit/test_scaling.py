@@ -12,7 +12,8 @@ import pytest
 import yaml
 
 from bridge.journal.schema import ITEM_BYTES
-from bridge.settings.models import Duplicates, Journal
+from bridge.settings.models import Journal
+from bridge.settings.topics import Duplicates
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "scaling.md").read_text(encoding="utf-8")

@@ -11,7 +11,7 @@ is left alone: it goes out anyway. A copy is not copied again as part of a range
 import contextlib
 import uuid
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -52,9 +52,7 @@ def select(
 ) -> Iterator[int]:
     """The ids of the entries in a range that `wanted` says yes to, growing."""
     with reading(folder) as connection:
-        while page := queries.list_page(connection, from_id, to_id):
-            yield from (entry.id for entry in page if wanted(entry))
-            from_id = page[-1].id + 1
+        yield from (entry.id for entry in queries.list_entries(connection, from_id, to_id) if wanted(entry))
 
 
 def rehearse(folder: Path, ids: Iterable[int], *, originals_only: bool) -> Iterator[Replayed]:
@@ -81,12 +79,11 @@ def replay(
     done before it yielded.
     """
     with _writing(folder, clock_ms) as storage:
-        left = iter(ids)
-        make = partial(_make, storage, again=again, originals_only=originals_only, clock_ms=clock_ms)
-        copied, unfit = 0, None
+        left, copied, unfit = iter(ids), 0, None
+        copy_part = partial(_copy_part, storage, left, again=again, originals_only=originals_only, clock_ms=clock_ms)
         while unfit is None:
             with transaction(storage.connection):
-                done, unfit = _copy_part(storage, map(make, left), _room(storage, bytes_max))
+                done, unfit = copy_part(_room(storage, bytes_max))
             limit_wal(storage.connection)
             yield from done
             if not done and unfit is None:
@@ -104,19 +101,20 @@ def _room(storage: Storage, bytes_max: int) -> int:
 
 
 def _copy_part(
-    storage: Storage, made: Iterator[tuple[Replayed, Entry | None]], room: int
+    storage: Storage, left: Iterator[int], room: int, *, again: bool, originals_only: bool, clock_ms: Callable[[], int]
 ) -> tuple[list[Replayed], int | None]:
     """What goes into one commit: its outcomes, and the id of the entry whose copy has no room."""
     done: list[Replayed] = []
-    size = 0
-    while len(done) < COMMIT_ENTRIES and size < COMMIT_BYTES and (one := next(made, None)) is not None:
-        replayed, copy = one
-        if copy is not None:
+    size = new_id = 0
+    while len(done) < COMMIT_ENTRIES and size < COMMIT_BYTES and (entry_id := next(left, None)) is not None:
+        outcome, entry = _look(storage.connection, entry_id, originals_only=originals_only)
+        if entry is not None:
+            copy = _copy(entry, again, clock_ms())
             size += len(copy.headers) + len(copy.body) + ENTRY_OVERHEAD_BYTES
             if size > room:
-                return done, replayed.entry_id
-            replayed = replace(replayed, new_id=storage.append([copy]))
-        done.append(replayed)
+                return done, entry_id
+            new_id = storage.append([copy])
+        done.append(Replayed(entry_id, outcome, new_id if entry else 0))
     return done, None
 
 
@@ -151,12 +149,9 @@ def renew(folder: Path, clock_ms: Callable[[], int]) -> Renewed:
 @contextlib.contextmanager
 def _writing(folder: Path, clock_ms: Callable[[], int]) -> Iterator[Storage]:
     """The journal in `folder`, to be written. Raises JournalLockedError while a bridge runs on it."""
-    with take_lock(folder), translated(folder, "be written"):
-        connection = open_writer(folder, clock_ms())
-        try:
-            yield Storage(connection)
-        finally:
-            connection.close(True)
+    written = translated(folder, "be written")
+    with take_lock(folder), written, contextlib.closing(open_writer(folder, clock_ms())) as connection:
+        yield Storage(connection)
 
 
 def _look(connection: apsw.Connection, entry_id: int, *, originals_only: bool) -> tuple[Outcome, Entry | None]:
@@ -171,24 +166,15 @@ def _look(connection: apsw.Connection, entry_id: int, *, originals_only: bool) -
     return "copied", entry
 
 
-def _make(
-    storage: Storage, entry_id: int, *, again: bool, originals_only: bool, clock_ms: Callable[[], int]
-) -> tuple[Replayed, Entry | None]:
-    """An entry's copy; None with the outcome that says why there is none."""
-    outcome, entry = _look(storage.connection, entry_id, originals_only=originals_only)
-    if entry is None:
-        return Replayed(entry_id, outcome), None
+def _copy(entry: Entry, again: bool, now_ms: int) -> Entry:
     fields = {
         RECEIVED_FIELD: utc_text(entry.received_at_ms),
         **_fields(entry),  # of a copy: with the time at which the first arrived
-        REPLAY_FIELD: f"{entry_id} again" if again else f"{entry_id}",
+        REPLAY_FIELD: f"{entry.id} again" if again else f"{entry.id}",
     }
-    copy = Entry(0, clock_ms(), entry.source, entry.hint, orjson.dumps(fields), entry.body)
-    return Replayed(entry_id, outcome), copy
+    return Entry(0, now_ms, entry.source, entry.hint, orjson.dumps(fields), entry.body)
 
 
 def _fields(entry: Entry) -> dict[str, Any]:
-    if not entry.headers:
-        return {}
-    fields = orjson.loads(entry.headers)
-    return fields if isinstance(fields, dict) else {}
+    fields: dict[str, Any] = orjson.loads(entry.headers) if entry.headers else {}
+    return fields

@@ -5,7 +5,6 @@ import asyncio
 import pytest
 
 from bridge.auth import REASONS
-from tests.fakes.journal import CoroutineJournal
 from tests.flow.ingress.harness import AUTHORIZED, PATH, READ, door, request, settings
 
 WRONG = {"Authorization": "Bearer wrong"}
@@ -25,13 +24,6 @@ async def test_a_webhook_is_answered_200_with_an_empty_object_and_is_in_the_jour
             1_700_000_000_123,
         )
         assert d.requests == {("treble", "accepted"): 1}
-
-
-async def test_a_journal_that_is_a_coroutine_function_serves_as_well() -> None:
-    async with door(journal=CoroutineJournal()) as d:
-        assert (await d.post()).status == 200
-        assert (await d.post(body=b"no json")).status == 400
-        assert len(d.journal.stored) == 2
 
 
 async def test_a_body_in_pieces_is_answered_like_one_in_one_piece() -> None:

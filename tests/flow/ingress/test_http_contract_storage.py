@@ -8,7 +8,7 @@ from structlog.testing import capture_logs
 
 from bridge.errors import JournalFailedError
 from bridge.ingress import checks
-from tests.fakes.journal import CoroutineJournal, FakeJournal, Mode
+from tests.fakes.journal import FakeJournal, Mode
 from tests.flow.ingress.harness import AUTHORIZED, PATH, READ, Client, Door, door, request, settings
 
 PATIENT = settings(server={"ack_deadline": "4500ms"})
@@ -33,9 +33,8 @@ WAYS = pytest.mark.parametrize("way", [at_once, in_pieces])
 
 
 @WAYS
-@pytest.mark.parametrize("kind", [FakeJournal, CoroutineJournal])
-async def test_the_200_waits_for_the_confirmation_of_the_journal(way: Way, kind: type[FakeJournal]) -> None:
-    journal = kind()
+async def test_the_200_waits_for_the_confirmation_of_the_journal(way: Way) -> None:
+    journal = FakeJournal()
     journal.mode = "holding"
     async with door(PATIENT, journal) as d:
         client = await d.connect()

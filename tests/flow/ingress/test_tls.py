@@ -88,7 +88,9 @@ async def test_tls_1_2_and_1_3_are_spoken_nothing_older_and_no_plain_http(files:
         assert not d.journal.submissions
     section = tls(files).server.tls
     assert section is not None
-    assert Certificates(section).load().minimum_version is ssl.TLSVersion.TLSv1_2
+    certificates = Certificates(section)
+    certificates.load()
+    assert certificates.context.newest.minimum_version is ssl.TLSVersion.TLSv1_2
 
 
 async def test_a_handshake_that_is_never_finished_is_closed_after_the_header_timeout(files: tuple[Path, Path]) -> None:

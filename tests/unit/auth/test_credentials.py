@@ -16,7 +16,7 @@ from multidict import CIMultiDict
 
 from bridge.auth import REASONS, Credentials, Denied, Facts, Grant, Undecided, conditions
 from bridge.auth.conditions import caller, parse_ip
-from bridge.settings.models import Alternative, SecretValue, Source
+from bridge.settings.sources import Alternative, SecretValue, Source
 
 NOW_MS = 1_782_140_000_000  # 2026-06-22 in UTC
 SECRET = "s"

@@ -9,7 +9,8 @@ from multidict import CIMultiDict
 from bridge.auth import Credentials, Denied, Facts
 from bridge.auth.proof import recipient
 from bridge.errors import ConfigError
-from bridge.settings.models import Alternative, Settings
+from bridge.settings.models import Settings
+from bridge.settings.sources import Alternative
 
 AT = dt.datetime(2026, 6, 1, tzinfo=dt.UTC)
 OLD = {"value": "old-secret", "not_after": "2026-01-01"}

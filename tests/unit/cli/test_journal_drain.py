@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import orjson
 import pytest
@@ -15,8 +15,8 @@ from bridge.errors import ExitCode
 from bridge.forward import ForwarderStatus
 from bridge.journal.lock import take_lock
 from bridge.journal.offline.inspect import read_state
-from bridge.model import JournalUsage, Positions
-from bridge.service.drain import Drained, Left, account, why_left
+from bridge.model import JournalUsage, PinnedEntries, Positions
+from bridge.service.drain import Drained, Left, why_left
 from tests.unit.journal.making import storage_in, submission
 
 Call = Callable[..., Result]
@@ -113,7 +113,7 @@ def test_at_the_deadline_it_says_how_many_are_left_and_why(folder: Path, call: C
 
 def usage(pending: int, deferred: dict[str, int] | None = None) -> JournalUsage:
     """A journal with so much to forward."""
-    return JournalUsage(9, pending, 0, 0, None, deferred or {})
+    return JournalUsage(9, pending, 0, 0, None, deferred or {}, PinnedEntries())
 
 
 @pytest.mark.parametrize(
@@ -137,9 +137,9 @@ def test_a_paused_topic_is_the_reason_only_while_kafka_works(status: dict[str, o
 
 def drained(**changes: object) -> Drained:
     """The account of 10 entries, all done."""
-    outcomes = {"forwarded": 5, "quarantined": 1, "dropped": 1, "duplicate": 2}
-    rest = {"journal_id": "j", "pinned": 0, "seconds": 1.0, "cause": "nothing left"}
-    return account(usage(10), usage(0), outcomes, (), **{**rest, **changes})
+    counts = {"pending": 10, "forwarded": 5, "quarantined": 1, "dropped": 1, "duplicates": 2}
+    rest = {"journal_id": "j", "left": (), "kept": 9, "pinned": 0, "seconds": 1.0, "cause": "nothing left"}
+    return Drained(**cast("Any", counts | rest | changes))
 
 
 def test_what_kafka_had_already_is_counted_as_such() -> None:

@@ -31,7 +31,10 @@ RECORDS = [letter(0, 1, IDS[0]), letter(1, 2, IDS[1]), letter(2, 17, IDS[2]), le
 class Scripted:
     """In place of a redrive: every record that is meant goes out."""
 
-    def __init__(self, _settings: object, _preparer: object, wanted: Callable[[DeadLetter], bool]) -> None:
+    def __init__(
+        self, _settings: object, _preparer: object, wanted: Callable[[DeadLetter], bool], *, dry_run: bool
+    ) -> None:
+        assert isinstance(dry_run, bool)
         self._wanted = wanted
 
     async def run(self) -> AsyncIterator[Redriven]:
@@ -40,27 +43,17 @@ class Scripted:
             if self._wanted(one):
                 yield Redriven(one.place, one.returned.id, "redriven", "a-topic", "message.read")
 
-    rehearse = run
-
 
 @pytest.fixture
 def redrive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
     """Runs `quarantine redrive` with arguments, on the records above."""
-
-    async def ends(*_: Any) -> dict[int, int]:
-        return {}
-
-    async def marks(*_: Any) -> None:
-        return None
 
     async def records(*_: Any) -> AsyncIterator[DeadLetter]:
         for one in RECORDS:
             yield one
 
     monkeypatch.setattr("bridge.cli.quarantine.Redrive", Scripted)
-    monkeypatch.setattr("bridge.cli.quarantine.read_marks", marks)
     monkeypatch.setattr("bridge.cli.quarantine.dead_letters", records)
-    monkeypatch.setattr("bridge.cli.quarantine.ends_of", ends)
     config = tmp_path / "bridge.yaml"
     config.write_text("kafka: {bootstrap_servers: ['127.0.0.1:1']}\nsources: {treble: {auth: none}}\n")
     return lambda *names: CliRunner().invoke(cli, ["quarantine", "redrive", "--config", str(config), *names])

@@ -26,7 +26,6 @@ from bridge.model import (
     InDoubt,
     InDoubtTransaction,
     PendingMarker,
-    Place,
     Positions,
     Prepared,
     Record,
@@ -35,6 +34,9 @@ from tests.fakes.sink import ScriptedSink
 from tests.flow.running import until
 from tests.unit.forward.running import DELIVERED, QUARANTINE, READ, Remembering, Running, configured, delivered, read
 from tests.unit.journal.making import submission
+
+Place = tuple[str, int]
+"""A topic's partition."""
 
 TOPICS = (READ, DELIVERED, "crm", QUARANTINE)
 MAPS: tuple[dict[str, str], ...] = (

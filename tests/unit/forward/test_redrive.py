@@ -67,6 +67,9 @@ class ScriptedProducer:
         """Every topic is there."""
         return dict.fromkeys(topics, 1)
 
+    def create_batch(self) -> None:
+        """Not asked for one: `assemble` is replaced."""
+
     async def abort_hanging(self, topic: str, partitions: Iterable[int]) -> None:
         """Nothing was left without an end."""
 
@@ -76,7 +79,7 @@ class ScriptedProducer:
             raise ProducerFencedError("fenced")
         for item in items:
             if item.topic != QUARANTINE and item.entry_id in self._kafka.refused:
-                raise RecordRejectedError(item.topic, 0, "too large")
+                raise RecordRejectedError(item.topic, "too large")
         for item in items:
             assert item.record is not None
             if item.topic == QUARANTINE:

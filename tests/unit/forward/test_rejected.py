@@ -7,7 +7,7 @@ from bridge.forward.rejected import RejectedRecords
 
 
 def rejection(ids: Sequence[int], size_bytes: int = 1000) -> RecordRejectedError:
-    error = RecordRejectedError("t", 0, "too large")
+    error = RecordRejectedError("t", "too large")
     error.entry_ids, error.size_bytes = tuple(ids), size_bytes
     return error
 

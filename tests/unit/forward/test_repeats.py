@@ -51,8 +51,8 @@ async def appended(journal: Journal, *arrivals: tuple[int, bytes]) -> list[Entry
 
 
 async def sorted_(journal: Journal, by: Preparer, entries: Sequence[Entry]) -> Batch:
-    prepared = await prepare(entries, by, lambda _, item: item)
-    return await sort(prepared, journal, by, waits=lambda _: False)
+    prepared = await prepare(entries, by)
+    return await sort(prepared, journal, by)
 
 
 async def forward(journal: Journal, by: Preparer, entries: Sequence[Entry]) -> list[int]:
@@ -102,7 +102,7 @@ async def test_a_repeat_within_the_window_goes_nowhere_and_does_not_make_it_long
     times = (0, 4_000, 10_000, 10_001, 15_000, 20_002)
     entries = await appended(journal, *((at, answer(at)) for at in times))
     assert await forward(journal, preparer(), entries) == [1, 4, 6]
-    assert len({item.dedupe_key for item in await prepare(entries, preparer(), lambda _, i: i)}) == len(times)
+    assert len({item.dedupe_key for item in await prepare(entries, preparer())}) == len(times)
 
 
 async def test_a_copy_of_a_repeat_stays_a_duplicate_after_the_window(journal: Journal) -> None:
@@ -192,6 +192,15 @@ async def test_batches_crashes_and_recovery_change_nothing(
     assert (await recover(journal, by, Found(Positions(sent + 1), None, 0))).next_id == sent + 1
     await go(entries[sent:], noted=True)
     assert out == expected(arrivals)
+
+
+async def test_a_marked_copy_begins_the_window_anew_also_where_recovery_counts_it(journal: Journal) -> None:
+    by = Preparer(settings(duplicates={"window": "10s", "action": "mark"}), "j1")
+    body = answer(0)
+    entries = await appended(journal, (0, body), (8_000, body), (16_000, body))
+    await journal.confirm()
+    await recover(journal, by, Found(Positions(3), None, 0))
+    assert [item.outcome for item in (await sorted_(journal, by, entries[2:])).out] == ["duplicate"]
 
 
 def test_the_types_that_may_have_a_window_are_those_of_flows() -> None:

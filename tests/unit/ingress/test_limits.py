@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.ingress.limits import ByteBudget, TokenBucket, body_bytes_held_max
-from bridge.settings.models import RateLimit
+from bridge.settings.sources import RateLimit
 
 
 def bucket(rate: str, burst: int) -> TokenBucket:

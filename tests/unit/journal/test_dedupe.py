@@ -9,8 +9,7 @@ import pytest
 from bridge.journal import Journal, dedupe_window
 from bridge.journal.capacity import YIELD
 from bridge.journal.database import transaction
-from bridge.journal.dedupe_table import look_up
-from bridge.journal.dedupe_window import DedupeBuffer, Merge, pack, unpack
+from bridge.journal.dedupe_window import DedupeWindow, Merge, look_up, pack, unpack
 from bridge.journal.maintenance import Limits, Maintenance
 from bridge.journal.offline.inspect import reading
 from bridge.journal.storage import Storage
@@ -68,7 +67,7 @@ async def test_nothing_is_forgotten_while_it_moves_from_memory_to_the_table(open
     assert set(await journal.seen(everything, NOON_MS + 20)) == set(everything[2000:])
     assert set(await journal.seen(random_keys(99, 500), 0)) == set()
     await until(lambda: merged_rows(journal) > 3000, "merging")
-    assert journal._window.buffer._count <= 2 * 300
+    assert journal._window._count <= 2 * 300
     await journal.close()
     again = opened()
     assert set(await again.seen(everything, 0)) == set(everything)
@@ -100,7 +99,7 @@ async def test_merging_twice_is_merging_once(folder: Path) -> None:
 
 
 def test_a_dedupe_key_that_comes_again_while_it_is_merged_stays_in_memory() -> None:
-    buffer = DedupeBuffer([], 16 * 44 * 10)
+    buffer = DedupeWindow([], 16 * 44 * 10)
     buffer.add(1, [(bytes([number]) + bytes(15), 1000) for number in range(256)])
     merge = buffer.to_merge()
     assert merge == Merge(0, {bytes(16): 1000}, None)
@@ -122,7 +121,7 @@ async def test_dedupe_keys_are_forgotten_after_the_window_but_not_while_a_copy_m
     await journal.append(submission(at_ms=NOON_MS))
     for seed in range(20):
         await journal.advance(Positions(1), [(one, NOON_MS) for one in random_keys(seed, 100)])
-    await until(lambda: journal._window.buffer._merging == 0, "merging")
+    await until(lambda: journal._window._merging == 0, "merging")
     rows = merged_rows(journal)
 
     async def sweep() -> None:
@@ -154,8 +153,8 @@ def test_a_journal_that_was_given_less_room_is_rid_of_dedupe_keys_within_minutes
         smaller = Storage(storage.connection, 2 << 20)
         limits = Limits(2 << 20, HOUR_MS, 1 << 30, 30 * 24 * HOUR_MS)
         maintenance = Maintenance(smaller, limits, clock, threading.Lock(), lambda: seconds[0])
-        assert maintenance.figures.used > limits.bytes_max
-        while maintenance.figures.used > YIELD * limits.bytes_max and seconds[0] < 300:
+        assert maintenance.used > limits.bytes_max
+        while maintenance.used > YIELD * limits.bytes_max and seconds[0] < 300:
             seconds[0] += max(0.001, maintenance.wait_s())
             clock.ms = NOON_MS + int(seconds[0] * 1000)
             if maintenance.due():
@@ -163,4 +162,4 @@ def test_a_journal_that_was_given_less_room_is_rid_of_dedupe_keys_within_minutes
                     maintenance.work()
             maintenance.checkpoint(idle=True)
             maintenance.measure()
-        assert maintenance.figures.used <= YIELD * limits.bytes_max
+        assert maintenance.used <= YIELD * limits.bytes_max

@@ -37,7 +37,9 @@ async def test_a_reader_that_looks_again_and_again_does_not_make_it_grow(opened:
 
     async def look() -> None:
         while not stop.is_set():
-            await journal._ask(lambda connection: queries.list_page(connection, 1, 500))  # by the reader thread
+            await journal._ask(
+                lambda connection: list(queries.list_entries(connection, 1, 500))
+            )  # by the reader thread
 
     looking = asyncio.create_task(look())
     for _ in range(100):

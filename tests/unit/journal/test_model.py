@@ -11,7 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from bridge.journal import queries
 from bridge.journal.database import open_writer, prepare_folder, transaction
-from bridge.journal.offline.verify import verify
+from bridge.journal.offline.inspect import verify
 from bridge.journal.storage import Storage
 from bridge.model import Positions
 from tests.unit.journal.making import NOON_MS, submission

@@ -16,9 +16,8 @@ from bridge.errors import ExitCode, JournalCorruptError, JournalFailedError, Jou
 from bridge.journal import database, schema
 from bridge.journal.database import open_writer, prepare_folder
 from bridge.journal.lock import take_lock
-from bridge.journal.offline.inspect import Filter, list_entries
+from bridge.journal.offline.inspect import Filter, list_entries, verify
 from bridge.journal.offline.salvage import salvage
-from bridge.journal.offline.verify import verify
 from bridge.journal.schema import FORMAT_APPLICATION_ID, VERSION
 from bridge.model import NOTHING_IN_DOUBT
 from tests.unit.journal.conftest import Opens

@@ -21,7 +21,7 @@ def test_a_slice_is_what_was_committed_or_none_when_its_start_is_gone(
     cache, model, next_id = TailCache(), [], 1
     for commit in sizes:
         submissions = [submission(next_id + i, size) for i, size in enumerate(commit)]
-        cache.committed(next_id, submissions, sum(commit))
+        cache.committed(next_id, submissions)
         model += [s._replace(id=next_id + i) for i, s in enumerate(submissions)]
         next_id += len(commit)
     cache.passed(passed)
@@ -46,7 +46,7 @@ def test_a_slice_is_what_was_committed_or_none_when_its_start_is_gone(
 def test_a_backlog_does_not_stay_in_memory() -> None:
     cache = TailCache()
     for number in range(1, 101):
-        cache.committed(number, [submission(number, 1 << 20)], 1 << 20)
+        cache.committed(number, [submission(number, 1 << 20)])
     assert cache.read(1, 10, 1 << 30) is None
     newest = cache.read(99, 10, 1 << 30)
     assert newest is not None
@@ -56,5 +56,5 @@ def test_a_backlog_does_not_stay_in_memory() -> None:
 
 def test_an_entry_larger_than_all_of_the_memory_is_not_kept() -> None:
     cache = TailCache()
-    cache.committed(1, [submission(1, CACHE_BYTES_MAX)], CACHE_BYTES_MAX)
+    cache.committed(1, [submission(1, CACHE_BYTES_MAX)])
     assert cache.read(1, 10, 10) is None

@@ -82,7 +82,7 @@ async def test_a_batch_that_lacks_replicas_is_sent_again_for_a_while_and_then_bl
     assert not batch.future.done()
     batch, again = await answered(error, GRACE_S + 1)
     assert not again
-    blocked = translate(batch.future.exception(), "t", 0)
+    blocked = translate(batch.future.exception(), "t")
     assert isinstance(blocked, TopicPausedError)
     assert blocked.state == "leaderless"
 

@@ -5,7 +5,7 @@ from aiokafka.partitioner import murmur2 as aiokafkas_murmur2
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.kafka.batches import hashes, murmur2, partition_of
+from bridge.kafka.batches import murmur2, partition_of
 
 KNOWN = [
     (b"21", -973932308),
@@ -30,9 +30,3 @@ def test_the_hash_is_that_of_aiokafka_for_any_key(key: bytes) -> None:
 @pytest.mark.parametrize(("key", "javas"), KNOWN)
 def test_the_sign_bit_is_cleared_before_the_modulo(key: bytes, javas: int) -> None:
     assert partition_of(key, 6) == (javas & 0x7FFFFFFF) % 6
-
-
-@given(st.lists(st.binary(max_size=70), max_size=40), st.integers(0, 60), st.integers(0, 30))
-def test_many_keys_hashed_together_have_the_hashes_of_each(keys: list[bytes], length: int, count: int) -> None:
-    keys += [bytes([(7 * i + j) % 256 for j in range(length)]) for i in range(count)]
-    assert hashes(keys) == [aiokafkas_murmur2(key) for key in keys]

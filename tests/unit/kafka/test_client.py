@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from bridge.errors import ConfigError
-from bridge.kafka.client import TOKEN_BYTES_MAX, TokenFile, TokenUnavailableError, client_options
+from bridge.kafka.client import TOKEN_BYTES_MAX, Token, TokenUnavailableError, client_options
 from bridge.settings.models import Kafka, Security
 from tests.kafka_broker.certificates import Authority
 
@@ -101,14 +101,6 @@ def test_every_file_that_can_not_be_used_is_named_with_its_option(authority: Aut
     )
 
 
-def test_a_login_without_what_it_needs_is_an_error_even_if_no_file_was_checked() -> None:
-    unchecked = Kafka.model_validate({"bootstrap_servers": ["a:1"]})
-    for mechanism, needed in (("PLAIN", "username and password"), ("OAUTHBEARER", "oauth_token_file or oauth_token")):
-        security = Security().model_copy(update={"protocol": "SASL_PLAINTEXT", "mechanism": mechanism})
-        with pytest.raises(ConfigError, match=needed):
-            client_options(unchecked.model_copy(update={"security": security}))
-
-
 async def test_the_token_is_what_the_file_holds_at_that_moment(tmp_path: Path) -> None:
     file = tmp_path / "token"
     provider = options(protocol="SASL_SSL", mechanism="OAUTHBEARER", oauth_token_file=str(file))[
@@ -125,7 +117,8 @@ async def test_the_token_is_what_the_file_holds_at_that_moment(tmp_path: Path) -
 async def test_a_token_file_without_a_token_is_named_and_its_content_is_not(tmp_path: Path, content: bytes) -> None:
     file = tmp_path / "token"
     file.write_bytes(content)
+    security = Security(protocol="SASL_SSL", mechanism="OAUTHBEARER", oauth_token_file=str(file))
     with pytest.raises(TokenUnavailableError, match="oauth_token_file") as raised:
-        await TokenFile(file).token()
+        await Token(security).token()
     assert str(file) in str(raised.value)
     assert "words" not in str(raised.value)

@@ -22,7 +22,7 @@ INVALID_RECORD = 87
 def test_a_topic_that_refuses_records_by_a_rule_of_its_own_holds_up_its_topic_queue_only(
     error: type[BaseException],
 ) -> None:
-    found = translate(error(), "t", 0)
+    found = translate(error(), "t")
     assert isinstance(found, TopicPausedError)
     assert (found.topic, found.state) == ("t", "refusing")
     assert isinstance(translate(error()), ProducerLostError), "where it is about no topic"
@@ -62,8 +62,3 @@ def test_a_pause_is_never_above_the_cap_nor_zero_however_many_tries_there_were(
     attempt: int, first: float, most: float, chance: float
 ) -> None:
     assert first / 2 <= delay_s(attempt, first, most, chance) <= most
-
-
-def test_attempts_count_from_one() -> None:
-    with pytest.raises(ValueError, match="from 1"):
-        delay_s(0, 1, 2, 0)

@@ -25,12 +25,12 @@ def test_a_record_carries_its_own_time_unless_that_is_still_to_come() -> None:
 
 def test_the_batches_hold_those_times() -> None:
     items = [prepared(1, NOON_MS - 5), prepared(2, NOON_MS - 9), prepared(3, NOON_MS + HOUR_MS)]
-    (batch,) = assemble(ScriptedClient(), items, {"t": 1}, Sizing(), Times(NOON_MS))
+    (batch,) = assemble(ScriptedClient().create_batch, items, {"t": 1}, Sizing(), Times(NOON_MS))
     assert batch.builder.times_ms == [NOON_MS - 5, NOON_MS - 9, NOON_MS]
 
 
 def test_a_rejected_time_is_no_rejected_record() -> None:
-    error = translate(InvalidTimestampError(), "t", 3)
+    error = translate(InvalidTimestampError(), "t")
     assert isinstance(error, TimestampRejectedError)
     assert error.topic == "t"
 

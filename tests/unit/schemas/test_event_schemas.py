@@ -12,9 +12,8 @@ from bridge.catalogue import TABLE
 from bridge.catalogue.samples import hint_for, sample
 from bridge.model import Entry
 from bridge.schemas import generate
-from bridge.schemas.event import event_schema
+from bridge.schemas.event import event_schema, headers_schema, payload_schema, quarantine_headers_schema
 from bridge.schemas.examples import examples, quarantine_example
-from bridge.schemas.headers import headers_schema, payload_schema, quarantine_headers_schema
 from bridge.transform.cloudevents import Format, schema_uri
 from bridge.transform.prepare import Preparer
 from tests.unit.schemas.strictness import EVENTS, QUARANTINE, closed

@@ -65,7 +65,7 @@ TOPICS = [
     ("quarantine: '..'", "topics.quarantine: expected a legal topic name"),
     (
         "map: {message.read: treble.quarantine}",
-        "topics.map.message.read: expected another topic than topics.quarantine",
+        "topics.map.message.read: treble.quarantine is reserved: expected another topic than topics.quarantine",
     ),
     ("map: {message.read: treble.bridge.positions}", "topics.map.message.read: treble.bridge.positions is reserved"),
     ("default: treble.quarantine", "topics.default: treble.quarantine is reserved"),

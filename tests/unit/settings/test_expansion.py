@@ -158,7 +158,6 @@ def test_keys_are_not_expanded() -> None:
     [
         ('auth: none, responses: {message.read: {a: "\\ud800"}}', "sources.t.responses.message.read.a"),
         ('auth: none, responses: {message.read: {"\\ud800": a}}', "sources.t.responses.message.read"),
-        ('auth: none, responses: {message.read: {<<: {"\\ud800": a}}}', "sources.t.responses.message.read"),
         ('auth: none, responses: {message.read: {a: "${CAFE}"}}', "sources.t.responses.message.read.a"),
         ('auth: [{bearer: "${CAFE}"}]', "sources.t.auth[0].bearer"),
         ('auth: [{bearer: "${NONE:-\\udce9}"}]', "sources.t.auth[0].bearer"),

@@ -75,14 +75,14 @@ def test_a_key_that_stands_twice_is_an_error_with_both_lines() -> None:
     assert error(text) == "5: log.level: the same key twice, first in line 4"
 
 
-def test_anchors_and_merge_keys_work() -> None:
+def test_an_alias_stands_for_a_whole_value() -> None:
     text = (
-        "sources:\n  a: &base {auth: [{bearer: long-enough-token}], timezone: America/Bogota}\n"
-        "  b: {<<: *base, path: /hooks/b}\n  c: {<<: [*base], timezone: UTC, path: /hooks/c}\n" + KAFKA
+        "sources:\n  a: {auth: &auth [{bearer: long-enough-token}], timezone: &zone America/Bogota}\n"
+        "  b: {auth: *auth, timezone: *zone, path: /hooks/b}\n" + KAFKA
     )
     sources = loaded(text).settings.sources
     assert sources["b"].auth == sources["a"].auth
-    assert [sources[name].timezone for name in "abc"] == ["America/Bogota", "America/Bogota", "UTC"]
+    assert sources["b"].timezone == "America/Bogota"
 
 
 @pytest.mark.parametrize(
@@ -103,7 +103,7 @@ def test_anchors_and_merge_keys_work() -> None:
         ("a: !thing 5\n", 1, "tags such as !name have no meaning here"),
         ("? [a]\n: b\n", 1, "expected text as a key"),
         ("a: &a [*a]\n", 1, "an alias inside what it stands for"),
-        ("<<: 5\n", 1, "expected a mapping, or a list of mappings, after <<"),
+        ("<<: 5\n", 1, "<< merges nothing here: an alias (*name) stands for a whole value"),
         ("[" * 3000, 1, "nested too deep"),
         (
             "a: &a [1,1,1,1,1,1,1,1,1,1]\n"

@@ -25,7 +25,7 @@ class Captured:
 
     @property
     def text(self) -> str:
-        assert self.logs._writer.flush(timeout_s=10)
+        assert self.logs.writer.flush(timeout_s=10)
         return b"".join(self.written).decode()
 
     @property
@@ -120,6 +120,7 @@ class Hostile:
         {1: {2: {3: {4: {5: {6: {7: PHONE}}}}}}},
         b"bytes " + PHONE.encode(),
         float("nan"),
+        [10**5000],
         "9" * 100_000,
         [PHONE] * 1000,
         ("x" * 1990) + PHONE,

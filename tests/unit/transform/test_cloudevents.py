@@ -145,6 +145,7 @@ def test_a_source_with_odd_characters_is_a_legal_reference() -> None:
         TRACEPARENT[:-1],
         TRACEPARENT + "\n",
         f"{TRACEPARENT}-00",
+        f"{TRACEPARENT[:-2]}1",
         "ff" + TRACEPARENT[2:],
         f"00-{'0' * 32}-b7ad6b7169203331-01",
         f"00-0af7651916cd43dd8448eb211c80319c-{'0' * 16}-01",
@@ -152,6 +153,11 @@ def test_a_source_with_odd_characters_is_a_legal_reference() -> None:
 )
 def test_a_trace_that_is_not_valid_is_not_passed_on(parent: Any) -> None:
     assert trace_headers({"traceparent": parent, "tracestate": "a=1"}) == ()
+
+
+@pytest.mark.parametrize("parent", [f"{TRACEPARENT[:-2]}00", f"{TRACEPARENT[:-2]}fd", f"cc{TRACEPARENT[2:]}"])
+def test_a_valid_trace_is_passed_on_whatever_its_flags_and_version(parent: str) -> None:
+    assert trace_headers({"traceparent": parent}) == (("traceparent", parent.encode()),)
 
 
 @pytest.mark.parametrize("state", [None, "", 5, "a=\n1", "a=é", "a" * 513])

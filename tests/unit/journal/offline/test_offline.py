@@ -11,14 +11,12 @@ import pytest
 from bridge.catalogue.times import utc_text
 from bridge.errors import JournalCorruptError, JournalError, JournalFullError, JournalLockedError
 from bridge.journal.database import transaction
-from bridge.journal.dedupe_table import look_up
-from bridge.journal.dedupe_window import pack
+from bridge.journal.dedupe_window import look_up, pack
 from bridge.journal.lock import take_lock
 from bridge.journal.offline import replay as replaying
-from bridge.journal.offline.inspect import Filter, get_entry, list_entries, read_state
+from bridge.journal.offline.inspect import Filter, get_entry, list_entries, read_state, verify
 from bridge.journal.offline.replay import Replayed, rehearse, replay, select, unpin
 from bridge.journal.offline.salvage import salvage
-from bridge.journal.offline.verify import verify
 from bridge.journal.queries import EntrySummary
 from bridge.journal.storage import Storage
 from bridge.model import RECEIVED_FIELD, REPLAY_FIELD, InDoubt, InDoubtTransaction, PendingMarker, Positions

@@ -10,9 +10,8 @@ import pytest
 
 from bridge.errors import JournalCorruptError, JournalError, JournalFailedError
 from bridge.journal.database import limit_wal, transaction
-from bridge.journal.offline.inspect import Filter, list_entries, read_state
+from bridge.journal.offline.inspect import Filter, list_entries, read_state, verify
 from bridge.journal.offline.salvage import Salvaged, salvage
-from bridge.journal.offline.verify import verify
 from bridge.journal.schema import PAGE_BYTES, VERSION
 from bridge.model import Positions
 from tests.unit.journal.making import NOON_MS, Clock, storage_in, submission

@@ -11,8 +11,8 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.sampling import Decision, TraceIdRatioBased
 
 from bridge.model import Entry, Prepared, Record
-from bridge.telemetry.tracing.spans import SLICE_SPANS, BatchTrace, BatchTraces, RequestTraces
-from bridge.telemetry.tracing.tracer import LINKS_MAX
+from bridge.telemetry.span_export import LINKS_MAX
+from bridge.telemetry.tracing import SLICE_SPANS, BatchTrace
 
 TRACE, REQUEST = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 KEPT, NOT_KEPT = f"00-{TRACE}-{REQUEST}-01", f"00-{TRACE}-{REQUEST}-00"
@@ -44,9 +44,9 @@ def failed(span: ReadableSpan) -> bool:
 
 @pytest.mark.parametrize("share", [0.0, 0.01, 0.5, 1.0])
 def test_new_traces_are_kept_as_other_programs_would_decide_it(traced: Make, share: float) -> None:
-    traces, theirs = RequestTraces(traced(share).tracer), TraceIdRatioBased(share)
+    tracing, theirs = traced(share).tracing, TraceIdRatioBased(share)
     for _ in range(500):
-        traceparent, state, trace = traces.begin(None, "vendor=1", time.perf_counter())
+        traceparent, state, trace = tracing.begin_request(None, "vendor=1", time.perf_counter())
         _, trace_id, _, flags = traceparent.split("-")
         kept = theirs.should_sample(None, int(trace_id, 16), "").decision is Decision.RECORD_AND_SAMPLE
         assert (bool(int(flags, 16) & 1), trace is not None, state) == (kept, kept, None)
@@ -55,7 +55,7 @@ def test_new_traces_are_kept_as_other_programs_would_decide_it(traced: Make, sha
 def test_a_request_in_a_trace_is_a_child_of_its_caller(traced: Make) -> None:
     made = traced(0.0)
     started_s = time.perf_counter() - 0.25
-    traceparent, state, trace = RequestTraces(made.tracer).begin(f"00-{TRACE}-{REQUEST}-01", "vendor=1", started_s)
+    traceparent, state, trace = made.tracing.begin_request(f"00-{TRACE}-{REQUEST}-01", "vendor=1", started_s)
     assert trace is not None
     trace.answered("POST /x", {"a": 1})
     (span,) = made.spans
@@ -69,13 +69,13 @@ def test_a_request_in_a_trace_is_a_child_of_its_caller(traced: Make) -> None:
 
 
 def test_a_caller_that_does_not_keep_its_trace_is_passed_on_as_it_came(traced: Make) -> None:
-    assert RequestTraces(traced(1.0).tracer).begin(NOT_KEPT, "vendor=1", 0.0) == (NOT_KEPT, "vendor=1", None)
+    assert traced(1.0).tracing.begin_request(NOT_KEPT, "vendor=1", 0.0) == (NOT_KEPT, "vendor=1", None)
 
 
 @pytest.mark.parametrize("outcome", ["stored", "pending", "failed", "cancelled"])
 async def test_the_entrys_id_and_the_commit_are_said_of_what_is_stored(traced: Make, outcome: str) -> None:
     made = traced()
-    _, _, trace = RequestTraces(made.tracer).begin(None, None, time.perf_counter())
+    _, _, trace = made.tracing.begin_request(None, None, time.perf_counter())
     assert trace is not None
     trace.stored = future = asyncio.get_running_loop().create_future()
     if outcome == "stored":
@@ -109,8 +109,8 @@ def prepared(entry_id: int, outcome: str = "forwarded", reason: str = "") -> Pre
     )
 
 
-async def begin(made: Any, *entries: Entry, transactions: bool = True) -> tuple[list[Entry], BatchTrace]:
-    taken, trace = await BatchTraces(made.tracer, transactions=transactions).begin(entries)
+async def begin(made: Any, *entries: Entry) -> tuple[list[Entry], BatchTrace]:
+    taken, trace = await made.tracing.begin_batch(entries)
     assert trace is not None
     return taken, trace
 
@@ -128,7 +128,7 @@ async def test_only_entries_whose_trace_is_kept_are_taken_up_and_the_others_stay
         entry(9, b'{"traceparent":"%b"' % KEPT.encode()),
         entry(10, b'[{"traceparent":"%b"}]' % KEPT.encode()),
     ]
-    assert await BatchTraces(traced().tracer, transactions=True).begin(entries) == (entries, None)
+    assert await traced().tracing.begin_batch(entries) == (entries, None)
 
 
 @pytest.mark.parametrize("headers", [{"traceparent": KEPT, "a": "1"}, {"a": "1", "traceparent": KEPT}])
@@ -153,8 +153,8 @@ async def test_a_state_that_is_no_text_does_not_stop_the_forwarding(traced: Make
 
 
 async def test_each_entry_says_what_became_of_it(traced: Make) -> None:
-    made = traced()
-    _, trace = await begin(made, *(traced_entry(n) for n in range(1, 6)), transactions=False)
+    made = traced(delivery="at_least_once")
+    _, trace = await begin(made, *(traced_entry(n) for n in range(1, 6)))
     out = [prepared(1), prepared(2, "quarantined", "invalid"), prepared(3, "dropped"), prepared(4, "duplicate")]
     on_delivered = trace.sent()
     on_delivered(3, 100, [2, 1])
@@ -232,5 +232,5 @@ def test_where_the_environment_turns_the_sdk_off_traces_are_passed_on(
 ) -> None:
     monkeypatch.setenv("OTEL_SDK_DISABLED", "true")
     made = traced()
-    assert RequestTraces(made.tracer).begin(KEPT, "vendor=1", 0.0) == (KEPT, "vendor=1", None)
+    assert made.tracing.begin_request(KEPT, "vendor=1", 0.0) == (KEPT, "vendor=1", None)
     assert made.spans == []
