@@ -142,8 +142,7 @@ def test_topics_that_nobody_makes_are_needed_and_the_notes_say_what_happens_with
     for words in (
         f"Topics: nothing makes them, config.topics.create is {create.strip(chr(34))}.",
         "webhooks are answered 200, and their events wait in the journal",
-        "exec tb-treble-bridge-0 --container bridge -- treble-bridge topics create"
-        " --config /etc/treble-bridge/bridge.yaml --print",
+        "exec tb-treble-bridge-0 --container bridge -- treble-bridge topics create --config /etc/treble-bridge/",
         "config.topics.create: missing",
     ):
         assert words in said
