@@ -3,7 +3,7 @@
 import datetime as dt
 from typing import Any
 
-from bridge.catalogue.definition import EventType, Family, Field, Scene, contact_fields, zulu
+from bridge.catalogue.definition import EventType, Family, Field, Scene, bsuid, contact_fields, zulu
 from bridge.catalogue.event_id import EventIdRule
 from bridge.catalogue.reading import Reading, cleaned
 from bridge.catalogue.shapes import Read, Shape, identifier, list_of, members, object_schema, read_members, text, time
@@ -12,7 +12,7 @@ IN_THE_CENTER = "Settings → Webhooks: one URL for the account, and a switch fo
 GLOBAL = Family(
     name="global",
     configured=IN_THE_CENTER,
-    contact=("user",),
+    contact=("user", ""),
     session=("session.external_id",),
     documented=frozenset(("event_type", "event_id", "user_session_keys")),
 )
@@ -140,6 +140,7 @@ REASONS = (
     "FAILURE_BY_SPAM_RATE_LIMIT",
     "FAILURE_BY_EXPERIMENT_NUMBER",
     "FAILURE_BY_UNABLE_TO_CONTACT",
+    "FAILURE_BY_META_CHOSE_NOT_DELIVER",
 )
 
 
@@ -154,6 +155,10 @@ def _failed(scene: Scene) -> dict[str, Any]:
     }
 
 
+def _failed_without_phone(scene: Scene) -> dict[str, Any]:
+    return {**_failed(scene), "user": {"business_scope_id": bsuid(scene), "username": scene.name.lower()}}
+
+
 DEPLOYMENT_FAILED = EventType(
     name="deployment.failed",
     treble="deployment.failure",
@@ -161,7 +166,7 @@ DEPLOYMENT_FAILED = EventType(
     fires="When Treble gave up sending a template to a person.",
     hints=("deployment-failure",),
     own_time=("failed_at", "timestamp"),
-    key="phone",
+    key="contact",
     fields=(
         Field("failure_reason", text("Why it was not sent.", REASONS)),
         Field("failed_at", time("When Treble gave up.")),
@@ -172,7 +177,25 @@ DEPLOYMENT_FAILED = EventType(
         enough=(("user.cellphone", "failed_at"), ("user.cellphone", "timestamp")),
         fallback="reject",
     ),
-    samples={"observed": _failed},
+    samples={"observed": _failed, "without phone": _failed_without_phone},
+)
+
+
+STATUSES = (
+    "APPROVED",
+    "ARCHIVED",
+    "DELETED",
+    "DISABLED",
+    "FLAGGED",
+    "IN_APPEAL",
+    "LIMIT_EXCEEDED",
+    "LOCKED",
+    "PAUSED",
+    "PENDING",
+    "PENDING_DELETION",
+    "REINSTATED",
+    "REJECTED",
+    "UNARCHIVED",
 )
 
 
@@ -197,7 +220,9 @@ HSM_STATUS_CHANGED = EventType(
     key="template",
     fields=(
         Field("template", text("The template's name."), sent_as="name", required=True),
-        Field("status", text("Its new state.", ("APPROVED", "REJECTED", "PENDING", "PAUSED", "DISABLED"))),
+        Field("status", text("Its new state.", STATUSES)),
+        Field("category", text("Its category, where that comes.", ("AUTHENTICATION", "MARKETING", "UTILITY"))),
+        Field("reason", text("Why, where that comes.")),
         Field(
             "affected_flow_ids",
             list_of("The flows that use the template.", identifier("One flow.")),

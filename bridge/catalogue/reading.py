@@ -77,6 +77,7 @@ MEANINGS: Mapping[str, str] = {
     "time_skipped": "the clocks were put forward then, so this time never was; the old offset is taken",
     "event_id_was_hashed": "event_id is too long, or has control characters; the id is its SHA-256",
     "cellphone_may_have_country_code": "the number is long and begins with the country code; nothing was changed",
+    "cellphone_was_bsuid": "WhatsApp's id of the person stood in the place of the phone",
     "cellphone_was_international": "the number had a plus of its own, so it is complete without country_code",
     "country_code_had_00": "the country code began with 00 in place of a plus",
     "phone_not_e164": "the parts make no E.164 number, so `phone` is left out",

@@ -243,7 +243,7 @@ def _id_basis(event: Event, value: dict[str, Any]) -> IdBasis:
         return IdBasis("event_id", {"event_id": value["event_id"]})
     # Of a type that only the configuration knows, ids are made as of an unknown one.
     rule = TABLE.get(event.type, TABLE[UNKNOWN]).event_id
-    return IdBasis(event.id_from, EventIdMaker(event.type, rule).fields(value))
+    return IdBasis(event.id_from, EventIdMaker(event.type, rule).fields(value, event.contact))
 
 
 def _value_of(body: bytes) -> Any:

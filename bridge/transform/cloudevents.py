@@ -80,11 +80,7 @@ def envelope(event: Event) -> dict[str, Any]:
 
 
 def _contact(contact: Contact) -> dict[str, Any]:
-    phone, code, national, variants = contact
-    if phone is not None and code is not None and not variants:
-        return {"phone": phone, "country_code": code, "national_number": national}
-    parts = {"phone": phone, "country_code": code, "national_number": national, "phone_variants": variants}
-    return {name: part for name, part in parts.items() if part}
+    return {name: part for name, part in zip(contact._fields, contact, strict=True) if part}
 
 
 class Encoder:

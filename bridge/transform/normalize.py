@@ -9,9 +9,9 @@ from typing import Any
 
 import orjson
 
+from bridge.catalogue.contact import CONTACT_FIELDS, read_contact
 from bridge.catalogue.definition import EventType
 from bridge.catalogue.event_id import EventIdMaker, split_path, treble_id
-from bridge.catalogue.phones import CONTACT_FIELDS, read_contact
 from bridge.catalogue.reading import MORE_NOTES, Reading, note_kind
 from bridge.catalogue.session_keys import read_session_keys
 from bridge.catalogue.shapes import number_text
@@ -144,7 +144,7 @@ class _BodyReader:
             return _TOO_DEEP
         id_from: IdFrom = "event_id"
         if event_id is None:
-            if (made := self._ids.make(entry.source, value, text)) is None:
+            if (made := self._ids.make(entry.source, value, text, contact)) is None:
                 reading.problem("event_id", f"expected an id, or without one {self._ids.enough_text}")
             else:
                 event_id, id_from = made
@@ -153,8 +153,10 @@ class _BodyReader:
         key_fields = {"event_id": event_id}
         if session_id is not None:
             key_fields["session"] = session_id
-        if contact is not None and contact.phone is not None:
-            key_fields["phone"] = contact.phone
+        if contact is not None and contact.key is not None:
+            key_fields["contact"] = contact.key
+            if contact.phone is not None:
+                key_fields["phone"] = contact.phone
         if template := data.get("template"):
             key_fields["template"] = template
         return Event(
@@ -175,14 +177,16 @@ class _BodyReader:
         )
 
     def _read_contact(self, value: dict[str, Any], reading: Reading) -> Contact | None:
+        """The contact: the phone of the first place that has one, and the same of WhatsApp's ids."""
+        found: Contact | None = None
         for place in self._contact:
             holder = value.get(place) if place else value
             if type(holder) is dict:
-                if (contact := read_contact(holder, reading)) is not None:
-                    return contact
+                if (contact := read_contact(holder, reading, place)) is not None:
+                    found = contact if found is None else found.with_parts_of(contact)
             elif holder is not None:
                 reading.note(f"unreadable:{place}")
-        return None
+        return found
 
     def _read_session(self, value: dict[str, Any], reading: Reading) -> str | None:
         for path, top, inner in self._session:
@@ -243,7 +247,7 @@ class _BodyReader:
 def _known_fields(event_type: EventType) -> tuple[frozenset[str], tuple[tuple[str, frozenset[str]], ...]]:
     """The documented fields of a body, and of the objects whose members are read one by one."""
     family = event_type.family
-    paths = [field.path for field in event_type.fields if field.documented] + [*family.session, *family.documented]
+    paths = [field.path for field in event_type.fields] + [*family.session, *family.documented]
     paths += [family.flow] if family.flow else []
     paths += [f"{place}.{name}" if place else name for place in family.contact for name in CONTACT_FIELDS]
     inner: dict[str, set[str]] = {}

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.catalogue.phones import read_contact
+from bridge.catalogue.contact import read_contact
 from bridge.catalogue.reading import Reading
 from bridge.model import Contact
 
