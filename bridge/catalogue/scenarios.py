@@ -37,8 +37,8 @@ _TAKEN_OR_TOLD_TO_WAIT: Final = frozenset({200, 429})
 class Posting:
     """One webhook to post, and what is expected of it.
 
-    `hint` is the last segment of its URL, "" for none. `expected` are the statuses that are right; `about` says what is
-    odd about it, "" for nothing.
+    `session` is the conversation that its event names, "" for none. `hint` is the last segment of its URL, "" for none.
+    `expected` are the statuses that are right; `about` says what is odd about it, "" for nothing.
     """
 
     event_type: str
@@ -183,4 +183,14 @@ def _posting(wish: Wish, event_type: str, number: int, step: int = 0) -> Posting
     event_id = f"{seed & 0xFFFFFFFFFFFFFFFF:016x}{step:04x}{list(TABLE).index(event_type):04x}"
     facts = {**given, "at": who.at + step * STEP, "event_id": event_id}
     body = sample(event_type, seed, fields=wish.fields, **facts)
-    return Posting(event_type, who.session_id, hint_for(event_type), orjson.dumps(body))
+    return Posting(event_type, _session(body, event_type), hint_for(event_type), orjson.dumps(body))
+
+
+def _session(body: dict[str, Any], event_type: str) -> str:
+    for path in TABLE[event_type].family.session:
+        value: Any = body
+        for name in path.split("."):
+            value = value.get(name) if isinstance(value, dict) else None
+        if value:
+            return str(value)
+    return ""
