@@ -94,3 +94,10 @@ def test_what_is_not_there_is_said_and_the_rest_goes_out(redrive: Callable[..., 
     assert (result.exit_code, places(result)) == (ExitCode.MISMATCH, ["2@17"])
     assert "no record 2@9999" in result.stderr
     assert "no record ffffffff" in result.stderr
+
+
+def test_a_dry_run_says_what_would_be_done_and_not_that_it_was(redrive: Callable[..., Result]) -> None:
+    result = redrive("2@17", "--dry-run")
+    assert result.stdout == "2@17: would be forwarded: a-topic\n"
+    assert result.stderr.splitlines()[-1] == "1 would be forwarded"
+    assert redrive("2@17").stderr.splitlines()[-1] == "1 forwarded"
