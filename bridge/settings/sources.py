@@ -74,7 +74,10 @@ def _timezone(value: Any) -> Any:
     try:
         ZoneInfo(value)
     except (ValueError, OSError, LookupError):
-        near = get_close_matches(value, available_timezones(), 1, 0.6)
+        known = available_timezones()
+        if not known:
+            raise ValueError("this machine has no time zone database: install the package tzdata") from None
+        near = get_close_matches(value, known, 1, 0.6)
         hint = f"; did you mean {near[0]}?" if near else ""
         raise ValueError(f"unknown time zone: expected an IANA name such as America/Bogota{hint}") from None
     return value
