@@ -65,7 +65,7 @@ def _section(event_type: EventType) -> Iterator[str]:
     name = event_type.name
     yield f"## `{name}`\n"
     yield f"{event_type.fires}\n"
-    yield f"- at Treble: `{event_type.treble}`. {event_type.configured}"
+    yield f"- at Treble: `{event_type.treble}`. {event_type.family.configured}"
     yield f"- told by: {told_by(event_type)}"
     yield f"- topic: `treble.{name}`, unless the configuration says otherwise"
     yield f"- key: {key_meaning(_PREPARER.destinations[name])}"

@@ -13,8 +13,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from bridge.catalogue import TABLE
-from bridge.catalogue.samples import hint_for, sample
-from bridge.catalogue.scenarios import Wish, conversation
+from bridge.catalogue.samples import Wish, conversation, hint_for, sample
 from bridge.ingress.responses import PROBLEM_PREFIX
 
 FOLDER: Final = Path(__file__).parent.parent / "postman"

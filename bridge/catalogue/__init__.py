@@ -1,9 +1,9 @@
 """The event catalogue: what Treble sends, as data, and how it is told apart.
 
-`events/` has one module per event type: a declaration (in the words of `definition`) and its samples. `table` collects
-them, and says which a body is; hints, default topics, schemas and documentation derive from the table. `shapes`,
-`times`, `phones` and `session_keys` read values; `reading` holds what a reader has to say about them; `event_id` makes
-ids.
+`flow_events` and `account_events` declare the types (in the words of `definition`), with samples. `table` says which of
+them a body is; hints, default topics, schemas and documentation derive from it. `shapes`, `times`, `phones` and
+`session_keys` read values; `reading` holds what a reader has to say about them; `event_id` makes ids; `samples` makes
+bodies, alone or in an order that tells a story.
 
 Pure: no clock, no chance, no I/O. What becomes of an entry as a whole is `bridge.transform.normalize`.
 """

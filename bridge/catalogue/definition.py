@@ -1,4 +1,4 @@
-"""What an event type is, as data. One module in `events/` holds each; everything else derives from these values."""
+"""What an event type is, as data. `flow_events` and `account_events` hold them; all else derives from these values."""
 
 import datetime as dt
 from collections.abc import Callable, Iterator, Mapping
@@ -106,11 +106,6 @@ class EventType:
     own_time: tuple[str, ...] = ()
     strict_time: bool = True
     key: KeyKind = "session"
-    schema_version: int = SCHEMA_VERSION
-
-    @property
-    def configured(self) -> str:
-        return self.family.configured
 
 
 def data_schema(event_type: EventType) -> Schema:
@@ -133,6 +128,11 @@ def _times(schema: Schema, path: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
         yield from _times(schema["items"], path)
     for name, member in schema.get("properties", {}).items():
         yield from _times(member, (*path, name))
+
+
+def contact_fields(scene: Scene) -> dict[str, str]:
+    """The contact, as a webhook's body has it."""
+    return {"country_code": scene.country_code, "cellphone": scene.cellphone}
 
 
 def naive(moment: dt.datetime) -> str:

@@ -43,14 +43,6 @@ class EventIdRule:
     fallback: Literal["body", "reject"]
 
 
-@dataclass(frozen=True, slots=True)
-class EventIdBasis:
-    """What an id was computed from, for people: `rule` is event_id, fields or body."""
-
-    rule: IdFrom | Literal["none"]
-    fields: dict[str, Any]
-
-
 class EventIdMaker:
     __slots__ = ("_enough", "_event_type", "_fields", "_paths", "_rejects")
 
@@ -82,14 +74,9 @@ class EventIdMaker:
             hashed = [source, self._event_type, *parts, canonical(value, text)]
         return hashlib.sha256(orjson.dumps(hashed, option=_SORTED)).hexdigest(), made_of
 
-    def basis(self, value: dict[str, Any]) -> EventIdBasis:
-        if treble_id(value, Reading()) is not None:
-            return EventIdBasis("event_id", {"event_id": value["event_id"]})
-        parts = self._parts(value)
-        fields = dict(zip(self._paths, parts, strict=True))
-        if self._tells_apart(parts):
-            return EventIdBasis("fields", fields)
-        return EventIdBasis("none" if self._rejects else "body", fields)
+    def fields(self, value: dict[str, Any]) -> dict[str, Any]:
+        """What the rule's fields hold in this body, for people."""
+        return dict(zip(self._paths, self._parts(value), strict=True))
 
     def _parts(self, value: dict[str, Any]) -> list[Any]:
         parts = []
@@ -98,7 +85,8 @@ class EventIdMaker:
             part = get(top)
             if inner is not None and type(part) is dict:  # bare text stands for what would be in the object
                 part = part.get(inner)
-            parts.append(part if type(part) is str else str(part) if type(part) is int else _plain(part))
+            # Ids travel as numbers or as text. A number that may have lost digits stays one.
+            parts.append(part if type(part) is str else number_text(part) or part)
         return parts
 
     def _tells_apart(self, parts: list[Any]) -> bool:
@@ -115,9 +103,9 @@ class EventIdMaker:
 def treble_id(value: dict[str, Any], reading: Reading) -> str | None:
     """The body's own `event_id`, or its hash where it would not fit a header; None when there is none."""
     sent = value.get("event_id")
-    if isinstance(sent, int | float) and not isinstance(sent, bool):
+    if (number := number_text(sent)) is not None:
         reading.note("event_id_was_number")
-        sent = number_text(sent)
+        sent = number
     if not isinstance(sent, str) or not sent.strip():
         if sent:
             reading.note("unreadable:event_id")
@@ -159,10 +147,3 @@ def _with_literals(value: Any) -> Any:
     if isinstance(value, _Literal):
         return str(value)
     return f'"{value}' if isinstance(value, str) else value
-
-
-def _plain(part: Any) -> Any:
-    """A number as text, since ids travel as either; anything else as it is, a number that may have lost digits too."""
-    if part is None or isinstance(part, bool) or not isinstance(part, int | float):
-        return part
-    return number_text(part) or part

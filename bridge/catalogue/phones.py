@@ -106,7 +106,7 @@ def _digits(value: Any, field: str, reading: Reading) -> tuple[str | None, bool]
     if value is None:
         return None, False
     if not isinstance(value, str):
-        number = number_text(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+        number = number_text(value)
         if number is None or not number.isdecimal():
             reading.note(f"unreadable:{field}")
             return None, False

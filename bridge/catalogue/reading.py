@@ -38,8 +38,8 @@ class Reading:
             notes.append(MORE_NOTES)
 
     def problem(self, field: str, message: str) -> None:
-        """Say what is wrong at `field`, a dotted path into the body ("" is the whole body)."""
-        self.problems.append(Problem(pointer(field), message))
+        """Say what is wrong at `field`, a dotted path of documented names, which a JSON pointer need not escape."""
+        self.problems.append(Problem("/" + field.replace(".", "/"), message))
 
     def unknown_fields(self, names: Iterable[str], under: str = "") -> None:
         """Note fields that nobody knows yet, in the body's own order: a set's order differs between processes."""
@@ -50,11 +50,6 @@ class Reading:
 def note_kind(note: str) -> str:
     """The bounded word of a note: `unknown_field:plan` → `unknown_field`."""
     return note.partition(":")[0]
-
-
-def pointer(field: str) -> str:
-    """A dotted path as a JSON pointer (RFC 6901). The names are those of documented fields: nothing to escape."""
-    return "/" + field.replace(".", "/") if field else ""
 
 
 def cleaned(name: str) -> str:

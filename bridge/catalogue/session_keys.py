@@ -58,19 +58,17 @@ def read_session_keys(value: Any, reading: Reading) -> dict[str, Any] | None:
 def _name(key: Any, reading: Reading) -> str | None:
     if type(key) is str:
         return key or None
-    if isinstance(key, int | float) and not isinstance(key, bool):
+    if (name := number_text(key)) is not None:
         reading.note("session_key_name_was_number")
-        return number_text(key)
-    return None
+    return name
 
 
 def _unusual(held: Any, item: dict[str, Any], reading: Reading) -> Any:
     if item.get("type") == "location":
         return _location(held, reading)
     reading.note(f"session_key_value_was_{sent_as(held)}")
-    if isinstance(held, int | float) and not isinstance(held, bool) and (text := number_text(held)) is not None:
-        return text
-    return _whole(held, reading)  # a list or an object stays whole, as text: consumers find text everywhere
+    # A list or an object stays whole, as text: consumers find text everywhere.
+    return number_text(held) or _whole(held, reading)
 
 
 def _location(held: Any, reading: Reading) -> Any:

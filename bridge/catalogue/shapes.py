@@ -7,120 +7,98 @@ their calls. A function returns None for what can't be read: the field is then a
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from bridge.catalogue.reading import Reading, sent_as
 from bridge.catalogue.times import time_reader
 
 Read = Callable[[Any, Reading], Any]
+Readers = tuple[tuple[str, Read], ...]
 Schema = dict[str, Any]
 
 _EXACT_FLOAT_MAX = 2**53  # above it, two whole numbers of a body may have become the same float
 
 
-class Shape(Protocol):
-    @property
-    def schema(self) -> Schema:
-        """What comes out."""
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """`schema` is of what comes out; `bind` makes the reader of a field that has this shape, for its label."""
 
-    def bind(self, label: str) -> Read:
-        """The function that reads a value of the field that `label` names."""
+    schema: Schema
+    bind: Callable[[str], Read]
 
 
-def number_text(value: float) -> str | None:
-    """A number as the text it was most likely sent as; None when it may have lost digits."""
-    if isinstance(value, int):
+def number_text(value: Any) -> str | None:
+    """A number as the text it was most likely sent as; None for what is none, or may have lost digits."""
+    if type(value) is int:
         return str(value)
-    if abs(value) < _EXACT_FLOAT_MAX:
+    if type(value) is float and abs(value) < _EXACT_FLOAT_MAX:
         return str(int(value)) if value.is_integer() else repr(value)
     return None
 
 
-def read_text(value: Any, label: str, reading: Reading) -> str | None:
-    """Text, or a number or boolean where text is documented."""
+def scalar_text(value: Any) -> str | None:
+    """Text, a boolean or a number as text; None for anything else."""
     if isinstance(value, str):
         return value
     if isinstance(value, bool):
-        text: str | None = "true" if value else "false"
-    else:
-        text = number_text(value) if isinstance(value, int | float) else None
-    reading.note(f"unreadable:{label}" if text is None else f"{label}_was_{sent_as(value)}")
-    return text
+        return "true" if value else "false"
+    return number_text(value)
 
 
-@dataclass(frozen=True, slots=True)
-class Text:
+def read_text(value: Any, label: str, reading: Reading) -> str | None:
+    """Text, or a number or boolean where text is documented."""
+    found = scalar_text(value)
+    if not isinstance(value, str):
+        reading.note(f"unreadable:{label}" if found is None else f"{label}_was_{sent_as(value)}")
+    return found
+
+
+def text(about: str, known: tuple[str, ...] = ()) -> Shape:
     """A string. `known` are the values seen so far: a help for readers, never a limit."""
 
-    about: str
-    known: tuple[str, ...] = ()
-
-    @property
-    def schema(self) -> Schema:
-        examples = {"examples": list(self.known)} if self.known else {}
-        return {"type": "string", "description": self.about, **examples}
-
-    def bind(self, label: str) -> Read:
+    def bind(label: str) -> Read:
         def read(value: Any, reading: Reading) -> str | None:
             return value if type(value) is str else read_text(value, label, reading)
 
         return read
 
+    examples = {"examples": list(known)} if known else {}
+    return Shape({"type": "string", "description": about, **examples}, bind)
 
-@dataclass(frozen=True, slots=True)
-class Identifier:
+
+def identifier(about: str) -> Shape:
     """An opaque id: documented as a number here and as a string there, so both are as good; a string comes out."""
 
-    about: str
-
-    @property
-    def schema(self) -> Schema:
-        return {"type": "string", "minLength": 1, "description": self.about}
-
-    def bind(self, label: str) -> Read:
+    def bind(label: str) -> Read:
         def read(value: Any, reading: Reading) -> str | None:
             if type(value) is int:
                 return str(value)
-            text = read_text(value, label, reading)
-            if text is not None and not text.strip():
+            found = read_text(value, label, reading)
+            if found is not None and not found.strip():
                 reading.note(f"empty:{label}")
                 return None
-            return text
+            return found
 
         return read
 
-
-@dataclass(frozen=True, slots=True)
-class Time:
-    """A moment: RFC 3339 in UTC comes out."""
-
-    about: str
-
-    @property
-    def schema(self) -> Schema:
-        return {"type": "string", "format": "date-time", "pattern": TIME_PATTERN, "description": self.about}
-
-    def bind(self, label: str) -> Read:
-        return time_reader(label)
+    return Shape({"type": "string", "minLength": 1, "description": about}, bind)
 
 
 TIME_PATTERN = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]{1,9})?Z$"
 
 
-@dataclass(frozen=True, slots=True)
-class Object:
+def time(about: str) -> Shape:
+    """A moment: RFC 3339 in UTC comes out."""
+    schema = {"type": "string", "format": "date-time", "pattern": TIME_PATTERN, "description": about}
+    return Shape(schema, time_reader)
+
+
+def members(about: str, shapes: Mapping[str, Shape]) -> Shape:
     """An object with known members, all optional. Others are noted, and stay in `raw`."""
+    known = frozenset(shapes)
 
-    about: str
-    members: Mapping[str, Shape]
-
-    @property
-    def schema(self) -> Schema:
-        return object_schema(self.about, {name: shape.schema for name, shape in self.members.items()})
-
-    def bind(self, label: str) -> Read:
-        readers = tuple((name, shape.bind(f"{label}.{name}")) for name, shape in self.members.items())
-        known = frozenset(self.members)
+    def bind(label: str) -> Read:
+        readers = tuple((name, shape.bind(f"{label}.{name}")) for name, shape in shapes.items())
 
         def read(value: Any, reading: Reading) -> dict[str, Any] | None:
             if type(value) is not dict:
@@ -128,63 +106,56 @@ class Object:
                 return None
             if not known.issuperset(value):
                 reading.unknown_fields((name for name in value if name not in known), f"{label}.")
-            out = {}
-            for name, read_member in readers:
-                member = value.get(name)
-                if member is not None and (member := read_member(member, reading)) is not None:
-                    out[name] = member
-            return out or None
+            return read_members(readers, value, reading)
 
         return read
 
+    return Shape(object_schema(about, {name: shape.schema for name, shape in shapes.items()}), bind)
 
-@dataclass(frozen=True, slots=True)
-class ListOf:
+
+def read_members(readers: Readers, value: Mapping[str, Any], reading: Reading) -> dict[str, Any] | None:
+    """The members of an object that can be read, None if none can."""
+    out = {}
+    for name, read_member in readers:
+        member = value.get(name)
+        if member is not None and (member := read_member(member, reading)) is not None:
+            out[name] = member
+    return out or None
+
+
+def list_of(about: str, item: Shape) -> Shape:
     """A list of one shape. What can't be read in it is left out and noted."""
 
-    about: str
-    item: Shape
-
-    @property
-    def schema(self) -> Schema:
-        return {"type": "array", "items": self.item.schema, "description": self.about}
-
-    def bind(self, label: str) -> Read:
-        read_item = self.item.bind(f"{label}[]")
+    def bind(label: str) -> Read:
+        read_item = item.bind(f"{label}[]")
 
         def read(value: Any, reading: Reading) -> list[Any] | None:
             if type(value) is not list:
                 reading.note(f"unreadable:{label}")
                 return None
-            return [out for item in value if item is not None and (out := read_item(item, reading)) is not None]
+            return [out for one in value if one is not None and (out := read_item(one, reading)) is not None]
 
         return read
 
+    return Shape({"type": "array", "items": item.schema, "description": about}, bind)
 
-@dataclass(frozen=True, slots=True)
-class Wrapped:
+
+def wrapped_text(about: str) -> Shape:
     """The text inside `{"text": …}`, which is how answers travel. Bare text is taken too, and noted."""
 
-    about: str
-    member: str = "text"
-
-    @property
-    def schema(self) -> Schema:
-        return {"type": "string", "description": self.about}
-
-    def bind(self, label: str) -> Read:
-        member = self.member
-
+    def bind(label: str) -> Read:
         def read(value: Any, reading: Reading) -> str | None:
             if type(value) is not dict:
                 reading.note(f"{label}_was_{sent_as(value)}")
                 return read_text(value, label, reading)
             if len(value) > 1:
-                reading.unknown_fields((name for name in value if name != member), f"{label}.")
-            text = value.get(member)
-            return text if text is None or type(text) is str else read_text(text, label, reading)
+                reading.unknown_fields((name for name in value if name != "text"), f"{label}.")
+            held = value.get("text")
+            return held if held is None or type(held) is str else read_text(held, label, reading)
 
         return read
+
+    return Shape({"type": "string", "description": about}, bind)
 
 
 def object_schema(about: str, properties: dict[str, Schema], required: tuple[str, ...] = ()) -> Schema:

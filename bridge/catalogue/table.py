@@ -1,34 +1,23 @@
-"""The table of event types, collected from the modules of `events/`, and which of them a body is.
+"""The table of event types, and which of them a body is.
 
 The body's own evidence decides; without any, the hint of the URL does. A global event says what it is in `event_type`.
 A flow webhook doesn't: fields that only it has give it away. Evidence of several types is decided by rank, so the type
 of a body that has evidence is the same on every URL.
 """
 
-import importlib
-import pkgutil
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from types import ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
-from bridge.catalogue import events
+from bridge.catalogue import account_events, flow_events
 from bridge.catalogue.definition import EventType, Evidence
 
 UNKNOWN = "unknown"
 
 
-def collect(package: ModuleType) -> list[EventType]:
-    """Every EventType that a module of `package` defines at its top level."""
-    found = []
-    for module_info in sorted(pkgutil.iter_modules(package.__path__), key=lambda info: info.name):
-        module = importlib.import_module(f"{package.__name__}.{module_info.name}")
-        found += [value for value in vars(module).values() if isinstance(value, EventType)]
-    return found
-
-
-def tabled(found: Sequence[EventType]) -> dict[str, EventType]:
-    """Event types by name. ValueError where two claim the same name, hint, word of Treble's or rank."""
+def tabled(values: Iterable[object]) -> dict[str, EventType]:
+    """The event types among `values`, by name. ValueError where two claim one name, hint, word of Treble's or rank."""
+    found = sorted((value for value in values if isinstance(value, EventType)), key=lambda event_type: event_type.name)
     _distinct("name", [event_type.name for event_type in found])
     _distinct("hint", [hint for event_type in found for hint in event_type.hints])
     _distinct("word of Treble's", [event_type.treble for event_type in found])
@@ -44,7 +33,7 @@ def _distinct(what: str, values: Iterable[str]) -> None:
         seen.add(value)
 
 
-TABLE: Mapping[str, EventType] = tabled(collect(events))
+TABLE: Mapping[str, EventType] = tabled([*vars(flow_events).values(), *vars(account_events).values()])
 
 HINTS: Mapping[str, str] = {hint: event_type.name for event_type in TABLE.values() for hint in event_type.hints}
 
@@ -64,28 +53,26 @@ class Classification:
 NOTHING = Classification(None, "")
 
 
-class _Verdict:
+class _Verdict(NamedTuple):
     """What one piece of evidence says, with and without a conflicting hint: made once, not for every body."""
 
-    __slots__ = ("agreed", "equals", "others", "when_hinted", "without")
+    agreed: Classification
+    when_hinted: Mapping[str, Classification]
 
-    def __init__(self, event_type: str, evidence: str, clause: Evidence | None = None) -> None:
-        self.others = clause.fields[1:] if clause else ()
-        self.equals = clause.equals if clause else None
-        self.without = clause.without if clause else ()
-        self.agreed = Classification(event_type, evidence)
-        conflict = Classification(event_type, evidence, hint_conflict=True)
-        self.when_hinted = {hint: conflict for hint, meant in HINTS.items() if meant != event_type}
 
-    def holds(self, found: Any, value: dict[str, Any]) -> bool:
-        """Whether the evidence is in the body, where `found` is its first field, and not empty."""
-        if self.equals is not None:
-            return bool(found == self.equals)
-        if not _evident(found):
-            return False
-        return all(_evident(value.get(name)) for name in self.others) and not any(
-            _evident(value.get(name)) for name in self.without
-        )
+def _verdict(event_type: str, evidence: str) -> _Verdict:
+    conflict = Classification(event_type, evidence, hint_conflict=True)
+    others = {hint: conflict for hint, meant in HINTS.items() if meant != event_type}
+    return _Verdict(Classification(event_type, evidence), others)
+
+
+def _holds(evidence: Evidence, value: dict[str, Any]) -> bool:
+    """Whether the evidence is in the body, and not empty."""
+    if evidence.equals is not None:
+        return bool(value.get(evidence.fields[0]) == evidence.equals)
+    return all(_evident(value.get(name)) for name in evidence.fields) and not any(
+        _evident(value.get(name)) for name in evidence.without
+    )
 
 
 def _evident(found: Any) -> bool:
@@ -94,21 +81,22 @@ def _evident(found: Any) -> bool:
 
 _CLAUSES = tuple(
     (
-        clause.fields[0],
-        len(clause.fields) == 1 and clause.equals is None and not clause.without,
-        _Verdict(event_type.name, "+".join(clause.fields), clause),
+        evidence.fields[0],
+        len(evidence.fields) == 1 and evidence.equals is None and not evidence.without,
+        evidence,
+        _verdict(event_type.name, "+".join(evidence.fields)),
     )
-    for clause, event_type in sorted(
-        ((clause, event_type) for event_type in TABLE.values() for clause in event_type.evidence),
+    for evidence, event_type in sorted(
+        ((evidence, event_type) for event_type in TABLE.values() for evidence in event_type.evidence),
         key=lambda pair: -pair[0].rank,
     )
 )
 _NAMED = {
-    event_type.treble: _Verdict(event_type.name, "event_type")
+    event_type.treble: _verdict(event_type.name, "event_type")
     for event_type in TABLE.values()
     if event_type.family.name == "global"
 }
-_UNNAMED = _Verdict(UNKNOWN, "event_type")
+_UNNAMED = _verdict(UNKNOWN, "event_type")
 _HINTED = {hint: Classification(event_type, "hint") for hint, event_type in HINTS.items()}
 
 
@@ -121,9 +109,9 @@ def classify(value: Any, hint: str) -> Classification:
         verdict = _NAMED.get(named, _UNNAMED)
         return verdict.when_hinted.get(hint, verdict.agreed)
     get = value.get
-    for name, alone, verdict in _CLAUSES:
+    for name, alone, evidence, verdict in _CLAUSES:
         found = get(name)
-        if found and ((alone and type(found) is str) or verdict.holds(found, value)):
+        if found and ((alone and type(found) is str) or _holds(evidence, value)):
             return verdict.when_hinted.get(hint, verdict.agreed)
     return _HINTED.get(hint, NOTHING)
 
@@ -133,5 +121,5 @@ def evidence_in(value: Any) -> tuple[Classification, ...]:
     if type(value) is not dict:
         return ()
     decided = classify(value, "")
-    found = [verdict.agreed for name, _, verdict in _CLAUSES if value.get(name) and verdict.holds(value[name], value)]
+    found = [verdict.agreed for *_, evidence, verdict in _CLAUSES if _holds(evidence, value)]
     return (decided, *(one for one in found if one != decided)) if decided.event_type else ()

@@ -26,8 +26,6 @@ _DECIMALS_MAX = 9
 _YEAR_2000_S, _YEAR_2100_S = 946_684_800, 4_102_444_800
 # A UNIX time's unit is known by its size: those of this century in seconds, in ms and in µs lie far apart.
 _EPOCH_UNITS = ((1, 10**6, 0), (10**3, 10**3, 3), (10**6, 1, 6))
-
-
 _MARKS = frozenset(("-- ::", "--T::"))
 _ZULU_SIZES = frozenset((20, 24, 27))
 

@@ -15,7 +15,7 @@ import orjson
 
 from bridge.auth.proof import Recipient, recipient
 from bridge.catalogue import TABLE, UNKNOWN
-from bridge.catalogue.scenarios import SCENARIOS, Posting, Wish, singles
+from bridge.catalogue.samples import SCENARIOS, Posting, Wish, singles
 from bridge.cli.console import masked, note, print_json, run
 from bridge.cli.options import (
     ADDRESS,

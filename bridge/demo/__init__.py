@@ -5,6 +5,6 @@
     posting   webhooks over HTTP; `treble-bridge send` posts with it, too
     play      the acts, in their order; or staying up for webhooks posted by hand
 
-The webhooks are those of `bridge.catalogue.scenarios`. The bridge uses nothing of this, and the demo speaks to the
+The webhooks are those of `bridge.catalogue.samples`. The bridge uses nothing of this, and the demo speaks to the
 bridge as a stranger would: by file, HTTP and Kafka.
 """

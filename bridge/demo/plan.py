@@ -14,7 +14,7 @@ from typing import Any, Final
 import orjson
 
 from bridge.catalogue import TABLE
-from bridge.catalogue.scenarios import Posting
+from bridge.catalogue.samples import Posting
 from bridge.demo.posting import Outcome
 from bridge.kafka.consumer import Incoming
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 
-from bridge.catalogue.scenarios import Posting, Wish, conversation, malformed, reads, singles, unauthorized
+from bridge.catalogue.samples import Posting, Wish, conversation, malformed, reads, singles, unauthorized
 from bridge.demo.plan import PATH, Ledger, Verdict
 from bridge.demo.posting import Outcome
 from bridge.demo.stage import Screen, Stage, StageError, staged

@@ -11,7 +11,7 @@ from typing import Final
 import aiohttp
 
 from bridge.auth.proof import Proof, Recipient
-from bridge.catalogue.scenarios import Posting
+from bridge.catalogue.samples import Posting
 
 IN_FLIGHT_MAX: Final = 256
 ANSWER_BYTES_SHOWN_MAX: Final = 2_000

@@ -299,7 +299,7 @@ def _mark(topic: str, letter: DeadLetter, event: Event, went_to: str) -> Record:
     Its time is now: it must outlast the record that it marks.
     """
     returned, (partition, offset) = letter.returned, letter.place
-    made = dead_letter.record(
+    made, _ = dead_letter.record(
         returned.entry._replace(headers=b""),
         REASON,
         (),
@@ -309,7 +309,7 @@ def _mark(topic: str, letter: DeadLetter, event: Event, went_to: str) -> Record:
         event_type=event.type,
         extra=((MARK, f"{partition}@{offset}".encode()), (DEDUPE_KEY, dedupe_key(event).hex().encode())),
         with_raw=False,
-    ).record
+    )
     redriven = {"partition": partition, "offset": offset, "event_id": event.id, "topic": went_to}
     value = orjson.loads(made.value) | {"raw_bytes": returned.raw_bytes, "truncated": True, "redriven": redriven}
     return made._replace(key=letter.key, value=orjson.dumps(value), timestamp_ms=now_ms())

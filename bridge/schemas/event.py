@@ -32,12 +32,15 @@ _UNLESS_HIDDEN = "Where the configuration hides it: a keyed hash, or masked."
 
 
 def event_schema(event_type: EventType) -> Schema:
-    """The schema that `ce_dataschema` names for this type. One of the configuration's own has none to name."""
-    version = event_type.schema_version
+    """The schema that `ce_dataschema` names for this type."""
     properties: dict[str, Schema] = {
         "id": named("The event's id: the same webhook has the same one, whenever and wherever it arrives."),
         "type": described("What happened.", const=event_type.name),
-        "schema_version": {"type": "integer", "const": version, "description": "Changes inside a version only add."},
+        "schema_version": {
+            "type": "integer",
+            "const": SCHEMA_VERSION,
+            "description": "Changes inside a version only add.",
+        },
         "source": named("The account at Treble, as the bridge's configuration names it."),
         "occurred_at": time("When it happened; where the body has no time of its own, when it arrived."),
         "received_at": time("When the webhook arrived."),

@@ -17,7 +17,7 @@ DIALECT = "https://json-schema.org/draft/2020-12/schema"  # AsyncAPI has its own
 
 def documents() -> dict[str, str]:
     """Every generated file: path below the package, text."""
-    made = {f"v{event_type.schema_version}/{name}.json": event_schema(event_type) for name, event_type in TABLE.items()}
+    made = {f"v{SCHEMA_VERSION}/{name}.json": event_schema(event_type) for name, event_type in TABLE.items()}
     made[f"v{SCHEMA_VERSION}/{QUARANTINE}.json"] = quarantine_schema()
     texts = {path: as_text({"$schema": DIALECT, **document}) for path, document in made.items()}
     return {**texts, f"v{SCHEMA_VERSION}/{ASYNCAPI}.json": as_text(asyncapi())}

@@ -31,27 +31,15 @@ _TRACEPARENT = re.compile(
 )
 _TRACESTATE_CHARACTERS_MAX = 512
 
-_VERSIONS = {name: event_type.schema_version for name, event_type in TABLE.items()}
-
-
-def _version(event_type: str) -> int:
-    """The schema version of a type; a type of the configuration's own has the first one."""
-    return _VERSIONS.get(event_type, SCHEMA_VERSION)
-
 
 def ce_type(event_type: str) -> str:
     """The CloudEvents type: `message.read` → `ai.treble.message.read.v1`."""
-    return f"ai.treble.{event_type}.v{_version(event_type)}"
-
-
-def ce_source(source: str) -> str:
-    """The CloudEvents source, a URI reference: `/treble/<source>`."""
-    return f"/treble/{quote(source, safe='')}"
+    return f"ai.treble.{event_type}.v{SCHEMA_VERSION}"
 
 
 def schema_uri(event_type: str) -> str:
     """The name of the schema that the envelope of a type follows."""
-    return f"urn:treble-bridge:schema:{event_type}:v{_version(event_type)}"
+    return f"urn:treble-bridge:schema:{event_type}:v{SCHEMA_VERSION}"
 
 
 def trace_headers(request_headers: Mapping[str, Any]) -> Headers:
@@ -60,9 +48,9 @@ def trace_headers(request_headers: Mapping[str, Any]) -> Headers:
     if not isinstance(parent, str) or not _TRACEPARENT.fullmatch(parent):
         return ()
     headers = (("traceparent", parent.encode()),)
-    if isinstance(state, str) and 0 < len(state) <= _TRACESTATE_CHARACTERS_MAX and _header_safe(state):
-        return (*headers, ("tracestate", state.encode()))
-    return headers
+    if not isinstance(state, str) or not 0 < len(state) <= _TRACESTATE_CHARACTERS_MAX:
+        return headers
+    return (*headers, ("tracestate", state.encode())) if state.isascii() and state.isprintable() else headers
 
 
 def envelope(event: Event) -> dict[str, Any]:
@@ -70,7 +58,7 @@ def envelope(event: Event) -> dict[str, Any]:
     out: dict[str, Any] = {
         "id": event.id,
         "type": event.type,
-        "schema_version": _version(event.type),
+        "schema_version": SCHEMA_VERSION,
         "source": event.source,
         "occurred_at": event.occurred_at,
         "received_at": utc_text(event.received_at_ms),
@@ -121,7 +109,7 @@ class Encoder:
             schema = (("ce_dataschema", schema_uri(event.type).encode()),) if event.type in TABLE else ()
             static = self._static[event.source, event.type] = (
                 ("ce_type", ce_type(event.type).encode()),
-                ("ce_source", ce_source(event.source).encode()),
+                ("ce_source", f"/treble/{quote(event.source, safe='')}".encode()),
                 (*schema, _CONTENT_TYPE),
             )
         kind, source, rest = static
@@ -129,30 +117,13 @@ class Encoder:
         head = (_SPECVERSION, ("ce_id", event.id.encode()), kind, source, ("ce_time", event.occurred_at.encode()))
         if subject is None:
             return (*head, *rest)
-        return (*head, ("ce_subject", _attribute(subject).encode()), *rest)
+        if not subject.isprintable():  # an attribute may hold no control characters
+            subject = quote(subject, safe="")
+        return (*head, ("ce_subject", subject.encode()), *rest)
 
     def _as_cloudevent(self, event: Event, extra: Headers) -> bytes:
-        out: dict[str, Any] = {
-            "specversion": "1.0",
-            "id": event.id,
-            "type": ce_type(event.type),
-            "source": ce_source(event.source),
-            "time": event.occurred_at,
-        }
-        if event.session_id is not None:
-            out["subject"] = _attribute(event.session_id)
-        if event.type in TABLE:  # a type of the configuration's own has no schema
-            out["dataschema"] = schema_uri(event.type)
-        out["datacontenttype"] = JSON
+        named = ((name.removeprefix("ce_"), value.decode()) for name, value in self._attributes(event))
+        out: dict[str, Any] = {"datacontenttype" if name == "content-type" else name: text for name, text in named}
         out |= {name: value.decode() for name, value in extra if name in ("traceparent", "tracestate")}
         out["data"] = envelope(event)
         return orjson.dumps(out)
-
-
-def _attribute(text: str) -> str:
-    """A text as an attribute, which may hold no control characters: those are percent-encoded."""
-    return text if text.isprintable() else quote(text, safe="")
-
-
-def _header_safe(text: str) -> bool:
-    return text.isascii() and text.isprintable()

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from bridge.catalogue.shapes import number_text
+from bridge.catalogue.shapes import scalar_text
 from bridge.settings.topics import ANY_VALUE, KEY_KINDS, MappedEvent
 
 
@@ -36,15 +36,9 @@ class Rule:
         return None if self.key is None else scalar_text(at(value, self.key)) or None
 
 
-class Mapper:
-    """The event types of one configuration, in the file's order: the first that holds counts."""
-
-    def __init__(self, events: Mapping[str, MappedEvent]) -> None:
-        self._rules = tuple(_rule(name, event) for name, event in events.items())
-
-    def find(self, value: dict[str, Any]) -> Rule | None:
-        """The rule that this body is known by."""
-        return next((rule for rule in self._rules if rule.holds(value)), None)
+def find_rule(rules: tuple[Rule, ...], value: dict[str, Any]) -> Rule | None:
+    """The rule that this body is known by: the first that holds."""
+    return next((rule for rule in rules if rule.holds(value)), None)
 
 
 def at(value: Any, steps: tuple[str, ...]) -> Any:
@@ -54,19 +48,14 @@ def at(value: Any, steps: tuple[str, ...]) -> Any:
     return value
 
 
-def scalar_text(value: Any) -> str | None:
-    """A value as the configuration writes it; None for what is no scalar."""
-    if isinstance(value, str):
-        return value
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return number_text(value) if isinstance(value, int | float) else None
-
-
-def _rule(name: str, event: MappedEvent) -> Rule:
-    conditions = tuple(
-        (tuple(path.split(".")), None if ANY_VALUE in values else frozenset(values))
-        for path, values in event.when.items()
-    )
-    key = None if event.key is None or event.key in KEY_KINDS else tuple(event.key.split("."))
-    return Rule(name, "+".join(event.when), conditions, key)
+def rules_of(events: Mapping[str, MappedEvent]) -> tuple[Rule, ...]:
+    """The event types of one configuration, in the file's order."""
+    rules = []
+    for name, event in events.items():
+        conditions = tuple(
+            (tuple(path.split(".")), None if ANY_VALUE in values else frozenset(values))
+            for path, values in event.when.items()
+        )
+        key = None if event.key is None or event.key in KEY_KINDS else tuple(event.key.split("."))
+        rules.append(Rule(name, "+".join(event.when), conditions, key))
+    return tuple(rules)

@@ -15,7 +15,7 @@ import base64
 import datetime as dt
 import hashlib
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import orjson
 
@@ -29,13 +29,6 @@ VALUE_BYTES_MAX = 900_000
 """Below what a broker takes by default (message.max.bytes, 1048588), with room for key, headers and the batch."""
 
 _MESSAGES_CHARACTERS_MAX = 500
-
-
-class Quarantined(NamedTuple):
-    """A record of the quarantine topic, and whether the body in it is cut."""
-
-    record: Record
-    truncated: bool
 
 
 def body_id(source: str, body: bytes) -> str:
@@ -55,10 +48,11 @@ def record(
     extra: tuple[tuple[str, bytes], ...] = (),
     value_bytes_max: int = VALUE_BYTES_MAX,
     with_raw: bool = True,
-) -> Quarantined:
-    """The record of an entry that is no event. `event_id` is its id and key; without one, a hash of the body is.
+) -> tuple[Record, bool]:
+    """The record of an entry that is no event, and whether the body in it is cut.
 
-    Without `with_raw` it says nothing of the body but its size; that is not what `truncated` of the result means.
+    `event_id` is its id and key; without one, a hash of the body is. Without `with_raw` it says nothing of the body but
+    its size, and nothing counts as cut.
     """
     key = event_id or body_id(entry.source, entry.body)
     head: dict[str, Any] = {
@@ -85,7 +79,7 @@ def record(
     else:
         value, truncated = _value(head, entry.body, 0), False
     headers = (("content-type", b"application/json"), ("treble_reason", reason.encode()), *extra)
-    return Quarantined(Record(topic, key.encode(), value, headers, entry.received_at_ms), truncated)
+    return Record(topic, key.encode(), value, headers, entry.received_at_ms), truncated
 
 
 @dataclass(frozen=True, slots=True, repr=False)  # it holds what people said

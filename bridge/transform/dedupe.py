@@ -1,7 +1,9 @@
 """Which of a batch go out, and which are duplicates. Pure: events and what was seen before, in; two lists, out.
 
-Decided entry after entry, by their times of arrival alone: the same copies are dropped in whatever batches they come,
-live or out of a backlog, and when recovery asks again for entries that Kafka has already.
+Decided entry after entry, by their times of arrival alone. With `action: drop`, the same copies are dropped in whatever
+batches they come, live or out of a backlog, and when recovery asks again for entries that Kafka has already. With
+`action: mark`, batches matter. Once its batch is committed, a marked copy begins the window anew. Copies in one batch
+are measured from the last unmarked one. A marked copy that only recovery counts does not begin the window anew.
 
 A dedupe key stands for an event with its id; a content key for what it says, times apart. Flow webhooks were seen to
 fire twice within seconds, with differing times, so their ids differ and only their content keys are equal.
@@ -14,7 +16,6 @@ from typing import Final
 import orjson
 
 from bridge.catalogue.definition import EventType
-from bridge.catalogue.shapes import Time
 from bridge.model import Event, Prepared
 
 _KEY_BYTES: Final = 16
@@ -63,7 +64,7 @@ class ContentKeys:
         self._fields = tuple(
             field.name
             for field in event_type.fields
-            if field.path.partition(".")[0] in tops and not isinstance(field.shape, Time)
+            if field.path.partition(".")[0] in tops and field.shape.schema.get("format") != "date-time"
         )
         self._answers = event_type.name == "message.responded"
 

@@ -11,13 +11,9 @@ Python for each fraction or exponent. No reader goes deeper than 1,024 levels: w
 import json
 import math
 import re
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 import orjson
-
-BYTE_ORDER_MARK: Final = "byte_order_mark"
-LONE_SURROGATE: Final = "lone_surrogate"
-NUMBER_OUT_OF_RANGE: Final = "number_out_of_range"
 
 _BOM = b"\xef\xbb\xbf"
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -48,16 +44,12 @@ class NotJson(ValueError):  # noqa: N818 - it says what the body is, and is rais
 def decode(raw: bytes) -> Body:
     """Read a request's body. Raises NotJson."""
     text = raw.removeprefix(_BOM)
-    notes = () if len(text) == len(raw) else (BYTE_ORDER_MARK,)
+    notes = () if len(text) == len(raw) else ("byte_order_mark",)
     try:
         return Body(orjson.loads(text), text, notes)
     except orjson.JSONDecodeError:
-        return _decode_faulty(text, notes)
-
-
-def _decode_faulty(text: bytes, notes: tuple[str, ...]) -> Body:
-    if not text.strip(b" \t\r\n"):
-        raise NotJson("empty")
+        if not text.strip(b" \t\r\n"):
+            raise NotJson("empty") from None
     try:
         mended, faults = _mended(text)
         return Body(orjson.loads(mended), mended, notes + faults)
@@ -79,7 +71,7 @@ def _mended(text: bytes) -> tuple[bytes, tuple[str, ...]]:
         if not math.isinf(found):
             return found
         if not faults:
-            faults.append(NUMBER_OUT_OF_RANGE)
+            faults.append("number_out_of_range")
         return math.copysign(_LARGEST, found)
 
     def whole(number: str) -> float:
@@ -96,7 +88,7 @@ def _mended(text: bytes) -> tuple[bytes, tuple[str, ...]]:
         written = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
     mended = _SURROGATE.sub("\ufffd", written)
     if mended != written:
-        faults.append(LONE_SURROGATE)
+        faults.append("lone_surrogate")
     return mended.encode(), tuple(faults)
 
 

@@ -9,30 +9,30 @@ from typing import Any
 
 import orjson
 
-from bridge.catalogue.definition import EventType, Field
+from bridge.catalogue.definition import EventType
 from bridge.catalogue.event_id import EventIdMaker, split_path, treble_id
 from bridge.catalogue.phones import CONTACT_FIELDS, read_contact
 from bridge.catalogue.reading import MORE_NOTES, Reading, note_kind
 from bridge.catalogue.session_keys import read_session_keys
-from bridge.catalogue.shapes import Read, number_text
+from bridge.catalogue.shapes import number_text
 from bridge.catalogue.table import HINTS, NOTHING, TABLE, UNKNOWN, Classification, classify
 from bridge.catalogue.times import utc_text
 from bridge.model import Contact, Entry, Event, IdFrom, Problem, Rejected
-from bridge.transform.custom_events import Mapper, Rule
+from bridge.transform.custom_events import Rule, find_rule
 from bridge.transform.json_body import NotJson, decode
 
 DEPTH_MAX = 200
 """Levels of nesting in a body. Readers of JSON give up at some depth of their own; most take this much."""
 
-_TOO_DEEP = Problem("", f"nested deeper than {DEPTH_MAX} levels")
+_TOO_DEEP = Rejected("invalid", (Problem("", f"nested deeper than {DEPTH_MAX} levels"),))
 
 
 def examine(
-    entry: Entry, zone: dt.tzinfo | None, mapper: Mapper | None = None
+    entry: Entry, zone: dt.tzinfo | None, rules: tuple[Rule, ...] = ()
 ) -> tuple[Classification, Event | Rejected]:
     """The event of an entry, and what decided its type. `zone` None is UTC, and quicker.
 
-    `mapper` knows the event types of the configuration.
+    `rules` are the event types of the configuration.
     """
     text: bytes = entry.body
     notes: tuple[str, ...] = ()
@@ -47,14 +47,14 @@ def examine(
         what = "an array, but a webhook is one object" if type(value) is list else "no JSON object"
         return NOTHING, Rejected("not_object", (Problem("", f"the body is {what}"),))
     decided = classify(value, entry.hint)
-    if mapper is not None and (decided.event_type in _UNDECIDED or decided.evidence == "hint"):
-        rule = mapper.find(value)
+    if rules and (decided.event_type in _UNDECIDED or decided.evidence == "hint"):
+        rule = find_rule(rules, value)
         if rule is not None:
             return _mapped(rule, entry, value, text, Reading(zone, notes))
     if decided.event_type is None:
-        return decided, Rejected("unclassified", (Problem("", _unclassified(entry.hint)),))
+        return decided, _UNCLASSIFIED_HINTED if entry.hint else _UNCLASSIFIED
     if decided.evidence == "hint" and _too_deep(value, text):
-        return decided, Rejected("invalid", (_TOO_DEEP,))
+        return decided, _TOO_DEEP
     return decided, _READERS[decided.event_type].read(entry, value, text, Reading(zone, notes))
 
 
@@ -71,7 +71,7 @@ def _mapped(
     """
     decided = Classification(rule.name, rule.evidence, entry.hint in HINTS)
     if _too_deep(value, text):
-        return decided, Rejected("invalid", (_TOO_DEEP,))
+        return decided, _TOO_DEEP
     event = _READERS[UNKNOWN].read(entry, value, text, reading)
     if isinstance(event, Rejected):
         return decided, event
@@ -84,16 +84,14 @@ def _mapped(
     )
 
 
+_UNTOLD = "nothing in the body tells which event it is, and the URL ends in"
+_UNCLASSIFIED = Rejected("unclassified", (Problem("", f"{_UNTOLD} no hint"),))
+_UNCLASSIFIED_HINTED = Rejected("unclassified", (Problem("", f"{_UNTOLD} no known hint"),))
 _NO_VALUE = {
     "empty": Rejected("not_json", (Problem("", "the body is empty"),)),
     "not_utf8": Rejected("not_json", (Problem("", "the body is not UTF-8"),)),
     "syntax": Rejected("not_json", (Problem("", "the body is not JSON, or is nested deeper than 1,024 levels"),)),
 }
-
-
-def _unclassified(hint: str) -> str:
-    wish = "no known hint" if hint else "no hint"
-    return f"nothing in the body tells which event it is, and the URL ends in {wish}"
 
 
 def _too_deep(value: Any, text: bytes) -> bool:
@@ -115,7 +113,9 @@ class _BodyReader:
     def __init__(self, event_type: EventType) -> None:
         family = event_type.family
         self._name = event_type.name
-        self._fields = tuple(_bound(field) for field in event_type.fields)
+        self._fields = tuple(
+            (field.name, *split_path(field.path), field.shape.bind(field.path)) for field in event_type.fields
+        )
         self._required = tuple((field.name, field.path) for field in event_type.fields if field.required)
         self._contact = family.contact
         self._session = tuple((path, *split_path(path)) for path in family.session)
@@ -125,7 +125,6 @@ class _BodyReader:
         self._own_time = tuple((name, *split_path(paths[name])) for name in event_type.own_time)
         self._first_time = event_type.own_time[0] if event_type.own_time else ""
         self._strict_time = event_type.strict_time
-        self._template = "template" if "template" in paths else None
         self._ids = EventIdMaker(event_type.name, event_type.event_id)
         self._known, self._inner = _known_fields(event_type)
 
@@ -142,7 +141,7 @@ class _BodyReader:
             self._note_drift(value, reading)
         # What is nested deep was not read, so it left a note (or its type was only hinted at, and that was looked at).
         if reading.notes and _too_deep(value, text):
-            return Rejected("invalid", (_TOO_DEEP,))
+            return _TOO_DEEP
         id_from: IdFrom = "event_id"
         if event_id is None:
             if (made := self._ids.make(entry.source, value, text)) is None:
@@ -156,7 +155,7 @@ class _BodyReader:
             key_fields["session"] = session_id
         if contact is not None and contact.phone is not None:
             key_fields["phone"] = contact.phone
-        if self._template is not None and (template := data.get(self._template)):
+        if template := data.get("template"):
             key_fields["template"] = template
         return Event(
             event_id,
@@ -176,8 +175,6 @@ class _BodyReader:
         )
 
     def _read_contact(self, value: dict[str, Any], reading: Reading) -> Contact | None:
-        if self._contact == _AT_THE_TOP:
-            return read_contact(value, reading)
         for place in self._contact:
             holder = value.get(place) if place else value
             if type(holder) is dict:
@@ -243,13 +240,6 @@ class _BodyReader:
                 reading.note(f"unreadable:{top}")
 
 
-_AT_THE_TOP = ("",)
-
-
-def _bound(field: Field) -> tuple[str, str, str | None, Read]:
-    return field.name, *split_path(field.path), field.shape.bind(field.path)
-
-
 def _known_fields(event_type: EventType) -> tuple[frozenset[str], tuple[tuple[str, frozenset[str]], ...]]:
     """The documented fields of a body, and of the objects whose members are read one by one."""
     family = event_type.family
@@ -269,11 +259,9 @@ def _opaque(sent: Any, name: str, reading: Reading, *, any_type: bool = False) -
     """An id of Treble's, as text. `any_type`: documented as a number and as a text, so neither is worth a note."""
     if type(sent) is str:
         return sent if sent.strip() else None
-    if any_type and type(sent) is int:
-        return str(sent)
     if sent is None:
         return None
-    text = number_text(sent) if isinstance(sent, int | float) and not isinstance(sent, bool) else None
+    text = number_text(sent)
     if text is None:
         reading.note(f"unreadable:{name}")
     elif not any_type:

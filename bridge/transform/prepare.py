@@ -15,13 +15,13 @@ from bridge.catalogue.table import Classification
 from bridge.catalogue.times import utc_ms
 from bridge.model import RECEIVED_FIELD, REPLAY_FIELD, Entry, Event, Prepared, Problem, Rejected, TopicSpec
 from bridge.settings.models import Settings
-from bridge.settings.topics import Route, Topics
+from bridge.settings.topics import KEY_KINDS, Route, Topics
 from bridge.transform import dead_letter
 from bridge.transform.cloudevents import Encoder, Headers, trace_headers
-from bridge.transform.custom_events import Mapper
+from bridge.transform.custom_events import rules_of
 from bridge.transform.dedupe import ContentKeys, dedupe_key
 from bridge.transform.normalize import examine
-from bridge.transform.redaction import Redaction, keyed_hash
+from bridge.transform.redaction import Redaction
 
 UNCLASSIFIED = "unclassified"
 """The event type, in metrics, of what none could be found for."""
@@ -33,15 +33,13 @@ _HEADROOM_BYTES = 64 << 10  # of the topic's limit, for key, headers and the bat
 _HEAD_BYTES = 16_384
 """How large a quarantine record may be that holds the beginning of the body only: any topic should take that."""
 
-_KEY_FALLBACKS = ("session", "phone", "event_id")
-_KEY_KINDS = ("session", "phone", "template", "event_id")
 _DUPLICATE = ("treble_duplicate", b"true")
 _TRACE_MARK, _REPLAY_MARK = b"traceparent", REPLAY_FIELD.encode()
 
 
 @dataclass(frozen=True, slots=True)
 class Destination:
-    """Where the events of one type go: the topic, and what the key is, the first of `key_kinds` that an event has.
+    """Where the events of one type go: the topic, "" for none, and the key, the first of `key_kinds` that an event has.
 
     `redaction` hides what may not be stored there.
     """
@@ -49,7 +47,7 @@ class Destination:
     topic: str
     key_kinds: tuple[str, ...]
     drop: bool
-    redaction: Redaction | None = None
+    redaction: Redaction | None
 
 
 class Extras(NamedTuple):
@@ -79,7 +77,7 @@ class Preparer:
         self.destinations: Mapping[str, Destination] = {
             name: _destination(settings, name) for name in [*TABLE, *settings.events]
         }
-        self._mapper = Mapper(settings.events) if settings.events else None
+        self._rules = rules_of(settings.events)
         self._zones = {
             name: None if source.timezone == "UTC" else ZoneInfo(source.timezone)
             for name, source in settings.sources.items()
@@ -90,9 +88,8 @@ class Preparer:
             name: int(seconds * 1000) for name, seconds in settings.duplicates.semantic_window.items()
         }
         self._content_keys = {name: ContentKeys(TABLE[name]) for name in self.content_window_ms}
-        hidden = settings.privacy.of(self._quarantine)
-        self._quarantines_raw = hidden is None or hidden.keeps_raw
-        self._hash_key = settings.privacy.hash_key.get_secret_value().encode() if settings.privacy.hash_key else b""
+        hidden = Redaction.of(settings.privacy, self._quarantine, None)
+        self._without_raw = None if hidden is None or hidden.keeps_raw else hidden
 
     def zone(self, entry: Entry) -> dt.tzinfo | None:
         """The zone of an entry's times that have none: its source's; None is UTC.
@@ -109,7 +106,7 @@ class Preparer:
     def examine(self, entry: Entry) -> tuple[Classification, Event | Rejected]:
         """What the entry is, and what decided it. May raise: `prepare` doesn't."""
         arrived = _extras(entry.headers).arrival(entry)
-        return examine(arrived, self.zone(entry), self._mapper)
+        return examine(arrived, self.zone(entry), self._rules)
 
     def prepare(self, entry: Entry) -> Prepared:
         """Make an entry ready. Never raises: what our own code can't handle goes to the quarantine as well."""
@@ -152,46 +149,33 @@ class Preparer:
         return {topic: _spec(self._settings, topic, sharing) for topic, sharing in routes.items()}
 
     def _prepare(self, entry: Entry) -> Prepared:
-        extras = _extras(entry.headers) if entry.headers else _NO_EXTRAS
-        decided, result = examine(extras.arrival(entry), self.zone(entry), self._mapper)
+        extras = _extras(entry.headers)
+        decided, result = examine(extras.arrival(entry), self.zone(entry), self._rules)
         if isinstance(result, Rejected):
             return self._quarantined(
                 entry, result.reason, result.problems, decided.event_type, hint_conflict=decided.hint_conflict
             )
         destination = self.destinations[result.type]
-        if destination.drop:
-            return Prepared(
-                entry.id,
-                entry.received_at_ms,
-                result.type,
-                destination.topic,
-                None,
-                None,
-                "dropped",
-                notes=result.notes,
-                hint_conflict=decided.hint_conflict,
-            )
-        shown = result if destination.redaction is None else destination.redaction.event(result)
-        _, key = key_kind_of(result, destination)
-        record = self._encoder.record(shown, destination.topic, key.encode(), extras.headers)
+        record, keys = None, None
+        if not destination.drop:
+            shown = result if destination.redaction is None else destination.redaction.event(result)
+            _, key = key_kind_of(result, destination)
+            record = self._encoder.record(shown, destination.topic, key.encode(), extras.headers)
+            keys = self._content_keys.get(result.type)
         return Prepared(
             entry.id,
             entry.received_at_ms,
             result.type,
             destination.topic,
             record,
-            None if extras.again else dedupe_key(result),
-            "forwarded",
+            None if record is None or extras.again else dedupe_key(result),
+            "dropped" if record is None else "forwarded",
             "",
             result.notes,
             decided.hint_conflict,
             False,
-            self._content_key(result, extras) if self._content_keys else None,
+            None if keys is None or extras.again else keys.of(result),
         )
-
-    def _content_key(self, event: Event, extras: Extras) -> bytes | None:
-        keys = None if extras.again else self._content_keys.get(event.type)
-        return None if keys is None else keys.of(event)
 
     def _quarantined(
         self,
@@ -205,7 +189,7 @@ class Preparer:
     ) -> Prepared:
         known = None if event_type == UNCLASSIFIED else event_type
         extras = _extras(entry.headers)
-        made = dead_letter.record(
+        record, truncated = dead_letter.record(
             extras.arrival(entry),
             reason,
             problems,
@@ -215,20 +199,20 @@ class Preparer:
             event_type=known,
             extra=extras.headers,
             value_bytes_max=_HEAD_BYTES if head_only else self._whole_bytes_max,
-            with_raw=self._quarantines_raw,
+            with_raw=self._without_raw is None,
         )
         return Prepared(
             entry.id,
             entry.received_at_ms,
             known or UNCLASSIFIED,
             self._quarantine,
-            made.record,
+            record,
             None,
             "quarantined",
             reason,
             (),
             hint_conflict,
-            made.truncated,
+            truncated,
         )
 
     def published(self, event: Event) -> Event:
@@ -242,9 +226,8 @@ class Preparer:
             _, result = self.examine(entry)
             if isinstance(result, Event):
                 return self.published(result).id
-        if self._quarantines_raw or not self._hash_key:
-            return ""
-        return keyed_hash(self._hash_key, dead_letter.body_id(entry.source, entry.body))
+        hidden = self._without_raw
+        return hidden.hashed(dead_letter.body_id(entry.source, entry.body)) if hidden else ""
 
 
 def key_kind_of(event: Event, destination: Destination) -> tuple[str, str]:
@@ -268,14 +251,16 @@ def _destination(settings: Settings, event_type: str) -> Destination:
     topics = settings.routing
     route = topics.map.get(event_type)
     own = settings.events.get(event_type)
-    key = (own.key or "session") if own else TABLE[event_type].key
-    kind = (route.key if isinstance(route, Route) else None) or (key if key in _KEY_KINDS else "path")
-    kinds = (kind, *(fallback for fallback in _KEY_FALLBACKS if fallback != kind))
-    topic = topics.topic_of(event_type)
-    redaction = None
-    if topic is not None:
-        redaction = Redaction.of(settings.privacy, topic, None if own else TABLE[event_type])
-    return Destination(topic or "", kinds, topic is None, redaction)
+    if own is None:
+        kind: str = TABLE[event_type].key
+    else:
+        kind = own.key or "session"
+        kind = kind if kind in KEY_KINDS else "path"
+    kind = (route.key if isinstance(route, Route) else None) or kind
+    kinds = (kind, *(fallback for fallback in KEY_KINDS if fallback != kind))
+    topic = topics.topic_of(event_type) or ""
+    redaction = Redaction.of(settings.privacy, topic, None if own else TABLE[event_type]) if topic else None
+    return Destination(topic, kinds, not topic, redaction)
 
 
 def _spec(topics: Topics, name: str, routes: Sequence[Route]) -> TopicSpec:

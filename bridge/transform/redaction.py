@@ -11,7 +11,7 @@ be found by trying, its own keyed hash stands in its place.
 import hashlib
 import hmac
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any, Final
 
 from bridge.catalogue.definition import EventType, time_paths
@@ -25,11 +25,6 @@ HASH_PREFIX: Final = "hmac-sha256:"
 _GONE: Final = object()
 
 
-def keyed_hash(hash_key: bytes, text: str) -> str:
-    """The hash of a text under the configuration's key."""
-    return HASH_PREFIX + hmac.new(hash_key, text.encode(), hashlib.sha256).hexdigest()
-
-
 class Redaction:
     """The rules of one topic, ready for the events of one type. `hash_key` is empty where no rule needs it.
 
@@ -37,24 +32,25 @@ class Redaction:
     refuses every rule but `raw` for it.
     """
 
-    def __init__(self, rules: TopicPrivacy, hash_key: str, event_type: EventType | None) -> None:
+    def __init__(self, rules: TopicPrivacy, hash_key: bytes, event_type: EventType | None) -> None:
         fields = rules.fields
-        self._hash_key = hash_key.encode()
-        self._raw = rules.keeps_raw
+        self._rules = rules
+        self._hash_key = hash_key
+        self.keeps_raw = rules.keeps_raw
         self._phone = rules.phone
-        self._contact_gone = "contact" in fields
         self._country_code = fields.get("contact.country_code")
-        times = time_paths(event_type) if event_type else ()
-        gone = [(("data", *path), "drop") for path in times if _hides_time(rules, path)]
         inner = [(tuple(path.split(".")), action) for path, action in fields.items()]
+        self._data_rules = [(steps[1:], action) for steps, action in inner if steps[0] == "data"]
+        times = time_paths(event_type) if event_type else ()
+        gone = [(("data", *path), "drop") for path in times if self._hides_time(path)]
         self._fields = (*gone, *((steps, action) for steps, action in inner if steps[0] != "contact"))
         hidden = {
             "phone": rules.hides_phone,
             "session": "session_id" in fields,
-            "template": _hides_in_data(rules, ("template",)),
+            "template": self._hides_in_data(("template",)),
         }
         self._hidden_keys = frozenset(kind for kind, hides in hidden.items() if hides)
-        self._hidden_ids = _hidden_ids(rules, event_type) if hash_key else frozenset()
+        self._hidden_ids = self._ids_of_hidden_parts(event_type) if hash_key and event_type else frozenset()
 
     @classmethod
     def of(cls, privacy: Privacy, topic: str, event_type: EventType | None) -> "Redaction | None":
@@ -62,8 +58,7 @@ class Redaction:
         rules = privacy.of(topic)
         if rules is None or (rules.keeps_raw and not rules.hides):
             return None
-        hash_key = privacy.hash_key.get_secret_value() if privacy.hash_key else ""
-        return cls(rules, hash_key, event_type)
+        return cls(rules, privacy.hash_key.get_secret_value().encode() if privacy.hash_key else b"", event_type)
 
     def event(self, event: Event) -> Event:
         """The event without what may not be stored."""
@@ -77,7 +72,7 @@ class Redaction:
             flow_id=parts.get("flow_id"),
             session_keys=parts.get("session_keys"),
             data=parts.get("data", {}),
-            raw=event.raw if self._raw else b"",
+            raw=event.raw if self.keeps_raw else b"",
         )
 
     def id(self, event: Event) -> str:
@@ -91,16 +86,16 @@ class Redaction:
         """
         if kind == "event_id":
             return self.id(event)
-        if kind not in self._hidden_keys:
-            return key
-        return self.hashed(key) if self._hash_key else ""
+        return self.hashed(key) if kind in self._hidden_keys else key
 
     def hashed(self, text: str) -> str:
-        """The keyed hash of a text."""
-        return keyed_hash(self._hash_key, text)
+        """The hash of a text under the configuration's key; empty where there is none."""
+        if not self._hash_key:
+            return ""
+        return HASH_PREFIX + hmac.new(self._hash_key, text.encode(), hashlib.sha256).hexdigest()
 
     def _contact(self, contact: Contact | None) -> Contact | None:
-        if contact is None or self._contact_gone:
+        if contact is None or "contact" in self._rules.fields:
             return None
         phone, code, national, variants = contact
         if self._phone != "keep":
@@ -137,49 +132,37 @@ class Redaction:
             return None
         return HIDDEN if action == "mask" else self.hashed(value if isinstance(value, str) else json.dumps(value))
 
+    def _ids_of_hidden_parts(self, event_type: EventType) -> frozenset[IdFrom]:
+        """Which ids are made of something that a record doesn't say. Treble's own never are."""
+        if self.keeps_raw:
+            return frozenset()
+        hides = any(self._hides_part(event_type, path) for path in event_type.event_id.fields)
+        return frozenset({"body", "fields"}) if hides else frozenset({"body"})
 
-def _hidden_ids(rules: TopicPrivacy, event_type: EventType | None) -> frozenset[IdFrom]:
-    """Which ids are made of something that a record of these rules doesn't say. Treble's own never are."""
-    if rules.keeps_raw or event_type is None:  # an event type of the configuration's own carries its body as data
-        return frozenset()
-    hides = any(_hides_part(rules, event_type, path) for path in event_type.event_id.fields)
-    return frozenset({"body", "fields"}) if hides else frozenset({"body"})
+    def _hides_part(self, event_type: EventType, path: str) -> bool:
+        """Whether the record doesn't say what stands at `path` in the body."""
+        hidden, family, (holder, _, name) = self._rules.fields, event_type.family, path.rpartition(".")
+        if holder in family.contact and name in CONTACT_FIELDS:
+            whole = "contact" in hidden
+            return self._rules.hides_phone if name == "cellphone" else whole or "contact.country_code" in hidden
+        if path in family.session:
+            return "session_id" in hidden
+        if path == family.flow:
+            return "flow_id" in hidden
+        for field in event_type.fields:
+            if path == field.path or path.startswith(f"{field.path}."):
+                inner = path[len(field.path) + 1 :]
+                return self._hides_in_data((field.name, *(inner.split(".") if inner else ())))
+        return True
 
+    def _hides_in_data(self, path: Sequence[str]) -> bool:
+        """Whether a rule on `data` hides what stands at this path in it, something above it or below it."""
+        return any(_meets(steps, path) for steps, _ in self._data_rules)
 
-def _hides_part(rules: TopicPrivacy, event_type: EventType, path: str) -> bool:
-    """Whether the record doesn't say what stands at `path` in the body."""
-    family, (holder, _, name) = event_type.family, path.rpartition(".")
-    if holder in family.contact and name in CONTACT_FIELDS:
-        whole = "contact" in rules.fields
-        return rules.hides_phone if name == "cellphone" else whole or "contact.country_code" in rules.fields
-    if path in family.session:
-        return "session_id" in rules.fields
-    if path == family.flow:
-        return "flow_id" in rules.fields
-    for field in event_type.fields:
-        if path == field.path or path.startswith(f"{field.path}."):
-            inner = path[len(field.path) + 1 :]
-            return _hides_in_data(rules, (field.name, *(inner.split(".") if inner else ())))
-    return True
-
-
-def _hides_in_data(rules: TopicPrivacy, path: tuple[str, ...]) -> bool:
-    """Whether a rule on `data` hides what stands at this path in it, something above it or below it."""
-    return any(_meets(steps, path) for steps, _ in _data_rules(rules))
-
-
-def _hides_time(rules: TopicPrivacy, path: tuple[str, ...]) -> bool:
-    """Whether a rule would put a hash or a mask in the place of the time at this path in `data`."""
-    return any(
-        len(steps) <= len(path) and _meets(steps, path) for steps, action in _data_rules(rules) if action != "drop"
-    )
-
-
-def _data_rules(rules: TopicPrivacy) -> Iterator[tuple[list[str], str]]:
-    for path, action in rules.fields.items():
-        place, *steps = path.split(".")
-        if place == "data":
-            yield steps, action
+    def _hides_time(self, path: Sequence[str]) -> bool:
+        """Whether a rule would put a hash or a mask in the place of the time at this path in `data`."""
+        rules = [steps for steps, action in self._data_rules if action != "drop"]
+        return any(len(steps) <= len(path) and _meets(steps, path) for steps in rules)
 
 
 def _meets(steps: Sequence[str], path: Sequence[str]) -> bool:

@@ -11,7 +11,7 @@ import yaml
 from click.testing import CliRunner, Result
 
 from bridge.catalogue import TABLE
-from bridge.catalogue.scenarios import SCENARIOS
+from bridge.catalogue.samples import SCENARIOS
 from bridge.cli import cli
 from bridge.errors import ExitCode
 from tests.fakes.sink import ScriptedSink

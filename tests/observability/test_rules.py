@@ -9,7 +9,7 @@ import yaml
 
 from observability import rules
 from observability.metrics_page import series
-from tests.observability.programs import ROOT, promtool
+from tests.observability.programs import PROGRAM_S_MAX, ROOT, promtool
 from tests.observability.promql import TARGET_LABELS, grouped, metrics, strangers
 
 ALERTS = {rule["alert"]: rule for rule in rules.rules("alert")}
@@ -25,6 +25,7 @@ def test_promtool_takes_the_rules() -> None:
     assert f"{len(ALERTS) + len(RECORDED)} rules found" in said
 
 
+@pytest.mark.timeout(PROGRAM_S_MAX + 10)
 def test_the_alerts_do_what_their_unit_tests_say() -> None:
     assert promtool("test", "rules", *UNIT_TESTS).count("SUCCESS") == len(UNIT_TESTS)
 

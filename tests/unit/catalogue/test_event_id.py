@@ -264,9 +264,8 @@ def test_a_global_event_without_id_is_accepted_when_something_tells_it_from_othe
 
 
 def test_people_can_ask_what_an_id_comes_from() -> None:
+    assert event({**READ, "event_id": "e1"}).id_from == "event_id"
+    assert event(READ).id_from == "fields"
     rule = EventIdMaker("message.read", TABLE["message.read"].event_id)
-    assert rule.basis({"event_id": "e1"}).rule == "event_id"
-    assert rule.basis(READ).rule == "fields"
-    assert rule.basis(READ).fields["question.text"] == "Ready?"
-    assert rule.basis({"session_id": "s1"}).rule == "body"
-    assert EventIdMaker("hsm.status_changed", TABLE["hsm.status_changed"].event_id).basis({}).rule == "none"
+    assert rule.fields(READ)["question.text"] == "Ready?"
+    assert event({"session_id": "s1"}, "read").id_from == "body"

@@ -1,4 +1,4 @@
-"""The table of event types is data, in one place, and a new type is one new module."""
+"""The table of event types is data, in one place, and a new type is one declaration."""
 
 import json
 import shutil
@@ -27,16 +27,8 @@ PROMISED = {
     "deployment.failed": ("deployment-failure", "phone"),
 }
 
-NEW_TYPE = '''
-"""A type that Treble might add."""
-
-from bridge.catalogue.definition import EventType, Evidence, Field
-from bridge.catalogue.events import FLOW, flow_body
-from bridge.catalogue.event_id import EventIdRule
-from bridge.catalogue.definition import naive
-from bridge.catalogue.shapes import Text, Time
-
-EVENT = EventType(
+NEW_TYPE = """
+MESSAGE_REACTED = EventType(
     name="message.reacted",
     treble="reaction",
     family=FLOW,
@@ -44,11 +36,11 @@ EVENT = EventType(
     hints=("reaction",),
     evidence=(Evidence(("reacted_at",), rank=45),),
     own_time=("reacted_at",),
-    fields=(Field("reacted_at", Time("When.")), Field("emoji", Text("With what."))),
+    fields=(Field("reacted_at", time("When.")), Field("emoji", text("With what."))),
     event_id=EventIdRule(("session_id", "reacted_at", "emoji"), (("reacted_at",),), "body"),
     samples={"usual": lambda scene: {**flow_body(scene), "reacted_at": naive(scene.at), "emoji": "x"}},
 )
-'''
+"""
 
 USE = """
 import orjson
@@ -104,16 +96,17 @@ def test_every_type_says_what_people_need_to_know(name: str) -> None:
     event_type = TABLE[name]
     assert event_type.samples
     assert event_type.fires.endswith(".")
-    assert event_type.configured.endswith(".")
+    assert event_type.family.configured.endswith(".")
 
 
 @pytest.fixture(scope="module")
-def with_one_module_more(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of the program with one file more: nothing else was edited."""
+def with_one_type_more(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the program with one declaration more: nothing else was edited."""
     root = tmp_path_factory.mktemp("copy")
     package = Path(bridge.__file__).parent
     shutil.copytree(package, root / "bridge", ignore=shutil.ignore_patterns("__pycache__"))
-    (root / "bridge" / "catalogue" / "events" / "message_reacted.py").write_text(NEW_TYPE, encoding="utf-8")
+    with (root / "bridge" / "catalogue" / "flow_events.py").open("a", encoding="utf-8") as module:
+        module.write(NEW_TYPE)
     (root / "tests").mkdir()
     # What the makers of pages import beside the program.
     shutil.copytree(package.parent / "observability", root / "observability")
@@ -132,12 +125,12 @@ def run_in(root: Path, code: str) -> str:
     return done.stdout
 
 
-def test_a_new_event_type_is_one_module(with_one_module_more: Path) -> None:
-    assert run_in(with_one_module_more, USE) == "x\n"
+def test_a_new_event_type_is_one_declaration(with_one_type_more: Path) -> None:
+    assert run_in(with_one_type_more, USE) == "x\n"
 
 
-def test_its_schema_its_messages_and_its_documentation_follow_from_that_module(with_one_module_more: Path) -> None:
-    assert json.loads(run_in(with_one_module_more, SHOW))["title"] == "MessageReactedEvent"
+def test_its_schema_its_messages_and_its_documentation_follow_from_that_declaration(with_one_type_more: Path) -> None:
+    assert json.loads(run_in(with_one_type_more, SHOW))["title"] == "MessageReactedEvent"
 
 
 @pytest.mark.parametrize(

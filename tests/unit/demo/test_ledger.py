@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 import pytest
 
-from bridge.catalogue.scenarios import Posting, Wish, conversation, malformed, reads, unauthorized
+from bridge.catalogue.samples import Posting, Wish, conversation, malformed, reads, unauthorized
 from bridge.demo.plan import Ledger, Plan, Verdict
 from bridge.demo.posting import Outcome
 from bridge.kafka.consumer import Incoming

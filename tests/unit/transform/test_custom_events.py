@@ -90,6 +90,12 @@ def test_what_the_catalogue_knows_is_never_mapped() -> None:
         assert prepared(sample(name), events).event_type == name
 
 
+def test_a_key_of_one_name_is_a_path_too_also_where_a_type_of_the_catalogue_has_a_key_of_that_name() -> None:
+    found = prepared({**ASSIGNED, "template": "welcome"}, {"mine": {"when": {"agent": "*"}, "key": "template"}}).record
+    assert found is not None
+    assert found.key == b"welcome"
+
+
 def test_a_key_that_is_not_there_falls_back() -> None:
     for key, expected in (("agent", b"s1"), ("agent.absent", b"s1"), ("phone", b"+573005550134"), ("event_id", b"e1")):
         found = prepared(ASSIGNED, {"mine": {"when": {"agent": "*"}, "key": key}}).record
