@@ -70,7 +70,9 @@ class Summary:
 @click.option("--type", "types", multiple=True, metavar="TYPE",
               help="Event type, or all; repeatable, then they take turns.  [default: message.read]")  # fmt: skip
 @click.option("--scenario", type=click.Choice(list(SCENARIOS)), help="A story instead of single webhooks; see below.")
-@click.option("--header", "headers", type=TEXT, multiple=True, metavar="'NAME: VALUE'", help="A further header; repeatable.")
+@click.option(
+    "--header", "headers", type=TEXT, multiple=True, metavar="'NAME: VALUE'", help="A further header; repeatable."
+)
 @click.option("--session", type=TEXT, metavar="ID", help="The conversation; default: an invented one for each webhook.")
 @click.option("--set", "fields", type=TEXT, multiple=True, metavar="FIELD=VALUE",
               help="Set a field of the body (a dotted path; JSON or text); repeatable.")  # fmt: skip
@@ -204,7 +206,9 @@ def _print(outcome: Outcome, *, as_json: bool) -> None:
     if as_json:
         more = {"about": posting.about} if posting.about else {}
         asked = {"expected": sorted(posting.expected), "as_expected": outcome.as_expected}
-        print_json({"type": posting.event_type, "session": posting.session or None, **more, **_answer(outcome), **asked})
+        print_json(
+            {"type": posting.event_type, "session": posting.session or None, **more, **_answer(outcome), **asked}
+        )
         return
     about = f", {posting.about}" if posting.about else ""
     what = f"{posting.event_type}{about}" + (f"  session {posting.session}" if posting.session else "")

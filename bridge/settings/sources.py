@@ -68,6 +68,14 @@ def secrets_of(value: Any, at: Loc = ()) -> Iterator[tuple[Loc, str]]:
             yield loc, item.get_secret_value()
 
 
+def names_of(value: Any) -> Iterator[str]:
+    """The texts of a configuration that are no secrets: names, addresses, paths. What comes out is the operator's."""
+    for loc, item in walk(value):
+        yield from (step for step in loc[-1:] if isinstance(step, str))
+        if isinstance(item, str):
+            yield from (item, *re.split(r":\d+\Z|\{\w+\}", item))
+
+
 def _timezone(value: Any) -> Any:
     if not isinstance(value, str) or value == "UTC":
         return value

@@ -39,18 +39,30 @@ _NAMES = {key: field.name for key, field in FIELDS.items()}
 _FIRST = ("@timestamp", "log.level", "event.name", "message")
 # Values of our own making that may look like a phone number.
 _OWN = frozenset({"event", "level", "timestamp", "journal_id", "config_hash", "version"})
+# The operator's: the line that makes a topic is pasted from here, with its retention in milliseconds.
+_OPERATORS = frozenset({"differences", "topic", "source", "problems", "warning", "keys", "changed", "collector"})
 
 
 class Logs:
     """The process's log. There is one at a time, as structlog and the standard library have it."""
 
-    def __init__(self, level: Level, form: Format, *, sink: Sink | None = None, secrets: Iterable[str] = ()) -> None:
-        """`sink` takes the bytes of the lines; default: standard output. `secrets` never show in a line."""
+    def __init__(
+        self,
+        level: Level,
+        form: Format,
+        *,
+        sink: Sink | None = None,
+        secrets: Iterable[str] = (),
+        names: Iterable[str] = (),
+    ) -> None:
+        """`sink` takes the bytes of the lines; default: standard output. `secrets` never show in a line, the
+        operator's `names` always.
+        """
         terminal = sink is None and sys.stdout.isatty()
         self.writer = LogWriter(descriptor_sink(sys.stdout.fileno()) if sink is None else sink)
         self._render = as_console(colors=terminal) if form == "console" or (form == "auto" and terminal) else as_json
-        self._redact = Redactor(secrets)
-        self._secrets = set(secrets)
+        self._secrets, self._names = set(secrets), set(names)
+        self._redact = Redactor(self._secrets, self._names)
         self._handler = _LibraryHandler()
         self.set_level(level)
         root = logging.getLogger()
@@ -70,11 +82,11 @@ class Logs:
             cache_logger_on_first_use=False,
         )
 
-    def set_secrets(self, secrets: Iterable[str]) -> None:
-        """Hide these from now on, beside those of the configuration before: its requests may still be under way."""
-        new = set(secrets)
-        self._redact = Redactor(new | self._secrets)
-        self._secrets = new
+    def set_secrets(self, secrets: Iterable[str], names: Iterable[str] = ()) -> None:
+        """As from now on, beside those of the configuration before: its requests may still be under way."""
+        new, new_names = set(secrets), set(names)
+        self._redact = Redactor(new | self._secrets, new_names | self._names)
+        self._secrets, self._names = new, new_names
 
     def close(self, timeout_s: float = FLUSH_TIMEOUT_S) -> None:
         """Write what waits, `timeout_s` at the most; after that nothing is logged any more."""
@@ -181,12 +193,16 @@ def with_error(_logger: Any, _method: str, line: Line) -> Line:
     return line
 
 
-def bounded(line: Line, redact: Callable[[str], str]) -> Line:
+def bounded(line: Line, redact: Redactor) -> Line:
     """Every text in `line` redacted, printable and not too long, however deep it lies."""
     return {
         _clean(str(key)): value
         if key in _OWN
-        else _value(value, redact, TRACEBACK_CHARS_MAX if key == "error.stack_trace" else VALUE_CHARS_MAX)
+        else _value(
+            value,
+            redact.own if key in _OPERATORS else redact,
+            TRACEBACK_CHARS_MAX if key == "error.stack_trace" else VALUE_CHARS_MAX,
+        )
         for key, value in line.items()
     }
 

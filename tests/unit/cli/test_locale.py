@@ -73,9 +73,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (made / "good.yaml").write_text(CONFIG)
     (made / "wrong→.yaml").write_text(CONFIG.replace("treble:", "trébol→:"))
     (made / "body.json").write_text(BODY)
-    with storage_in(made / "journal") as storage:
-        with transaction(storage.connection):
-            storage.append([submission(BODY, source="treble", hint="ñ→")])
+    with storage_in(made / "journal") as storage, transaction(storage.connection):
+        storage.append([submission(BODY, source="treble", hint="ñ→")])
     return made
 
 
