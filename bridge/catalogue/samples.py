@@ -253,14 +253,9 @@ def _posting(wish: Wish, event_type: str, number: int, step: int = 0) -> Posting
     event_id = f"{seed & 0xFFFFFFFFFFFFFFFF:016x}{step:04x}{list(TABLE).index(event_type):04x}"
     facts = {**given, "at": who.at + step * STEP, "event_id": event_id}
     body = sample(event_type, seed, fields=wish.fields, **facts)
-    return Posting(event_type, _session(body, event_type), hint_for(event_type), orjson.dumps(body))
+    return Posting(event_type, _session(body), hint_for(event_type), orjson.dumps(body))
 
 
-def _session(body: dict[str, Any], event_type: str) -> str:
-    for path in TABLE[event_type].family.session:
-        value: Any = body
-        for name in path.split("."):
-            value = value.get(name) if isinstance(value, dict) else None
-        if value:
-            return str(value)
-    return ""
+def _session(body: dict[str, Any]) -> str:
+    inner = body.get("session")
+    return str(body.get("session_id") or (inner.get("external_id") if isinstance(inner, dict) else None) or "")

@@ -48,8 +48,8 @@ class Admin(AIOKafkaAdminClient):  # type: ignore[misc]  # aiokafka is untyped
         """Connect. Raises what aiokafka does."""
         async with asyncio.timeout(self._call_timeout_s):
             await super().start()
-            # A broker that refuses an OAUTHBEARER token answers with an empty cluster, which aiokafka takes for good; and
-            # the addresses that it gives for the others may be wrong.
+            # A broker that refuses an OAUTHBEARER token answers with an empty cluster, which aiokafka takes for good.
+            # And one whose advertised.listeners are wrong sends clients to where nobody is.
             if await self._reachable() is None:
                 raise KafkaConnectionError("no broker of the cluster can be reached")
 

@@ -54,19 +54,23 @@ async def connect(client: Any, kafka: Kafka) -> None:
 
 
 async def _start(client: Any, kafka: Kafka) -> None:
-    tasks = [starting := asyncio.ensure_future(client.start())]
+    starting, looking = asyncio.ensure_future(client.start()), asyncio.ensure_future(_hopeless(kafka))
     try:
-        await asyncio.wait(tasks, timeout=EARLY_S)
-        if not starting.done():
-            tasks.append(looking := asyncio.ensure_future(_findings(kafka, EARLY_S)))
-            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-            if not starting.done() and all(finding.final for finding in looking.result()):
-                raise SinkUnavailableError(f"no connection to Kafka: {'; '.join(text for text, _ in looking.result())}")
+        await asyncio.wait({starting, looking}, return_when=asyncio.FIRST_COMPLETED)
+        if not starting.done() and looking.result():
+            raise SinkUnavailableError(f"no connection to Kafka: {looking.result()}")
         await starting
     finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.wait(tasks, timeout=CLOSE_TIMEOUT_S)
+        starting.cancel()
+        looking.cancel()
+        await asyncio.wait({starting, looking}, timeout=CLOSE_TIMEOUT_S)
+
+
+async def _hopeless(kafka: Kafka) -> str:
+    """After a while: why waiting for a connection does not help; "" if it may."""
+    await asyncio.sleep(EARLY_S)
+    found = await _findings(kafka, EARLY_S)
+    return "; ".join(finding.text for finding in found) if all(finding.final for finding in found) else ""
 
 
 async def diagnose(kafka: Kafka, timeout_s: float = 5.0) -> list[str]:

@@ -1,4 +1,4 @@
-"""A broker that answers and gives clients an address at which they can't reach it: the usual mistake of a first set-up."""
+"""A broker that answers and gives clients an address at which they can't reach it: the usual mistake of a first try."""
 
 import asyncio
 import time
