@@ -15,7 +15,7 @@ from aiokafka.conn import collect_hosts, create_conn
 from aiokafka.protocol.metadata import MetadataRequest
 
 from bridge.errors import ConfigError, SinkTimeoutError, SinkUnavailableError
-from bridge.kafka.client import CLOSE_TIMEOUT_S, TokenUnavailableError, client_options
+from bridge.kafka.client import TokenUnavailableError, client_options, close
 from bridge.kafka.errors import translate
 from bridge.settings.models import Kafka, Security
 
@@ -26,6 +26,7 @@ _SELF_SIGNED_OR_UNKNOWN_ISSUER: Final = {2, 18, 19, 20, 21}  # X509_V_ERR_…, a
 _EXPIRED_OR_NOT_YET: Final = {9, 10}
 _WRONG_NAME: Final = {62, 64}
 _NO_CONNECTION: Final = (kafka_errors.KafkaConnectionError, kafka_errors.NodeNotReadyError)
+_ADVERTISED: Final = "advertised.listeners of a broker must be an address that can be reached from here"
 # A broker says nothing to a refused token, but closes the connection at the next request, or answers it with nothing.
 _REFUSED: Final = "the login fails: the broker does not accept the token (is it expired?)"
 
@@ -39,8 +40,12 @@ class Finding(NamedTuple):
 
 async def connect(client: Any, kafka: Kafka) -> None:
     """Start a client. Raises a SinkError, with what `diagnose` finds when no connection comes about."""
+    starting, looking = asyncio.ensure_future(client.start()), asyncio.ensure_future(_hopeless(kafka))
     try:
-        await _start(client, kafka)
+        await asyncio.wait({starting, looking}, return_when=asyncio.FIRST_COMPLETED)
+        if not starting.done():
+            looking.result()
+        await starting
     except Exception as error:
         known = translate(error)
         cause = error.__cause__ if known is error else error
@@ -51,26 +56,18 @@ async def connect(client: Any, kafka: Kafka) -> None:
         if known is error:
             raise
         raise known from error
-
-
-async def _start(client: Any, kafka: Kafka) -> None:
-    starting, looking = asyncio.ensure_future(client.start()), asyncio.ensure_future(_hopeless(kafka))
-    try:
-        await asyncio.wait({starting, looking}, return_when=asyncio.FIRST_COMPLETED)
-        if not starting.done() and looking.result():
-            raise SinkUnavailableError(f"no connection to Kafka: {looking.result()}")
-        await starting
     finally:
         starting.cancel()
         looking.cancel()
-        await asyncio.wait({starting, looking}, timeout=CLOSE_TIMEOUT_S)
+        await close(asyncio.gather(starting, looking, return_exceptions=True))
 
 
-async def _hopeless(kafka: Kafka) -> str:
-    """After a while: why waiting for a connection does not help; "" if it may."""
+async def _hopeless(kafka: Kafka) -> None:
+    """After a while, look whether waiting for a connection may help. Raises SinkUnavailableError if it does not."""
     await asyncio.sleep(EARLY_S)
     found = await _findings(kafka, EARLY_S)
-    return "; ".join(finding.text for finding in found) if all(finding.final for finding in found) else ""
+    if all(finding.final for finding in found):
+        raise SinkUnavailableError(f"no connection to Kafka: {'; '.join(finding.text for finding in found)}")
 
 
 async def diagnose(kafka: Kafka, timeout_s: float = 5.0) -> list[str]:
@@ -110,12 +107,8 @@ async def _try(server: str, options: dict[str, Any], security: Security, timeout
         return Finding(f"{server}: {_REFUSED if _by_token(security) else 'it knows of no broker in its cluster'}")
     brokers = [(host, port) for _, host, port, *_ in answer.brokers[:SERVERS_MAX]]
     failed = [text for text in await asyncio.gather(*(_unreachable(*at, timeout_s / 2) for at in brokers)) if text]
-    if not failed:
-        return Finding("")
-    advice = "advertised.listeners of a broker must be an address that can be reached from here"
-    return Finding(
-        f"{server} answers, and names the broker {' and '.join(failed)}: {advice}", len(failed) == len(brokers)
-    )
+    text = f"{server} answers, and names the broker {' and '.join(failed)}: {_ADVERTISED}" if failed else ""
+    return Finding(text, len(failed) == len(brokers))
 
 
 async def _unreachable(host: str, port: int, timeout_s: float) -> str:
