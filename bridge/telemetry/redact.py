@@ -23,9 +23,9 @@ _NO_PHONES = (
 # Between two digits of one number: what people and programs put there. Hyphens and blanks of all kinds, marks that are
 # not seen, brackets, dots, slashes, underscores; and each of them as an escape of a URL, of JSON or of Python.
 _BETWEEN = (
-    r"(?:\s|[()+\-./_\u00ad\u00b7\u034f\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b-\u200f\u2010-\u2015"
-    r"\u2022\u2027\u202a-\u202e\u2043\u2044\u2060-\u206f\u2212\u2215\u3164\ufe00-\ufe0f\ufe58\ufe63\ufeff\uff0d\uff0e\uff0f]"
-    r"|%[0-9A-Fa-f]{2}|\\u[0-9A-Fa-f]{4}|\\x[0-9A-Fa-f]{2}|\\[nrt]){0,6}"
+    r"(?:[\s()+\-./_~\x00-\x1f\x7f-\x9f\u00ad\u00b7\u034f\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b-\u200f\u2010-\u2015"
+    r"\u2022\u2027\u202a-\u202e\u2043\u2044\u2060-\u206f\u2212\u2215\u3002\u3164\ufe00-\ufe0f\ufe58\ufe63\ufeff\uff0d\uff0e\uff0f]"
+    r"|%[0-9A-Fa-f]{2}|\\u[0-9A-Fa-f]{4}|\\x[0-9A-Fa-f]{2}|\\[nrt/]|&#?\w{2,6};){0,6}"
 )
 _PHONE = re.compile(rf"[+\uff0b]?\d(?:{_BETWEEN}\d){{7,}}")
 _NAME = re.compile(rf"{_PHONE.pattern}|[^\W\d]\D*\d|\d\D*[^\W\d]")
