@@ -48,8 +48,8 @@ def drain(settings: Settings, folder: Path, *, wait_s: float, deadline_s: float,
     level, form = settings.log.level, settings.log.format
     if tell is not None:
         level, form = "error" if level == "error" else "warning", "console"
-    secrets = (secret for _, secret in secrets_of(settings))
-    logs = Logs(level, form, sink=descriptor_sink(2), secrets=secrets, names=[*names_of(settings), str(folder)])
+    logs = Logs(level, form, sink=descriptor_sink(2))
+    logs.set_secrets((secret for _, secret in secrets_of(settings)), [*names_of(settings), str(folder)])
     try:
         telemetry = Telemetry()
         telemetry.verbose = level == "debug"

@@ -63,8 +63,8 @@ def run(settings: Settings, config_path: Path | None = None) -> ExitCode:
 
     Expected errors are logged, and come back as exit codes; so do unforeseen ones, with their traceback in the log.
     """
-    secrets, names = (secret for _, secret in secrets_of(settings)), [*names_of(settings), str(config_path)]
-    logs = Logs(settings.log.level, settings.log.format, secrets=secrets, names=names)
+    logs = Logs(settings.log.level, settings.log.format)
+    logs.set_secrets((secret for _, secret in secrets_of(settings)), [*names_of(settings), str(config_path)])
     telemetry = Telemetry()
     threading.excepthook = lambda failed: telemetry.thread_failed(
         failed.thread.name if failed.thread else "?", failed.exc_value or failed.exc_type()

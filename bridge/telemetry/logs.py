@@ -37,6 +37,7 @@ _RETRYING = ("aiokafka", "opentelemetry")  # they call an error what they try ag
 _LIBRARY_LEVEL_MIN = logging.WARNING  # what libraries say below that tells their authors something, not an operator
 _NAMES = {key: field.name for key, field in FIELDS.items()}
 _FIRST = ("@timestamp", "log.level", "event.name", "message")
+_CHARS_MAX = {"error.stack_trace": TRACEBACK_CHARS_MAX}
 # Values of our own making that may look like a phone number.
 _OWN = frozenset({"event", "level", "timestamp", "journal_id", "config_hash", "version"})
 # The operator's: the line that makes a topic is pasted from here, with its retention in milliseconds.
@@ -46,23 +47,13 @@ _OPERATORS = frozenset({"differences", "topic", "source", "problems", "warning",
 class Logs:
     """The process's log. There is one at a time, as structlog and the standard library have it."""
 
-    def __init__(
-        self,
-        level: Level,
-        form: Format,
-        *,
-        sink: Sink | None = None,
-        secrets: Iterable[str] = (),
-        names: Iterable[str] = (),
-    ) -> None:
-        """`sink` takes the bytes of the lines; default: standard output. `secrets` never show in a line, the
-        operator's `names` always.
-        """
+    def __init__(self, level: Level, form: Format, *, sink: Sink | None = None, secrets: Iterable[str] = ()) -> None:
+        """`sink` takes the bytes of the lines; default: standard output. `secrets` never show in a line."""
         terminal = sink is None and sys.stdout.isatty()
         self.writer = LogWriter(descriptor_sink(sys.stdout.fileno()) if sink is None else sink)
         self._render = as_console(colors=terminal) if form == "console" or (form == "auto" and terminal) else as_json
-        self._secrets, self._names = set(secrets), set(names)
-        self._redact = Redactor(self._secrets, self._names)
+        self._secrets, self._names = set[str](), set[str]()
+        self.set_secrets(secrets)
         self._handler = _LibraryHandler()
         self.set_level(level)
         root = logging.getLogger()
@@ -83,10 +74,14 @@ class Logs:
         )
 
     def set_secrets(self, secrets: Iterable[str], names: Iterable[str] = ()) -> None:
-        """As from now on, beside those of the configuration before: its requests may still be under way."""
-        new, new_names = set(secrets), set(names)
-        self._redact = Redactor(new | self._secrets, new_names | self._names)
-        self._secrets, self._names = new, new_names
+        """Hide these from now on, beside those of the configuration before: its requests may still be under way.
+
+        The operator's own `names` are shown whole.
+        """
+        new = set(secrets)
+        self._names |= set(names)
+        self._redact = Redactor(new | self._secrets, self._names)
+        self._secrets = new
 
     def close(self, timeout_s: float = FLUSH_TIMEOUT_S) -> None:
         """Write what waits, `timeout_s` at the most; after that nothing is logged any more."""
@@ -198,11 +193,7 @@ def bounded(line: Line, redact: Redactor) -> Line:
     return {
         _clean(str(key)): value
         if key in _OWN
-        else _value(
-            value,
-            redact.own if key in _OPERATORS else redact,
-            TRACEBACK_CHARS_MAX if key == "error.stack_trace" else VALUE_CHARS_MAX,
-        )
+        else _value(value, redact.own if key in _OPERATORS else redact, _CHARS_MAX.get(key, VALUE_CHARS_MAX))
         for key, value in line.items()
     }
 

@@ -161,7 +161,8 @@ def test_on_a_console_a_value_cannot_forge_a_line() -> None:
 def test_the_operators_names_are_whole_in_every_line_and_a_line_that_makes_a_topic_can_be_pasted() -> None:
     written: list[bytes] = []
     brokers = [f"kafka-10203{n}4050:9092" for n in (1, 2)]
-    logs = Logs("info", "json", sink=written.append, secrets=[SECRET], names=[brokers[0], "acme-57300555."])
+    logs = Logs("info", "json", sink=written.append)
+    logs.set_secrets([SECRET], [brokers[0], "acme-57300555."])
     logs.set_secrets([SECRET], [brokers[1]])
     line = f"kafka-topics.sh --bootstrap-server {brokers[0]} --topic t --config retention.ms=604800000"
     telemetry = Telemetry()
