@@ -54,7 +54,9 @@ def note_kind(note: str) -> str:
 
 def cleaned(name: str) -> str:
     """A name out of a body, fit for a note: cut, and only letters, digits and . _ - in it."""
-    return re.sub(r"[^A-Za-z0-9._-]", "_", name[:_DETAIL_CHARACTERS_MAX]) or "_"
+    shown = re.sub(r"[^A-Za-z0-9._-]", "_", name[:_DETAIL_CHARACTERS_MAX])
+    # Half a phone number at the cut would not be known for one any more.
+    return (re.sub(r"[0-9._-]+\Z", "", shown) if len(name) > _DETAIL_CHARACTERS_MAX else shown) or "_"
 
 
 def sent_as(value: object) -> str:

@@ -79,7 +79,7 @@ def run(work: Coroutine[Any, Any, T]) -> T:
 def masked(value: Any, name: str = "") -> Any:
     """Decoded JSON without phone numbers: known fields wholly, other text where it looks like one; ids are kept."""
     if isinstance(value, Mapping):
-        return {key: masked(item, key) for key, item in value.items()}
+        return {mask_phones(str(key)): masked(item, key) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [masked(item, name) for item in value]
     if name in _PHONES:

@@ -1,6 +1,7 @@
 """Options that several commands share, and the configuration that they name."""
 
 import datetime as dt
+import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -53,6 +54,10 @@ class Parsed(click.ParamType):  # type: ignore[type-arg]  # generic in newer ver
             return self._parse(value) if isinstance(value, str) else value
         except ValueError as error:
             self.fail(str(error), param, ctx)
+
+
+TEXT: Final = Parsed("text", lambda text: os.fsencode(text).decode())
+"""UTF-8 whatever the locale is. What is not UTF-8 is refused."""
 
 
 def _as_configured(name: str) -> Parsed:

@@ -198,6 +198,7 @@ async def _redrive(
     for name in absent:
         note(f"there is no record {name} in {settings.topics.quarantine}")
     work = Redrive(settings, Preparer(settings, ""), wanted, dry_run=dry_run, hint=hint)
+    words = _WORDS | ({"redriven": "would be forwarded"} if dry_run else {})
     counts: Counter[str] = Counter()
     async for done in work.run():
         counts[done.outcome] += 1
@@ -205,10 +206,10 @@ async def _redrive(
             print_json({**asdict(done), "place": _place(done), "dry_run": dry_run})
         elif done.outcome != "already" or named:
             become = f", as {told_by(done.event_type, hint)}" if hint and done.outcome == "redriven" else ""
-            click.echo(f"{_place(done)}: {_WORDS[done.outcome]}: {done.detail}{become}")
+            click.echo(f"{_place(done)}: {words[done.outcome]}: {done.detail}{become}")
     if not as_json:
-        total = ", ".join(f"{count} {_WORDS[outcome]}" for outcome, count in counts.most_common())
-        note(f"{'would be: ' if dry_run else ''}{total or 'no record is meant'}")
+        total = ", ".join(f"{count} {words[outcome]}" for outcome, count in counts.most_common())
+        note(total or "no record is meant")
     return ExitCode.MISMATCH if absent or set(counts) - _OK else ExitCode.OK
 
 

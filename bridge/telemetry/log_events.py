@@ -29,6 +29,7 @@ EVENTS: dict[str, str] = {
     "transaction.marker_missing": "Kafka wrote no marker for records of a committed transaction: they are sent again",
     "kafka.connected": "The producer works and the positions are known",
     "kafka.lost": "The producer can't go on; a new one is tried until it works",
+    "forwarding.caught_up": "All that waited for Kafka when it was connected is forwarded, and nothing is pending",
     "forwarding.failed": "The forwarder met an unforeseen error and starts anew",
     "kafka.fenced": "Another live process forwards this journal; this one stops",
     "topics.differ": "Topics are missing or not as configured",

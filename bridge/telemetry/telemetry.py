@@ -92,7 +92,7 @@ class Telemetry(RateLimitedLogger):
 
     def journal_filled(self, state: str, usage: JournalUsage) -> None:
         """The journal's fill crossed a mark: `state` is ok, nearly_full or full."""
-        log = self.log.info if state == "ok" else self.log.warning
+        log = {"ok": self.log.info, "full": self.log.error}.get(state, self.log.warning)
         log("journal.fill_changed", state=state, bytes=usage.bytes, bytes_max=usage.bytes_max, pending=usage.pending)
         self._full = state == "full"
         self._show_accepting()
@@ -171,6 +171,10 @@ class Telemetry(RateLimitedLogger):
     def kafka_connected(self, **fields: Any) -> None:
         self.metrics.kafka_up.set(1)
         self.log.info("kafka.connected", **fields)
+
+    def caught_up(self, seconds: float) -> None:
+        """Nothing is pending any more, `seconds` after a connection that began with a backlog."""
+        self.log.info("forwarding.caught_up", seconds=round(seconds, 3))
 
     def kafka_lost(self, cause: str, error: BaseException) -> None:
         self.metrics.kafka_up.set(0)

@@ -18,6 +18,7 @@ from bridge.catalogue.shapes import number_text
 from bridge.catalogue.table import HINTS, NOTHING, TABLE, UNKNOWN, Classification, classify
 from bridge.catalogue.times import utc_text
 from bridge.model import Contact, Entry, Event, IdFrom, Problem, Rejected
+from bridge.telemetry.redact import mask_phones
 from bridge.transform.custom_events import Rule, find_rule
 from bridge.transform.json_body import NotJson, decode
 
@@ -60,6 +61,12 @@ def examine(
 
 _UNDECIDED = (None, UNKNOWN)
 _OF_FIELDS = ("unknown_field", MORE_NOTES)
+
+
+def _without_phone(note: str) -> str:
+    """The detail of a note may be any name that was in the body: a phone number is one for some senders."""
+    kind, colon, detail = note.partition(":")
+    return f"{kind}:{mask_phones(detail)}" if colon else note
 
 
 def _mapped(
@@ -172,7 +179,7 @@ class _BodyReader:
             data,
             text,
             key_fields,
-            tuple(reading.notes),
+            tuple(map(_without_phone, reading.notes)) if reading.notes else (),
             id_from,
         )
 

@@ -103,6 +103,13 @@ def test_what_is_not_there_is_said_and_the_rest_goes_out(redrive: Callable[..., 
     assert "no record ffffffff" in result.stderr
 
 
+def test_a_dry_run_says_what_would_be_done_and_not_that_it_was(redrive: Callable[..., Result]) -> None:
+    result = redrive("2@17", "--dry-run")
+    assert result.stdout == "2@17: would be forwarded: a-topic\n"
+    assert result.stderr.splitlines()[-1] == "1 would be forwarded"
+    assert redrive("2@17").stderr.splitlines()[-1] == "1 forwarded"
+
+
 def test_a_hint_says_what_each_record_becomes_also_where_the_body_knows_better(redrive: Callable[..., Result]) -> None:
     assert redrive("2@17", "--hint", "read").stdout.endswith("a-topic, as message.read\n")
     assert (

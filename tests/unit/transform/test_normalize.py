@@ -257,6 +257,18 @@ def test_what_cannot_be_read_is_left_out_and_noted() -> None:
     )
 
 
+@pytest.mark.parametrize("spelt", ["+573005550177", "57 300 555 0177", "57.300.555.0177", "5\u200b7300\u20115550177"])
+def test_a_phone_number_that_is_a_name_in_the_body_is_masked_in_the_notes(spelt: str) -> None:
+    keys = [{"key": f"k {spelt}", "value": "1"}, {"key": f"k {spelt}", "value": "2"}]
+    body = {**READ, spelt: 1, f"{'x' * 33}{spelt}": 1, "user_session_keys": keys}
+    notes = event(body).notes
+    assert {note.partition(":")[0] for note in notes} == {"unknown_field", "session_key_repeated"}
+    for note in notes:
+        assert "555" not in note
+        assert "300" not in note
+    assert any(note.endswith("57******77") for note in notes)
+
+
 def test_unknown_fields_are_noted_by_name_at_every_level_in_the_order_of_the_body() -> None:
     body = {**READ, "plan": 1, "question": {"text": "?", "id": 9}, "answer options": []}
     assert event(body).notes == ("unknown_field:question.id", "unknown_field:plan", "unknown_field:answer_options")
