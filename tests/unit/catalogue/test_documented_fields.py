@@ -27,7 +27,7 @@ PROMISED = {
         "question", "sent_at", "sent_text", "classified_answer", "reason", "business_scope_id",
     },
     "condition.evaluated": {"variable", "condition", "business_scope_id"},
-    "hsm.status_changed": {"template", "status", "affected_flow_ids", "timestamp"},
+    "hsm.status_changed": {"template", "status", "category", "reason", "affected_flow_ids", "timestamp"},
     "conversation.closed": {"closed_at", "timestamp", "template", "messages"},
     "deployment.failed": {"failure_reason", "failed_at", "timestamp"},
 }  # fmt: skip
@@ -101,7 +101,7 @@ def test_places_have_types() -> None:
 
 
 def test_what_was_lenient_is_said_in_the_event() -> None:
-    body = {**sample("message.read"), "cellphone": 3005550134, "plan": "gold", "business_scope_id": "CO.1"}
+    body = {**sample("message.read"), "cellphone": 3005550134, "plan": "gold"}
     out = envelope(event(body, "read"))
-    assert set(out["notes"]) == {"cellphone_was_number", "unknown_field:plan", "unknown_field:business_scope_id"}
+    assert set(out["notes"]) == {"cellphone_was_number", "unknown_field:plan"}
     assert out["data"]["business_scope_id"] == "CO.1"

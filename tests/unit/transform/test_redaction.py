@@ -285,7 +285,7 @@ def test_the_quarantine_keeps_bodies_unless_it_is_told_not_to() -> None:
         ('topics: {"*": {phone: hash}}', "needs privacy.hash_key"),
         ('topics: {"*": {phone: drop}}', "needs privacy.hash_key"),
         ('topics: {"*": {fields: {data.text: hash}}}', "needs privacy.hash_key"),
-        ('{topics: {"*": {fields: {contact.phone: drop}}}}', "expected `phone: …` beside fields"),
+        ('{topics: {"*": {fields: {contact.phone: drop}}}}', "expected `contact: …` beside fields"),
         ('{topics: {"*": {fields: {id: drop}}}}', "expected a field of the event"),
         ('{hash_key: 0123456789abcdef, topics: {"*": {fields: {session_id: drop}}}}', "expected hash"),
         ('{hash_key: 0123456789abcdef, topics: {"*": {fields: {contact: mask}}}}', "expected drop"),
