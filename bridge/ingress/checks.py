@@ -5,7 +5,6 @@ same two. They decide and count, and write nothing to a socket.
 """
 
 import time
-import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -16,6 +15,7 @@ from bridge.auth import Denied, Facts, Grant, Undecided
 from bridge.catalogue import classify
 from bridge.ingress import responses
 from bridge.ingress.acknowledge import Acknowledger
+from bridge.ingress.content_coding import decoded
 from bridge.ingress.responses import Response
 from bridge.ingress.routes import HIDDEN, Route, Routes, Target
 from bridge.model import Entry
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from bridge.telemetry.tracing import RequestTrace, Tracing
 
 NO_SOURCE = "-"  # the label of requests that lead to no source
-_GZIP = 16 + zlib.MAX_WBITS
-_GZIP_MEMBERS_MAX = 16  # each costs a copy of what follows it
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +117,7 @@ class Checks:
         coding = context.headers.get("Content-Encoding")
         if coding is not None:
             coding = ", ".join(context.headers.getall("Content-Encoding"))
-            plain = _decoded(body, coding, rules.server.max_body)
+            plain = decoded(body, coding, rules.server.max_body)
             if plain is not None:
                 body, coding = plain, None
                 if len(body) > rules.server.max_body:
@@ -198,36 +196,3 @@ def _span_attributes(target: Target, response: Response, *, tls: bool) -> dict[s
     if response.status >= 500:
         found["error.type"] = response.reason or str(response.status)
     return found
-
-
-def _decoded(body: bytes, coding: str, bytes_max: int) -> bytes | None:
-    """The body without its content coding, None when that can't be undone. Ends one byte above `bytes_max`.
-
-    `coding` is the header's list. `identity` in it says nothing; of the others only one is undone.
-    """
-    codings = [name for part in coding.split(",") if (name := part.strip().lower()) not in ("", "identity")]
-    if not codings:
-        return body
-    if codings in (["gzip"], ["x-gzip"]):
-        return _inflated(body, _GZIP, bytes_max)
-    if codings == ["deflate"]:  # means the zlib format (RFC 9110, 8.4.1.2); some send it without that wrapping
-        raw = not body or body[0] & 0x0F != zlib.DEFLATED
-        return _inflated(body, -zlib.MAX_WBITS if raw else zlib.MAX_WBITS, bytes_max)
-    return None
-
-
-def _inflated(body: bytes, window_bits: int, bytes_max: int) -> bytes | None:
-    # At the most one byte more than allowed: a small body may claim to be gigabytes.
-    out = b""
-    for _ in range(_GZIP_MEMBERS_MAX if window_bits == _GZIP else 1):
-        stream = zlib.decompressobj(window_bits)
-        try:
-            out += stream.decompress(body, bytes_max + 1 - len(out))
-        except zlib.error:
-            return None
-        body = stream.unused_data
-        if len(out) > bytes_max or (stream.eof and not body):
-            return out
-        if not stream.eof:  # cut off
-            return None
-    return None
