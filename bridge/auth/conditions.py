@@ -33,12 +33,9 @@ class Secret:
     """The accepted values of one secret, newest first as configured."""
 
     def __init__(self, values: SecretValues) -> None:
-        # The generation, the value as it may be sent, and the first millisecond in which it is no longer valid.
-        self._values = tuple(
-            (generation, sent, _end_ms(one))
-            for generation, one in enumerate(each_value(values))
-            for sent in _encodings(one.value.get_secret_value())
-        )
+        # Each value, as it may be sent, with the first millisecond in which it is no longer valid.
+        known = [(_encodings(one.value.get_secret_value()), _end_ms(one)) for one in each_value(values)]
+        self._values = tuple((number, each, end_ms) for number, (sent, end_ms) in enumerate(known) for each in sent)
 
     def match(self, given: bytes, now_ms: int, made_of: Callable[[bytes], bytes] = bytes) -> int:
         """The generation that `given` equals, or WRONG, or EXPIRED. Compares with what is made of each value."""
@@ -113,8 +110,7 @@ class Basic:
         except (BinasciiError, ValueError):
             return WRONG
         found = self._password.match(password, now_ms)
-        known = [compare_digest(username, each) for each in self._usernames]
-        return found if any(known) and colon else WRONG
+        return found if max(compare_digest(username, each) for each in self._usernames) and colon else WRONG
 
 
 class Query:

@@ -284,17 +284,16 @@ class Connection(FastPathHandler):
         if request.writer.output_size > 0:
             raise ConnectionError("the response has begun already")
         answer_as_http_1(request)  # else in HTTP/1.0: there is no version in what could not be read
-        if status == 400:
-            response = responses.not_http(self.broken)
-            self._count(response)
-            return response.to_aiohttp(close=True)
-        self._server.telemetry.request_failed(NO_SOURCE, exc or RuntimeError(f"status {status}"))
-        self._server.telemetry.request_answered(NO_SOURCE, responses.UNFORESEEN.outcome)
-        return responses.UNFORESEEN.to_aiohttp(close=True)
+        response = responses.not_http(self.broken) if status == 400 else responses.UNFORESEEN
+        if status != 400:
+            self._server.telemetry.request_failed(NO_SOURCE, exc or RuntimeError(f"status {status}"))
+        self._count(response)
+        return response.to_aiohttp(close=True)
 
     def _count(self, response: Response) -> None:
         self._server.telemetry.request_answered(NO_SOURCE, response.outcome)
-        self._server.telemetry.refused(NO_SOURCE, response.outcome, remote=self.remote)
+        if response.status == 400:
+            self._server.telemetry.refused(NO_SOURCE, response.outcome, remote=self.remote)
 
     def _send_and_close(self, response: Response) -> None:
         # Closing at once would reset the connection under the response when the client has sent something that nobody

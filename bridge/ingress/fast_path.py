@@ -102,8 +102,6 @@ class FastPathHandler(web.RequestHandler):
         if not self._messages:
             self.on_partial_head(len(data))
             return
-        if self.head_bytes + len(data) > self.head_bytes_max:
-            self._refuse_large_heads(0)
         if self._holds_one_whole_post():
             message, content = self._messages.popleft()
             self._newest = EMPTY_PAYLOAD
@@ -115,7 +113,7 @@ class FastPathHandler(web.RequestHandler):
                 self._begin_head(_left_over(data, content))
             self.on_request(message, content)  # type: ignore[arg-type]
             return
-        self._newest, self._last_bytes = self._messages[-1][1], data[-_LAST_BYTES:]
+        self._last_bytes = data[-_LAST_BYTES:]
         self._begin_head(self._behind(data))
         if not waiter.done():
             waiter.set_result(None)
@@ -123,7 +121,8 @@ class FastPathHandler(web.RequestHandler):
     def _parse(self, data: bytes) -> None:
         # aiohttp's parser forgets, when it fails, what it completed in the same call. So ours stops behind each request
         # and is called again for what follows, if that may be read.
-        messages, begins = self._messages, self.head_bytes <= 1
+        messages, begins, bound = self._messages, self.head_bytes <= 1, self.head_bytes_max
+        large = not data or self.head_bytes + len(data) > bound  # without data: what had to wait is parsed now
         while True:
             known, was_open = len(messages), not self._newest.is_eof()
             super().data_received(data)
@@ -132,6 +131,11 @@ class FastPathHandler(web.RequestHandler):
                 self._newest = content
                 if not isinstance(message, RawRequestMessage):
                     self.broken = self.broken or data[:_LAST_BYTES]
+                    if self.reading is not None and not self.reading.is_eof():  # else a handler would wait for the rest
+                        self.reading.set_exception(web.RequestPayloadError("broken framing"))
+                    return
+                if large and _head_size(message) > bound:
+                    self._refuse(len(messages) - 1)
                     return
                 self.closes = must_close(message, content)
                 if begins and data.find(_HEAD_END) + len(_HEAD_END) + content.total_bytes == len(data):
@@ -144,18 +148,12 @@ class FastPathHandler(web.RequestHandler):
 
     def _more_data(self, data: bytes) -> None:
         """Bytes that come while a request is under way: of its body, or of what is pipelined behind it."""
-        known, open_body, bound = len(self._messages), not self._newest.is_eof(), self.head_bytes_max
+        known, open_body = len(self._messages), not self._newest.is_eof()
         self._parse(data)
-        self._end_broken_body()
         if not FAST_PATH:
             return
         self._last_bytes = (self._last_bytes + data)[-_LAST_BYTES:]
-        if len(self._messages) > known:
-            if not data or self.head_bytes + len(data) > bound:  # without data: what had to wait is parsed now
-                self._refuse_large_heads(known)
-            self._newest = self._messages[-1][1]
-            self._begin_head(self._behind(data))
-        elif open_body:
+        if open_body or len(self._messages) > known:
             self._begin_head(self._behind(data))
         else:
             self._begin_head(self.head_bytes + len(data))
@@ -174,19 +172,13 @@ class FastPathHandler(web.RequestHandler):
         # Else the parser, which had stopped for a while, found that it is through: nothing has come since.
         return 0 if self._ends_with_body or not content.is_eof() else _left_over(data, content)
 
-    def _refuse_large_heads(self, first: int) -> None:
-        for at in range(first, len(self._messages)):
-            message = self._messages[at][0]
-            if isinstance(message, RawRequestMessage) and _head_size(message) > self.head_bytes_max:
-                self._refuse(at)
-                return
-
     def _refuse(self, at: int) -> None:
         """What stands at this place of the queue, or begins there, is no HTTP, and the end of what is listened to."""
         error = web.HTTPBadRequest()
         while len(self._messages) > at:
             self._messages.pop()
         self._messages.append((_ErrInfo(400, error, ""), EMPTY_PAYLOAD))
+        self._newest = EMPTY_PAYLOAD
         self._input_closed = True
 
     def pause_writing(self) -> None:
@@ -241,13 +233,6 @@ class FastPathHandler(web.RequestHandler):
         content = self.reading or (self._messages[-1][1] if self._messages else None)
         if isinstance(content, StreamReader) and not content.is_eof():
             content.set_exception(ConnectionResetError("ended early"))
-
-    def _end_broken_body(self) -> None:
-        # aiohttp queues an error behind a request whose framing broke, and leaves its body open: a handler that waits
-        # for the rest would wait until its time is up.
-        content, newest = self.reading, self._messages[-1][0] if self._messages else None
-        if content is not None and not content.is_eof() and isinstance(newest, _ErrInfo):
-            content.set_exception(web.RequestPayloadError("broken framing"))
 
 
 def body_of(content: StreamReader) -> bytes:

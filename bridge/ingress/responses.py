@@ -77,18 +77,11 @@ def unavailable(reason: str, retry_after_s: int = 5) -> Response:
     return _problem(503, "not-accepted", title, retry, outcome="not_accepted", reason=reason)
 
 
-def _malformed(outcome: str) -> Response:
-    return _problem(400, "malformed-request", "The request is not valid HTTP", outcome=outcome)
-
-
-MALFORMED = _malformed("malformed")
-PROXY_PROTOCOL, TLS, HTTP2 = (_malformed(outcome) for outcome in ("proxy_protocol", "tls", "http2"))
-_PREAMBLES = {
-    b"PROXY ": PROXY_PROTOCOL,
-    b"\r\n\r\n\0\r\nQUIT\n": PROXY_PROTOCOL,
-    b"\x16\x03": TLS,
-    b"PRI * HTTP/2": HTTP2,
-}
+MALFORMED, PROXY, TLS, HTTP2 = (
+    _problem(400, "malformed-request", "The request is not valid HTTP", outcome=outcome)
+    for outcome in ("malformed", "proxy_protocol", "tls", "http2")
+)
+_PREAMBLES = {b"PROXY ": PROXY, b"\r\n\r\n\0\r\nQUIT\n": PROXY, b"\x16\x03": TLS, b"PRI * HTTP/2": HTTP2}
 CLIENT_GONE = _problem(400, "malformed-request", "The connection ended early", outcome="client_gone")  # no one sees it
 NOT_JSON = _problem(400, "not-json", "The body is not JSON in UTF-8; it was kept")
 NOT_FOUND = _problem(404, "not-found", "No webhook is received at this path")
@@ -108,5 +101,5 @@ UNFORESEEN = unavailable("unforeseen_error")
 
 
 def not_http(begin: bytes) -> Response:
-    """400, counted by what speaks there instead. `begin` is how it began."""
+    """400, counted by what it is instead, to judge by how it began."""
     return next((answer for preamble, answer in _PREAMBLES.items() if begin.startswith(preamble)), MALFORMED)
