@@ -3,8 +3,8 @@
 A configured path never answers 404 for something that a person may have misspelt in Treble's panel: `{path}` and
 `{path}/{anything}` are both taken, the latter with the segment as its hint: the known one that was meant, if it differs
 in case or by what came along when it was pasted, else cut to `HINT_CHARS_MAX` and to harmless characters. Empty
-segments, and blanks and dots around one, say nothing. The body decides its event type; a hint that contradicts it is
-counted. More segments are another path: 404.
+segments say nothing, nor do blanks and dots around one that is no secret. The body decides its event type; a hint that
+contradicts it is counted. More segments are another path: 404.
 
 A source with a `path_secret` is called as `{path}/{secret}` or `{path}/{secret}/{hint}`. With its other alternatives
 `{path}/{hint}` works too, for the known hints only: an unknown segment is a misspelt secret, and must not be kept.
@@ -89,11 +89,7 @@ class Routes:
 
     def find(self, path: str) -> Target | None:
         """The target of a raw path (percent-encoded, without query), None when no source has it."""
-        found = self._exact.get(path)
-        if found is None:
-            segments = _segments(path)
-            found = self._search(segments) or self._search(tuple([part.strip(_PASTED) for part in segments]))
-        return found
+        return self._exact.get(path) or self._search(path)
 
     def shown(self, raw_path: str, target: Target | None) -> str:
         """The path for a log line: only what the configuration or the catalogue has as well, `***` for the rest.
@@ -108,9 +104,11 @@ class Routes:
             shown = "/".join([part if part in self._words else HIDDEN for part in parts])
         return shown + f"?{HIDDEN}" * bool(question_mark)
 
-    def _search(self, segments: tuple[str, ...]) -> Target | None:
+    def _search(self, path: str) -> Target | None:
+        segments = _segments(path)
+        meant = tuple([part.strip(_PASTED) for part in segments])
         for count in range(min(len(segments), self._longest), max(len(segments) - 3, -1), -1):
-            route = self._by_segments.get(segments[:count])
+            route = self._by_segments.get(segments[:count]) or self._by_segments.get(meant[:count])
             if route is not None:
                 return _target(route, segments[count:])
         return None
@@ -130,14 +128,11 @@ def _exact(routes: list[Route]) -> dict[str, Target]:
 def _target(route: Route, rest: tuple[str, ...]) -> Target | None:
     if not route.credentials.has_path_secret:
         return Target(route, _hint(rest), None) if len(rest) <= 1 else None
-    if not rest:
-        return Target(route, "", None)
-    segment, hint = rest[0], _hint(rest[-1:])
-    if not route.credentials.is_path_secret(segment):
-        segment = segment.strip(_PASTED)
-        if len(rest) == 1 and hint in HINTS and not route.credentials.is_path_secret(segment):
-            return Target(route, hint, hint)
-    return Target(route, hint if len(rest) > 1 else "", segment)
+    if len(rest) == 1:
+        hint = _hint(rest)
+        is_hint = hint in HINTS and not route.credentials.is_path_secret(rest[0])
+        return Target(route, hint, hint) if is_hint else Target(route, "", rest[0])
+    return Target(route, _hint(rest[1:]), rest[0] if rest else None)
 
 
 def _hint(rest: tuple[str, ...]) -> str:

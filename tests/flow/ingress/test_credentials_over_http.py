@@ -217,7 +217,7 @@ async def test_a_secret_that_is_encoded_or_misspelt_or_where_none_belongs_is_in_
         "/hooks/inside/%50th_Secret.1234/read/x": "/hooks/inside/***/***/***",
         "/hooks/inside/Pth_Secret.1235/read/x": "/hooks/inside/***/***/***",
         "//hooks/inside/%50th_Secret.1234": "/hooks/inside/***",
-        "//hooks//inside//Pth_Secret.1234%0A//Read.": "/hooks/inside/***/read",
+        "//hooks//inside//Pth_Secret.1234//Read.": "/hooks/inside/***/read",
         "//hooks/out/%50th_Secret.1234": "//hooks/***/***",
         "/hooks/INSIDE/%50th_Secret.1234": "/hooks/***/***",
         "/hooks/inside;Pth_Secret.1234": "/hooks/***",
@@ -265,18 +265,18 @@ async def test_a_secret_that_is_not_ascii_holds_in_either_encoding(encoding: str
     [
         ("/SeCret.1", ""),
         ("//webhooks//treble//SeCret.1//", ""),
-        ("/SeCret.1%0A", ""),
-        ("/SeCret.1%20/", ""),
+        ("//SeCret.1/%0A", ""),
+        ("%20/SeCret.1/", ""),
         ("/SeCret.1//Read%0A", "read"),
-        ("/SeCret.1%20/READ.", "read"),
+        ("./SeCret.1/READ.", "read"),
         ("/SeCret.1/other.", "other."),
     ],
 )
 async def test_a_path_with_a_secret_may_be_pasted_with_what_comes_along(path: str, hint: str) -> None:
     async with door(settings(auth=[{"path_secret": "SeCret.1"}, {"bearer": TOKEN}])) as d:
-        assert await status(d, path if path.startswith("//") else PATH + path) == 200
+        assert await status(d, path if path.startswith("//webhooks") else PATH + path) == 200
         assert [entry.hint for entry in d.journal.stored] == [hint]
-        for wrong in ("/secret.1", "/SeCret.", "/SeCret.1.x", "/SeCret.1/a/b"):
+        for wrong in ("/secret.1", "/SeCret.", "/SeCret.1.x", "/SeCret.1/a/b", "/SeCret.1%20", "./SeCret.1."):
             assert await status(d, PATH + wrong) in (401, 404)
         assert (await d.post(f"{PATH}/Read%0A")).status == 200
         assert d.journal.stored[-1].hint == "read"
