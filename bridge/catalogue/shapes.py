@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from bridge.catalogue.numbers import Digits
 from bridge.catalogue.reading import Reading, sent_as
 from bridge.catalogue.times import time_reader
 
@@ -29,7 +30,7 @@ class Shape:
 
 def number_text(value: Any) -> str | None:
     """A number as the text it was most likely sent as; None for what is none, or may have lost digits."""
-    if type(value) is int:
+    if type(value) is int or type(value) is Digits:
         return str(value)
     if type(value) is float and abs(value) < _EXACT_FLOAT_MAX:
         return str(int(value)) if value.is_integer() else repr(value)
@@ -84,11 +85,11 @@ def identifier(about: str) -> Shape:
     return Shape({"type": "string", "minLength": 1, "description": about}, bind)
 
 
-TIME_PATTERN = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]{1,9})?Z$"
+TIME_PATTERN = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}[.][0-9]{6}Z$"
 
 
 def time(about: str) -> Shape:
-    """A moment: RFC 3339 in UTC comes out."""
+    """A moment: RFC 3339 in UTC with six decimals comes out."""
     schema = {"type": "string", "format": "date-time", "pattern": TIME_PATTERN, "description": about}
     return Shape(schema, time_reader)
 
@@ -151,7 +152,7 @@ def wrapped_text(about: str) -> Shape:
             if len(value) > 1:
                 reading.unknown_fields((name for name in value if name != "text"), f"{label}.")
             held = value.get("text")
-            return held if held is None or type(held) is str else read_text(held, label, reading)
+            return held if held is None or type(held) is str else read_text(held, f"{label}.text", reading)
 
         return read
 
