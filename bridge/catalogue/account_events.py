@@ -18,9 +18,9 @@ GLOBAL = Family(
 )
 TIMESTAMP = Field("timestamp", time("When Treble reported it."))
 
-# Where a payload that is bare text, and no object, belongs: as if the object had it under this name.
+# Of the kinds that are known: what a payload is that is bare text, and no object.
 _BARE = {
-    **dict.fromkeys(("text", "hsm", "interactive", "button", "reaction"), "message"),
+    **dict.fromkeys(("text", "hsm", "interactive", "button", "reaction"), "text"),
     **dict.fromkeys(("image", "audio", "document", "video", "sticker"), "url"),
 }
 _MEDIA = members(
@@ -51,8 +51,7 @@ def _message(label: str) -> Read:
         kind = value.get("type")
         said: dict[str, Any] = {}
         if isinstance(kind, str) and kind not in _OUTER and (held := value.get(kind)) is not None:
-            payload = held if type(held) is dict else _unusual(kind, held, label, reading)
-            said = _read_payload(kind, payload, f"{label}.{cleaned(kind)}", reading)
+            said = _read_payload(kind, held, f"{label}.{cleaned(kind)}", reading)
         reading.unknown_fields((name for name in value if name not in _OUTER and name != kind), f"{label}.")
         media = {name: said[name] for name in _FILE if name in said}
         parts = {**value, "kind": kind, "text": said.get("text"), "media": media or None}
@@ -65,8 +64,12 @@ def _message(label: str) -> Read:
 MESSAGE = Shape(object_schema("One message.", {name: shape.schema for name, _, shape in _MEMBERS}), _message)
 
 
-def _read_payload(kind: str, payload: dict[str, Any], label: str, reading: Reading) -> dict[str, str]:
+def _read_payload(kind: str, payload: Any, label: str, reading: Reading) -> dict[str, str]:
     """The text of a payload, and its file. A reply is an object in it, under the name that its `type` says."""
+    if type(payload) is not dict:
+        is_bare = kind in _BARE and isinstance(payload, str)
+        reading.note(f"{label}_was_string" if is_bare else f"unreadable:{label}")
+        return {_BARE[kind]: payload} if is_bare else {}
     parts = [(name, f"{label}.{cleaned(name)}", part) for name, part in payload.items()]
     if isinstance(reply := payload.get("type"), str) and isinstance(chosen := payload.get(reply), dict):
         inner = f"{label}.{cleaned(reply)}"
@@ -86,15 +89,6 @@ def _read_payload(kind: str, payload: dict[str, Any], label: str, reading: Readi
         elif part is not None and (found := read_text(part, path, reading)) is not None:
             out["text" if name == text_at else name] = found
     return out
-
-
-def _unusual(kind: str, held: Any, label: str, reading: Reading) -> dict[str, Any]:
-    """A payload that is no object, as one. What is neither that nor text of a known kind is noted."""
-    if kind in _BARE and isinstance(held, str):
-        reading.note(f"{label}.{kind}_was_string")
-        return {_BARE[kind]: held}
-    reading.note(f"unreadable:{label}.{cleaned(kind)}")
-    return {}
 
 
 def _closed(scene: Scene) -> dict[str, Any]:

@@ -12,7 +12,6 @@ The rule is a contract with consumers: golden values in the tests make a change 
 import hashlib
 import json
 import re
-from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -48,13 +47,12 @@ class EventIdRule:
 class EventIdMaker:
     __slots__ = ("_enough", "_event_type", "_fields", "_paths", "_rejects", "_times")
 
-    def __init__(self, event_type: str, rule: EventIdRule, times: Collection[str] = ()) -> None:
-        """`times` are the paths that hold times: one that proves nothing tells nothing apart."""
+    def __init__(self, event_type: str, rule: EventIdRule) -> None:
         self._event_type = event_type
         self._paths = rule.fields
         self._fields = tuple(split_path(path) for path in rule.fields)
         self._rejects = rule.fallback == "reject"
-        self._times = frozenset(at for at, path in enumerate(rule.fields) if path in times)
+        self._times = frozenset(at for at, path in enumerate(rule.fields) if path.endswith(("_at", "timestamp")))
         self._enough = tuple(tuple(rule.fields.index(path) for path in paths) for paths in rule.enough)
 
     @property

@@ -21,12 +21,9 @@ class Digits(float):
     __slots__ = ("sent",)
     sent: str
 
-    def __str__(self) -> str:
-        return self.sent
-
 
 def fraction(text: str) -> float:
-    """A number of a JSON text with a fraction or an exponent."""
+    """A number with a fraction or an exponent."""
     found = float(text)
     if len(text) < 16 and abs(found) > 1e-300:
         return found

@@ -14,7 +14,6 @@ from bridge.catalogue.reading import Reading, sent_as
 from bridge.catalogue.times import time_reader
 
 Read = Callable[[Any, Reading], Any]
-Readers = tuple[tuple[str, Read], ...]
 Schema = dict[str, Any]
 
 _EXACT_FLOAT_MAX = 2**53  # above it, two whole numbers of a body may have become the same float
@@ -30,8 +29,10 @@ class Shape:
 
 def number_text(value: Any) -> str | None:
     """A number as the text it was most likely sent as; None for what is none, or may have lost digits."""
-    if type(value) is int or type(value) is Digits:
+    if type(value) is int:
         return str(value)
+    if type(value) is Digits:
+        return value.sent
     if type(value) is float and abs(value) < _EXACT_FLOAT_MAX:
         return str(int(value)) if value.is_integer() else repr(value)
     return None
@@ -107,21 +108,16 @@ def members(about: str, shapes: Mapping[str, Shape]) -> Shape:
                 return None
             if not known.issuperset(value):
                 reading.unknown_fields((name for name in value if name not in known), f"{label}.")
-            return read_members(readers, value, reading)
+            found = (
+                (name, read_member(value[name], reading))
+                for name, read_member in readers
+                if value.get(name) is not None
+            )
+            return {name: member for name, member in found if member is not None} or None
 
         return read
 
     return Shape(object_schema(about, {name: shape.schema for name, shape in shapes.items()}), bind)
-
-
-def read_members(readers: Readers, value: Mapping[str, Any], reading: Reading) -> dict[str, Any] | None:
-    """The members of an object that can be read, None if none can."""
-    out = {}
-    for name, read_member in readers:
-        member = value.get(name)
-        if member is not None and (member := read_member(member, reading)) is not None:
-            out[name] = member
-    return out or None
 
 
 def list_of(about: str, item: Shape) -> Shape:

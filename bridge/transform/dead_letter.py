@@ -12,13 +12,14 @@ Where the configuration says that bodies may not be stored, `raw` is empty; the 
 """
 
 import base64
+import datetime as dt
 import hashlib
 from dataclasses import dataclass
 from typing import Any
 
 import orjson
 
-from bridge.catalogue.times import utc_ms, utc_text
+from bridge.catalogue.times import utc_text
 from bridge.model import Entry, Problem, Record
 from bridge.version import VERSION
 
@@ -105,12 +106,10 @@ def read_back(value: bytes) -> Returned:
     try:
         held = orjson.loads(value)
         raw = base64.b64decode(held["raw"]) if held["raw_encoding"] == "base64" else held["raw"].encode()
-        received_at_ms = utc_ms(held["received_at"])
-        if received_at_ms is None:
-            raise ValueError("received_at is no time")  # noqa: TRY301 - told below as all else that is wrong
+        received_at = dt.datetime.fromisoformat(held["received_at"])
         entry = Entry(
             int(held["entry_id"]),
-            received_at_ms,
+            round(received_at.timestamp() * 1000),
             str(held["source"]),
             str(held["hint"]),
             orjson.dumps(held["headers"]) if "headers" in held else b"",

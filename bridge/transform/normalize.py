@@ -5,6 +5,7 @@ once; a body costs one pass over the fields of its type. Whatever was lenient is
 """
 
 import datetime as dt
+from contextlib import suppress
 from typing import Any
 
 import orjson
@@ -129,7 +130,7 @@ class _BodyReader:
         self._own_time = tuple((name, *split_path(paths[name])) for name in event_type.own_time)
         self._first_time = event_type.own_time[0] if event_type.own_time else ""
         self._strict_time = event_type.strict_time
-        self._ids = EventIdMaker(event_type.name, event_type.event_id, _times(event_type))
+        self._ids = EventIdMaker(event_type.name, event_type.event_id)
         self._known, self._inner = _known_fields(event_type)
 
     def read(self, entry: Entry, value: dict[str, Any], text: bytes, reading: Reading) -> Event | Rejected:
@@ -150,7 +151,10 @@ class _BodyReader:
         session_keys = read_session_keys(exact.get("user_session_keys"), reading)
         data = self._read_data(exact, reading)
         occurred_at = data.get(self._first_time) or self._read_moment(entry, value, data, reading)
-        sent = value if NUL_NOTE not in reading.notes else _as_sent(entry.body, value)
+        sent = value
+        if NUL_NOTE in reading.notes:
+            with suppress(orjson.JSONDecodeError):  # unescaped, it was no JSON
+                sent = orjson.loads(entry.body)
         event_id = treble_id(sent, reading) if "event_id" in sent else None
         if self._inner or not self._known.issuperset(value):
             self._note_drift(value, reading)
@@ -255,11 +259,6 @@ class _BodyReader:
                 reading.note(f"unreadable:{top}")
 
 
-def _times(event_type: EventType) -> frozenset[str]:
-    """The paths of the times in a body of this type."""
-    return frozenset(field.path for field in event_type.fields if field.shape.schema.get("format") == "date-time")
-
-
 def _known_fields(event_type: EventType) -> tuple[frozenset[str], tuple[tuple[str, frozenset[str]], ...]]:
     """The documented fields of a body, and of the objects whose members are read one by one."""
     family = event_type.family
@@ -273,14 +272,6 @@ def _known_fields(event_type: EventType) -> tuple[frozenset[str], tuple[tuple[st
             inner.setdefault(top, set()).add(member)
     known = frozenset(path.partition(".")[0] for path in paths)
     return known, tuple((top, frozenset(members)) for top, members in inner.items())
-
-
-def _as_sent(body: bytes, mended: dict[str, Any]) -> Any:
-    """What was sent with U+0000 in it, if it was escaped: ids are made of that."""
-    try:
-        return orjson.loads(body)
-    except orjson.JSONDecodeError:
-        return mended
 
 
 def _opaque(sent: Any, name: str, reading: Reading, *, any_type: bool = False) -> str | None:

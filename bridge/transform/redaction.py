@@ -133,7 +133,8 @@ class Redaction:
             return None
         if action == "mask":
             return HIDDEN
-        return self.hashed(str(value) if isinstance(value, str | Digits) else json.dumps(value))
+        text = value.sent if isinstance(value, Digits) else value
+        return self.hashed(text if isinstance(text, str) else json.dumps(text))
 
     def _ids_of_hidden_parts(self, event_type: EventType) -> frozenset[IdFrom]:
         """Which ids are made of something that a record doesn't say. Treble's own never are."""
