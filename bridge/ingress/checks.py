@@ -142,11 +142,14 @@ class Checks:
     def on_response(self, context: RequestContext, response: Response) -> None:
         """Count, log and trace a response that is on its way."""
         seconds = time.perf_counter() - context.started_s if response.status == 200 else None
-        source, request = context.source, {}
+        source = context.source
         if self._telemetry.verbose:
             path = context.rules.routes.shown(context.path, context.target)
-            request = {"method": context.method, "path": path, "remote": context.remote}
-        self._telemetry.request_answered(source, response.outcome, seconds, **request)
+            self._telemetry.request_answered(
+                source, response.outcome, seconds, method=context.method, path=path, remote=context.remote
+            )
+        else:
+            self._telemetry.request_answered(source, response.outcome, seconds)
         if response.reason:
             self._telemetry.not_accepted(source, response.reason)
         if context.trace is not None and context.target is not None:
