@@ -196,3 +196,14 @@ def test_what_can_not_be_is_an_error_that_names_its_key(text: str, message: str)
 def test_a_mapped_type_may_be_routed_like_any_other() -> None:
     text = f"{KAFKA}{SOURCES}{MAPPED}topics: {{map: {{agent.assigned: {{partitions: 3}}}}}}\n"
     assert loaded(text).settings.routing.topic_of("agent.assigned") == "crm.agents"
+
+
+def test_all_digits_of_a_body_are_in_its_data_and_in_its_key() -> None:
+    number = b"23793381286000782713695000063305975520000370"
+    body = orjson.dumps(ASSIGNED).replace(b'"id":7', b'"id":%b,"rate":0.1234567890123456789' % number)
+    found = prepared(body)
+    assert found.record is not None
+    assert found.record.key == number
+    data, _, raw = found.record.value.partition(b'"raw":')
+    for part in (data, raw):
+        assert b'"agent":{"id":%b,"rate":0.1234567890123456789,"vip":true}' % number in part
