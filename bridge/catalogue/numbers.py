@@ -10,9 +10,8 @@ from typing import Any
 
 import orjson
 
-_INT_MIN, _INT_MAX = -(2**63), 2**64 - 1  # whole numbers that orjson keeps as they are
 # Of 15 digits, or fewer, none is lost, unless the number is smaller than doubles are.
-_LONG = re.compile(rb"(?:^|[:,\[\s])-?(?:[\d.]{16,}|[\d.]+[eE]-\d\d\d)")
+LONG = re.compile(rb"(?:^|[:,\[\s])-?(?:[\d.]{16,}|[\d.]+[eE]-\d\d\d)")
 
 
 class Digits(float):
@@ -32,17 +31,13 @@ def fraction(text: str) -> float:
 
 def whole(text: str) -> float:
     """A whole number of a JSON text."""
-    return found if len(text) <= 20 and _INT_MIN <= (found := int(text)) <= _INT_MAX else _kept(text)
+    # orjson keeps 64 bits, with a sign or without.
+    return found if len(text) <= 20 and -(2**63) <= (found := int(text)) < 2**64 else _kept(text)
 
 
 def read_exactly(text: str | bytes) -> Any:
     """A JSON text with all digits of its numbers. Raises ValueError, or RecursionError beyond some 1,000 levels."""
     return json.loads(text, parse_float=fraction, parse_int=whole)
-
-
-def may_lose_digits(text: bytes) -> bool:
-    """Whether a JSON text may have a number with more digits than a double holds."""
-    return _LONG.search(text) is not None
 
 
 def as_sent(value: Any) -> orjson.Fragment:

@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 
-from bridge.catalogue.numbers import as_sent, may_lose_digits, read_exactly
+from bridge.catalogue.numbers import LONG, as_sent, read_exactly
 from bridge.catalogue.reading import Reading, cleaned, sent_as
 from bridge.catalogue.shapes import Schema, number_text
 
@@ -78,7 +78,7 @@ def _location(held: Any, reading: Reading) -> Any:
     if type(held) is str:
         try:
             place = orjson.loads(held)
-            place = read_exactly(held) if may_lose_digits(held.encode()) else place
+            place = read_exactly(held) if LONG.search(held.encode()) else place
         except (ValueError, RecursionError):
             place = None
     else:

@@ -81,9 +81,8 @@ _TIMES = frozenset(name for event_type in TABLE.values() for name in event_type.
 
 def _evident(name: str, value: dict[str, Any]) -> bool:
     found = value.get(name)
-    if not found or found is True or type(found) is list:
-        return False
-    return name not in _TIMES or not proves_nothing(found)
+    is_there = bool(found) and found is not True and type(found) is not list
+    return is_there and not (name in _TIMES and proves_nothing(found))
 
 
 _CLAUSES = tuple(

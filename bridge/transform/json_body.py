@@ -91,15 +91,11 @@ def _with_numbers_mended(text: bytes) -> tuple[bytes, tuple[str, ...]]:
     """
     faults: list[str] = []
 
-    def held(found: float) -> float:
-        if not math.isinf(found):
+    def held(found: float) -> float | None:
+        if math.isfinite(found):
             return found
         faults[:] = ("number_out_of_range",)
-        return math.copysign(_LARGEST, found)
-
-    def constant(name: str) -> float | None:
-        faults[:] = ("number_out_of_range",)
-        return None if name == "NaN" else held(float(name))
+        return None if math.isnan(found) else math.copysign(_LARGEST, found)
 
     # A function for each whole number is slow, so only where some number is long.
     has_long_numbers = b"0" * (_LONG_DIGITS + 1) in text.translate(_ALL_ZEROS)
@@ -107,7 +103,7 @@ def _with_numbers_mended(text: bytes) -> tuple[bytes, tuple[str, ...]]:
         text.decode(),
         parse_int=(lambda number: held(whole(number))) if has_long_numbers else None,
         parse_float=lambda number: held(fraction(number)),
-        parse_constant=constant,
+        parse_constant=lambda name: held(float(name)),
     )
     try:
         return orjson.dumps(value, default=as_sent), tuple(faults)

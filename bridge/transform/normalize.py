@@ -12,7 +12,7 @@ import orjson
 
 from bridge.catalogue.definition import EventType
 from bridge.catalogue.event_id import EventIdMaker, split_path, treble_id
-from bridge.catalogue.numbers import may_lose_digits, read_exactly
+from bridge.catalogue.numbers import LONG, read_exactly
 from bridge.catalogue.phones import CONTACT_FIELDS, read_contact
 from bridge.catalogue.reading import MORE_NOTES, Reading, note_kind
 from bridge.catalogue.session_keys import read_session_keys
@@ -79,7 +79,7 @@ def _mapped(
     event = _READERS[UNKNOWN].read(entry, value, text, reading)
     if isinstance(event, Rejected):
         return decided, event
-    exact = read_exactly(text) if may_lose_digits(text) else value
+    exact = read_exactly(text) if LONG.search(text) else value
     key = rule.key_of(exact)
     return decided, event._replace(
         type=rule.name,
@@ -138,7 +138,7 @@ class _BodyReader:
         before = (*reading.notes,)
         found = self._read(entry, value, value, text, reading)
         # A number where text is documented leaves a note. Whose event it is, and its id, are read as ever.
-        if isinstance(found, Event) and len(found.notes) > len(before) and may_lose_digits(text):
+        if isinstance(found, Event) and len(found.notes) > len(before) and LONG.search(text):
             return self._read(entry, value, read_exactly(text), text, Reading(reading.zone, before))
         return found
 
