@@ -204,6 +204,13 @@ def test_a_quarantine_record_is_explained_by_todays_configuration() -> None:
     assert f'"received_at":"{orjson.loads(value)["received_at"]}"'.encode() in passes.value
 
 
+def test_a_record_that_a_hint_would_have_made_an_event_names_the_command_that_does_it_now() -> None:
+    for body, rescued in (({"session_id": "s1"}, True), ({"delivered_at": "2026-06-22 15:19:08"}, False)):
+        returned = read_back(explained(body, "/webhooks/treble").value)
+        command = f"treble-bridge quarantine redrive {returned.id} --hint HINT"
+        assert (command in " ".join(explain_record(settings(), returned).suggestions)) == rescued
+
+
 def test_a_record_that_kafka_refused_names_the_limit() -> None:
     preparer = Preparer(settings(), "j1")
     given = entry(READ)
