@@ -309,3 +309,12 @@ def test_a_quarantine_that_still_gets_whole_bodies_is_worth_a_warning() -> None:
     (found,) = warnings(f"{KAFKA}{SOURCES}privacy: {{topics: {{treble.message.read: {{raw: drop}}}}}}\n")
     assert "treble.quarantine still gets whole bodies" in found
     assert warnings(f'{KAFKA}{SOURCES}privacy: {{topics: {{"*": {{raw: drop}}}}}}\n') == []
+
+
+def test_a_hash_of_a_number_is_of_all_its_digits() -> None:
+    def hashed(latitude: str) -> Any:
+        pairs = [{"key": "place", "type": "location", "value": f'{{"latitude": {latitude}}}'}]
+        found = preparer({"fields": {"session_keys.*": "hash"}}).prepare(entry({**READ, "user_session_keys": pairs}))
+        return value_of(found)["session_keys"]["place"]["latitude"]
+
+    assert len({hashed("4.1234567890123456789"), hashed("4.1234567890123456788"), hashed("4.123456789012346")}) == 3
