@@ -6,7 +6,7 @@ from typing import Any
 from bridge.catalogue.definition import EventType, Family, Field, Scene, bsuid, contact_fields, zulu
 from bridge.catalogue.event_id import EventIdRule
 from bridge.catalogue.reading import Reading, cleaned
-from bridge.catalogue.shapes import Read, Shape, identifier, list_of, members, object_schema, read_members, text, time
+from bridge.catalogue.shapes import Read, Shape, identifier, list_of, members, object_schema, read_text, text, time
 
 IN_THE_CENTER = "Settings → Webhooks: one URL for the account, and a switch for each kind of event."
 GLOBAL = Family(
@@ -18,20 +18,26 @@ GLOBAL = Family(
 )
 TIMESTAMP = Field("timestamp", time("When Treble reported it."))
 
+# Of the kinds that are known: what a payload is that is bare text, and no object.
+_BARE = {
+    **dict.fromkeys(("text", "hsm", "interactive", "button", "reaction"), "text"),
+    **dict.fromkeys(("image", "audio", "document", "video", "sticker"), "url"),
+}
 _MEDIA = members(
     "The file, for the other kinds.", {"url": text("Where it is."), "caption": text("The text beside it.")}
 )
 _MEMBERS: tuple[tuple[str, str, Shape], ...] = (
     ("sender", "sender", text("Who wrote it; nothing tells a bot from a human agent.", ("user", "company"))),
-    ("kind", "type", text("What it is.", ("text", "hsm", "image", "audio", "document", "video"))),
-    ("text", "message", text("What was written, for kinds text and hsm.")),
+    ("kind", "type", text("What it is.", tuple(_BARE))),
+    ("text", "message", text("What was written, or the title of what was chosen.")),
     ("media", "media", _MEDIA),
     ("created_at", "created_at", time("When it was written.")),
 )
 """What is read of a message: its name in the event, its name in notes, what it is."""
 _OUTER = frozenset(("sender", "type", "created_at"))
-# Where a payload that is bare text, and no object, belongs: as if the object had it under this name.
-_BARE = {"text": "message", "hsm": "message", "image": "url", "audio": "url", "document": "url", "video": "url"}
+# Where the text stands in a payload: Treble's name, then WhatsApp's of a choice, a button, a form and a reaction.
+_SAID = ("message", "title", "text", "body", "emoji")
+_FILE = ("url", "caption")
 
 
 def _message(label: str) -> Read:
@@ -43,13 +49,14 @@ def _message(label: str) -> Read:
             reading.note(f"unreadable:{label}")
             return None
         kind = value.get("type")
-        payload: dict[str, Any] = {}
+        said: dict[str, Any] = {}
         if isinstance(kind, str) and kind not in _OUTER and (held := value.get(kind)) is not None:
-            payload = held if type(held) is dict else _unusual(kind, held, label, reading)
-        media = {name: part for name, part in payload.items() if name != "message"}
+            said = _read_payload(kind, held, f"{label}.{cleaned(kind)}", reading)
         reading.unknown_fields((name for name in value if name not in _OUTER and name != kind), f"{label}.")
-        parts = {**value, "kind": kind, "text": payload.get("message"), "media": media or None}
-        return read_members(readers, parts, reading)
+        media = {name: said[name] for name in _FILE if name in said}
+        parts = {**value, "kind": kind, "text": said.get("text"), "media": media or None}
+        found = ((name, read_part(parts[name], reading)) for name, read_part in readers if parts.get(name) is not None)
+        return {name: part for name, part in found if part is not None} or None
 
     return read
 
@@ -57,13 +64,31 @@ def _message(label: str) -> Read:
 MESSAGE = Shape(object_schema("One message.", {name: shape.schema for name, _, shape in _MEMBERS}), _message)
 
 
-def _unusual(kind: str, held: Any, label: str, reading: Reading) -> dict[str, Any]:
-    """A payload that is no object, as one. What is neither that nor text of a known kind is noted."""
-    if kind in _BARE and isinstance(held, str):
-        reading.note(f"{label}.{kind}_was_string")
-        return {_BARE[kind]: held}
-    reading.note(f"unreadable:{label}.{cleaned(kind)}")
-    return {}
+def _read_payload(kind: str, payload: Any, label: str, reading: Reading) -> dict[str, str]:
+    """The text of a payload, and its file. A reply is an object in it, under the name that its `type` says."""
+    if type(payload) is not dict:
+        is_bare = kind in _BARE and isinstance(payload, str)
+        reading.note(f"{label}_was_string" if is_bare else f"unreadable:{label}")
+        return {_BARE[kind]: payload} if is_bare else {}
+    parts = [(name, f"{label}.{cleaned(name)}", part) for name, part in payload.items()]
+    if isinstance(reply := payload.get("type"), str) and isinstance(chosen := payload.get(reply), dict):
+        inner = f"{label}.{cleaned(reply)}"
+        parts = [part for part in parts if part[0] not in ("type", reply)]
+        parts += [(name, f"{inner}.{cleaned(name)}", part) for name, part in chosen.items()]
+    there = {name for name, _, part in parts if part is not None}
+    text_at = next((name for name in _SAID if name in there and (name == "message" or _BARE.get(kind) != "url")), "")
+    out: dict[str, str] = {}
+    for name, path, part in parts:
+        if name not in (text_at, *_FILE):
+            reading.note(f"unknown_field:{path}")
+        elif isinstance(part, str):
+            out["text" if name == text_at else name] = part
+        # The words of notes are few, so they have a kind in them only if it is known.
+        elif part is not None and not (kind in _BARE and path == f"{label}.{name}"):
+            reading.note(f"unreadable:{path}")
+        elif part is not None and (found := read_text(part, path, reading)) is not None:
+            out["text" if name == text_at else name] = found
+    return out
 
 
 def _closed(scene: Scene) -> dict[str, Any]:

@@ -20,6 +20,7 @@ import orjson
 
 from bridge.catalogue.reading import Reading
 from bridge.catalogue.shapes import number_text
+from bridge.catalogue.times import proves_nothing
 from bridge.model import Contact, IdFrom
 
 EVENT_ID_CHARACTERS_MAX = 200
@@ -45,13 +46,14 @@ class EventIdRule:
 
 
 class EventIdMaker:
-    __slots__ = ("_enough", "_event_type", "_fields", "_paths", "_rejects")
+    __slots__ = ("_enough", "_event_type", "_fields", "_paths", "_rejects", "_times")
 
     def __init__(self, event_type: str, rule: EventIdRule) -> None:
         self._event_type = event_type
         self._paths = rule.fields
         self._fields = tuple(split_path(path) for path in rule.fields)
         self._rejects = rule.fallback == "reject"
+        self._times = frozenset(at for at, path in enumerate(rule.fields) if path.endswith(("_at", "timestamp")))
         self._enough = tuple(tuple(rule.fields.index(path) for path in paths) for paths in rule.enough)
 
     @property
@@ -100,6 +102,8 @@ class EventIdMaker:
             for position in positions:
                 part = parts[position]
                 if type(part) is not str or not part or part.isspace():
+                    break
+                if position in self._times and part[0] != "2" and proves_nothing(part):
                     break
             else:
                 return True

@@ -12,7 +12,7 @@ import orjson
 from rich.console import Console
 from rich.table import Table
 
-from bridge.telemetry.redact import mask_phone, mask_phones
+from bridge.telemetry.redact import HIDDEN, mask_phone, mask_phones
 
 if TYPE_CHECKING:
     from bridge.kafka.consumer import Incoming
@@ -22,6 +22,7 @@ T = TypeVar("T")
 PIPE_COLUMNS: Final = 1000
 """A table in a pipe is as wide as it must be: `grep` wants a row in a line."""
 
+_NAMES: Final = frozenset({"bsuid", "parent_bsuid", "business_scope_id", "user_id", "username"})
 _PHONES: Final = frozenset({"phone", "phones", "cellphone", "national_number", "phone_variants", "wa_id"})
 # Ids look like phone numbers to a pattern, and without them an event can't be found again.
 _IDS: Final = frozenset({"id", "event_id", "session_id", "flow_id", "external_id", "entry_id", "journal_id", "poll_id"})
@@ -82,6 +83,8 @@ def masked(value: Any, name: str = "") -> Any:
         return {mask_phones(str(key)): masked(item, key) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [masked(item, name) for item in value]
+    if name in _NAMES and isinstance(value, str):
+        return HIDDEN
     if name in _PHONES:
         return value if value is None or isinstance(value, bool) else mask_phone(str(value))
     if name in _IDS or isinstance(value, bool):

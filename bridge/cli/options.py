@@ -102,7 +102,7 @@ MOMENT: Final = Parsed("time", _moment)
 
 
 def _bound(text: str) -> dict[str, int]:
-    if not text.isdecimal():
+    if not (text.isdecimal() and text.isascii()):
         return {"time": _moment(text)}
     if len(text) > len(str(ID_MAX)) or int(text) > ID_MAX:
         raise ValueError(f"{text[:20]!r} is no id: the largest is {ID_MAX}")

@@ -226,7 +226,7 @@ def _contact() -> Schema:
             "phone_variants": {
                 "type": "array",
                 "items": {"type": "string", "pattern": PHONE_PATTERN},
-                "description": "Other spellings of the phone, to match with: Mexico's 1, the 9 of Argentina and Brazil.",
+                "description": "Other spellings of the phone, to match with: Mexico's 1, Argentina's and Brazil's 9.",
             },
             "bsuid": described(
                 f"WhatsApp's id of the person, which this business has alone (BSUID). {_UNLESS_HIDDEN}",

@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 EVENTS: dict[str, str] = {
     "request.answered": "A request was answered (access log, level debug)",
     "request.unauthorized": "A request had no or wrong credentials",
+    "request.refused": "A request is for no source, or no webhook, or no HTTP: nothing of it was kept",
     "request.not_accepted": "The journal could not take a request; it was answered 503",
     "ingress.slow_path_only": "This aiohttp is built otherwise than known: all requests take the slow path",
     "ingress.fewer_connections": "The system allows too few open files for server.max_connections",

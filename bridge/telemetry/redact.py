@@ -28,6 +28,8 @@ _BETWEEN = (
     r"|%[0-9A-Fa-f]{2}|\\u[0-9A-Fa-f]{4}|\\x[0-9A-Fa-f]{2}|\\[nrt/]|&#?\w{2,6};){0,6}"
 )
 _PHONE = re.compile(rf"[+\uff0b]?\d(?:{_BETWEEN}\d){{7,}}")
+# WhatsApp's id of a person, with a digit in it: two letters and a word are too common in text.
+_BSUID = re.compile(r"(?<![A-Za-z0-9])([A-Z]{2}\.(?:ENT\.)?)(?=[A-Za-z]*\d)[A-Za-z0-9]{6,128}(?![A-Za-z0-9])")
 _NAME = re.compile(rf"{_PHONE.pattern}|[^\W\d]\D*\d|\d\D*[^\W\d]")
 """A name that a mask might touch: one without a letter must not stand in the way of a number of which it is a part."""
 _QUERY = re.compile(r"([?&;][^=&;?#\s\"'<>]{1,200})=[^&;#\s\"'<>]*")
@@ -54,11 +56,14 @@ _KEPT = _kept()
 
 
 def mask_phones(text: str, kept: re.Pattern[str] = _KEPT) -> str:
-    """Every run of eight or more digits masked as a phone, whatever separates them; what is `kept` stays."""
-    if _PHONE.search(text) is None:
+    """Every run of eight or more digits masked as a phone, whatever separates them, and WhatsApp's ids of people; what
+    is `kept` stays.
+    """
+    if _PHONE.search(text) is None and _BSUID.search(text) is None:
         return text
     parts = kept.split(text)
-    parts[::2] = [_PHONE.sub(lambda match: mask_phone(match[0]), part) for part in parts[::2]]
+    ids_masked = [_BSUID.sub(rf"\1{HIDDEN}", part) for part in parts[::2]]
+    parts[::2] = [_PHONE.sub(lambda match: mask_phone(match[0]), part) for part in ids_masked]
     return "".join(parts)
 
 

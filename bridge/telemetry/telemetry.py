@@ -48,7 +48,8 @@ class Telemetry(RateLimitedLogger):
     def counters_begin(self, sources: Iterable[str], reasons: Iterable[str], quarantines: Iterable[str]) -> None:
         """Show what alerts wait for with 0 from the start: its first one is a growth then. Counts stay as they are."""
         m, reasons = self.metrics, tuple(reasons)
-        m.requests.begin("-", "too_many_connections")
+        for outcome in ("too_many_connections", "not_found", "malformed", "proxy_protocol", "tls", "http2"):
+            m.requests.begin("-", outcome)
         for source in sources:
             for outcome in ("accepted", "unauthorized", "not_accepted"):
                 m.requests.begin(source, outcome)
@@ -77,6 +78,10 @@ class Telemetry(RateLimitedLogger):
 
     def not_accepted(self, source: str, reason: str) -> None:
         self.throttled("request.not_accepted", source, reason, source=source, reason=reason)
+
+    def refused(self, source: str, reason: str, **request: Any) -> None:
+        """Nothing of a request is kept, by a mistake that no other line tells of. `reason` is its outcome."""
+        self.throttled("request.refused", source, reason, source=source, reason=reason, **request)
 
     def request_failed(self, source: str, error: BaseException) -> None:
         self.throttled("request.failed", type(error).__name__, level="error", source=source, exc_info=error)

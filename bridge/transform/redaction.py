@@ -16,6 +16,7 @@ from typing import Any, Final
 
 from bridge.catalogue.contact import CONTACT_FIELDS
 from bridge.catalogue.definition import EventType, time_paths
+from bridge.catalogue.numbers import Digits
 from bridge.model import Contact, Event, IdFrom
 from bridge.settings.topics import Privacy, TopicPrivacy
 from bridge.telemetry.redact import HIDDEN, mask_phone
@@ -131,7 +132,10 @@ class Redaction:
             return [self._leaves(item, action) for item in value]
         if value is None:
             return None
-        return HIDDEN if action == "mask" else self.hashed(value if isinstance(value, str) else json.dumps(value))
+        if action == "mask":
+            return HIDDEN
+        text = value.sent if isinstance(value, Digits) else value
+        return self.hashed(text if isinstance(text, str) else json.dumps(text))
 
     def _ids_of_hidden_parts(self, event_type: EventType) -> frozenset[IdFrom]:
         """Which ids are made of something that a record doesn't say. Treble's own never are."""

@@ -33,7 +33,7 @@ from tests.doc_pages import DOCS, PARTS, with_parts
 ROOT = DOCS.parent
 PAGES = [*sorted(ROOT.glob("*.md")), *sorted(DOCS.rglob("*.md")), ROOT / "bench" / "README.md"]
 BY_NAME = {str(page.relative_to(ROOT)): page for page in PAGES}
-RECEIVED_MS = 1_782_141_549_104  # 2026-06-22T15:19:09.104Z, as the README shows it
+RECEIVED_MS = 1_782_141_549_104  # 2026-06-22T15:19:09.104000Z, as the README shows it
 
 every_page = pytest.mark.parametrize("name", BY_NAME)
 

@@ -92,29 +92,35 @@ async def test_a_request_that_waits_for_the_journal_is_not_idle() -> None:
 
 
 @pytest.mark.parametrize(
-    "data",
+    ("data", "outcome"),
     [
-        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",  # TLS on a plain port
-        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
-        b"hello\r\n\r\n",
-        b"POST /webhooks/treble HTTP/1.1\r\n\r\n",  # no Host
-        b"POST /webhooks/treble HTTP/9.9\r\nHost: x\r\n\r\n",
-        b"POST /webhooks/treble HTTP/0.9\r\nHost: x\r\n\r\n",
-        b"POST /webhooks/treble HTTP/2.0\r\nHost: x\r\n\r\n",
-        b"POST /webhooks/treble HTTP/1.1\r\nHost: x\r\nContent-Length: 1, 2\r\n\r\n",
-        b"POST /webhooks/treble HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n",
-        b"POST /webhooks/treble HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n{}",
-        b"POST /webhooks/treble HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n{}",
-        b"POST /webhooks/treble HTTP/1.1\r\nHost: x\r\nno colon\r\n\r\n",
-        b"POST /webhooks/treble HTTP/1.1\r\nHost: x\r\nX: \x00secret\r\n\r\n",
-        b"POST /webhooks/treble HTTP/1.1\r\nHost : x\r\n\r\n",
-        b"POST /webhooks/treble HTTP/1.1\r\nHost: x\r\n" + b"X-Long: " + b"x" * 17_000 + b"\r\n\r\n",
-        b"POST /webhooks/treble/" + b"x" * 17_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n",
-        b"POST /webhooks/treble HTTP/1.1\r\nHost: x\r\n" + b"X-Many: x\r\n" * 101 + b"\r\n",
-        b"POST http:// HTTP/1.1\r\nHost: x\r\n\r\n",
+        (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", "tls"),
+        (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "http2"),
+        (b"PROXY TCP4 192.0.2.1 192.0.2.2 56324 443\r\n" + request(PATH, READ), "proxy_protocol"),
+        (b"PROXY UNKNOWN\r\n" + request(PATH, READ), "proxy_protocol"),
+        (b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c" + bytes(12) + request(PATH, READ), "proxy_protocol"),
+        (b"hello\r\n\r\n", "malformed"),
+        (b"POST /webhooks/treble HTTP/1.1\r\n\r\n", "malformed"),  # no Host
+        (b"POST /webhooks/treble HTTP/9.9\r\nHost: x\r\n\r\n", "malformed"),
+        (b"POST /webhooks/treble HTTP/0.9\r\nHost: x\r\n\r\n", "malformed"),
+        (b"POST /webhooks/treble HTTP/2.0\r\nHost: x\r\n\r\n", "malformed"),
+        (b"POST /webhooks/treble HTTP/1.1\r\nHost: x\r\nContent-Length: 1, 2\r\n\r\n", "malformed"),
+        (b"POST /webhooks/treble HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n", "malformed"),
+        (b"POST /webhooks/treble HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n{}", "malformed"),
+        (
+            b"POST /webhooks/treble HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n{}",
+            "malformed",
+        ),
+        (b"POST /webhooks/treble HTTP/1.1\r\nHost: x\r\nno colon\r\n\r\n", "malformed"),
+        (b"POST /webhooks/treble HTTP/1.1\r\nHost: x\r\nX: \x00secret\r\n\r\n", "malformed"),
+        (b"POST /webhooks/treble HTTP/1.1\r\nHost : x\r\n\r\n", "malformed"),
+        (b"POST /webhooks/treble HTTP/1.1\r\nHost: x\r\n" + b"X-Long: " + b"x" * 17_000 + b"\r\n\r\n", "malformed"),
+        (b"POST /webhooks/treble/" + b"x" * 17_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n", "malformed"),
+        (b"POST /webhooks/treble HTTP/1.1\r\nHost: x\r\n" + b"X-Many: x\r\n" * 101 + b"\r\n", "malformed"),
+        (b"POST http:// HTTP/1.1\r\nHost: x\r\n\r\n", "malformed"),
     ],
 )
-async def test_what_is_not_http_is_400_without_a_word_on_what_was_sent(data: bytes) -> None:
+async def test_what_is_not_http_is_400_without_a_word_on_what_was_sent(data: bytes, outcome: str) -> None:
     async with door() as d:
         with capture_logs() as lines:
             client = await d.connect()
@@ -122,8 +128,11 @@ async def test_what_is_not_http_is_400_without_a_word_on_what_was_sent(data: byt
             reply = await client.reply()
             assert (reply.status, reply.problem) == (400, "malformed-request")
             assert await client.ended() == b""
-        assert not lines
-        assert d.requests == {("-", "malformed"): 1}
+        (line,) = lines
+        assert (line["event"], line["reason"], line["remote"]) == ("request.refused", outcome, "127.0.0.1")
+        assert set(line) - {"path"} == {"event", "log_level", "source", "reason", "remote"}
+        assert line.get("path", PATH) == PATH
+        assert d.requests == {("-", outcome): 1}
         assert (await d.post()).status == 200
 
 

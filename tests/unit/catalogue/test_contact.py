@@ -2,13 +2,19 @@
 
 from typing import Any
 
+import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.catalogue.contact import read_contact
 from bridge.catalogue.reading import Reading
+from bridge.catalogue.samples import sample
 from bridge.model import Contact
+from bridge.transform.cloudevents import envelope
+from tests.unit.webhooks import event
+
+AT = "2026-06-22 15:19:08"
 
 
 def contact(code: Any, cell: Any) -> tuple[Contact | None, list[str]]:
@@ -213,7 +219,25 @@ def test_a_failure_without_event_id_or_phone_is_told_from_others_by_the_person()
 # what stands between digits
 
 
-@pytest.mark.parametrize("mark", ["\u202a", "\u200e", "\u2060", "\ufeff", "\u2011", "\u2013", "\u2212", "\u00a0", "\u2009", "\n", "\r\n", "\t", "\u2028", "\u00ad"])
+@pytest.mark.parametrize(
+    "mark",
+    [
+        "\u202a",
+        "\u200e",
+        "\u2060",
+        "\ufeff",
+        "\u2011",
+        "\u2013",
+        "\u2212",
+        "\u00a0",
+        "\u2009",
+        "\n",
+        "\r\n",
+        "\t",
+        "\u2028",
+        "\u00ad",
+    ],
+)
 def test_invisible_marks_hyphens_and_line_breaks_are_no_part_of_a_phone(mark: str) -> None:
     found, notes = contact(f"+57{mark}", f"{mark}300{mark}555 0134{mark}")
     assert found == Contact("+573005550134", "57", "3005550134")

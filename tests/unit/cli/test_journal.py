@@ -107,7 +107,7 @@ def test_replay_by_ids_by_range_and_in_rehearsal(folder: Path) -> None:
     (shown,) = lines(call("show", folder, 24, "--json"))
     assert shown["headers"] == {
         "x-treble-bridge-replay": "5 again",
-        "x-treble-bridge-received-at": "2025-06-15T15:06:45.000Z",
+        "x-treble-bridge-received-at": "2025-06-15T15:06:45.000000Z",
     }
 
 

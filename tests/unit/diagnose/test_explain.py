@@ -106,7 +106,7 @@ def test_the_command_prints_the_way_of_an_event(tmp_path: Path) -> None:
         "from the hash of source, type, session_id",
         "treble.message.read, partition",
         "ce_type: ai.treble.message.read.v1",
-        '"occurred_at": "2026-06-22T15:19:08Z"',
+        '"occurred_at": "2026-06-22T15:19:08.000000Z"',
     ):
         assert part in done.output
     assert TOKEN not in done.output

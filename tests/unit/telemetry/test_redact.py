@@ -122,3 +122,13 @@ def test_a_secret_too_short_to_hide_does_not_blot_out_the_log() -> None:
 def test_masking_never_fails_and_is_stable(text: str) -> None:
     once = redact_text(text)
     assert redact_text(once) == once
+
+
+@pytest.mark.parametrize("sent", ["CO.1349120865531", "BR.ENT.11815799212886844830", "MX.9aZ31kq"])
+def test_an_id_that_whatsapp_gives_a_person_is_masked(sent: str) -> None:
+    assert redact_text(f"seen {sent}.") == f"seen {sent[: sent.rindex('.') + 1]}***."
+
+
+@pytest.mark.parametrize("text", ["OK.", "US.east", "see RFC.9457", "treble.eu-1", "v1.2.345678x"])
+def test_what_only_looks_a_little_like_such_an_id_stays(text: str) -> None:
+    assert redact_text(text) == text
