@@ -83,12 +83,10 @@ def masked(value: Any, name: str = "") -> Any:
         return {mask_phones(str(key)): masked(item, key) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [masked(item, name) for item in value]
-    if name in _NAMES and isinstance(value, str):
-        return HIDDEN
-    if name in _PHONES:
-        return value if value is None or isinstance(value, bool) else mask_phone(str(value))
-    if name in _IDS or isinstance(value, bool):
+    if value is None or isinstance(value, bool) or name in _IDS:
         return value
+    if name in _PHONES or name in _NAMES:
+        return HIDDEN if name in _NAMES else mask_phone(str(value))
     if isinstance(value, int) and abs(value) >= 10 ** (_PHONE_DIGITS_MIN - 1):
         return mask_phone(str(value))
     return mask_phones(value) if isinstance(value, str) else value

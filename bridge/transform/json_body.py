@@ -22,8 +22,9 @@ _BOM = b"\xef\xbb\xbf"
 NUL, NUL_NOTE = b"\\u0000", "nul_character"
 # Escapes that are fine are matched too, so that nothing is looked for inside them.
 _ESCAPE = re.compile(
-    rb"\\(?:\\|u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(u0000|u[dD][89a-fA-F][0-9a-fA-F]{2}))"
+    rb"\\(?:\\|u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(u0000)|(u[dD][89a-fA-F][0-9a-fA-F]{2}))"
 )
+_ESCAPE_NOTES = ((2, "lone_surrogate"), (1, NUL_NOTE))
 _LARGEST = 1.7976931348623157e308
 _LONG_DIGITS = 18  # a whole number of more digits may be more than 64 bits hold
 _ALL_ZEROS = bytes.maketrans(b"123456789", b"000000000")
@@ -73,15 +74,16 @@ def decode(raw: bytes) -> Body:
 
 def _with_characters_mended(text: bytes) -> tuple[bytes, tuple[str, ...]]:
     """The text with U+FFFD for each character that breaks consumers, escaped or not, and what they were."""
-    faults = {NUL_NOTE} if b"\0" in text else set()
+    # The groups of `_ESCAPE` that were found. A body may be nothing but such escapes: this is all that is done for each.
+    found: set[int | None] = {1} if b"\0" in text else set()
 
     def mend(escape: re.Match[bytes]) -> bytes:
-        if escape[1] is None:
-            return escape[0]
-        faults.add(NUL_NOTE if escape[1] == b"u0000" else "lone_surrogate")
-        return b"\\ufffd"
+        group = escape.lastindex
+        found.add(group)
+        return escape[0] if group is None else b"\\ufffd"
 
-    return _ESCAPE.sub(mend, text.replace(b"\0", "\ufffd".encode())), tuple(sorted(faults))
+    text = _ESCAPE.sub(mend, text.replace(b"\0", "\ufffd".encode()))
+    return text, tuple([note for group, note in _ESCAPE_NOTES if group in found])
 
 
 def _with_numbers_mended(text: bytes) -> tuple[bytes, tuple[str, ...]]:

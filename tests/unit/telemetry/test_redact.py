@@ -129,6 +129,6 @@ def test_an_id_that_whatsapp_gives_a_person_is_masked(sent: str) -> None:
     assert redact_text(f"seen {sent}.") == f"seen {sent[: sent.rindex('.') + 1]}***."
 
 
-@pytest.mark.parametrize("text", ["OK.", "US.east", "see RFC.9457", "treble.eu-1", "v1.2.345678x"])
+@pytest.mark.parametrize("text", ["OK.", "US.east", "see RFC.9457", "treble.eu-1", "V1.AB345x"])
 def test_what_only_looks_a_little_like_such_an_id_stays(text: str) -> None:
     assert redact_text(text) == text
