@@ -232,11 +232,11 @@ class Redrive:
                 done = [step.undone("blocked", str(stuck[step.records[0].topic])) for step in blocked]
                 return [*await self._deliver(going), *done]
             counts = {topic: count for topic, count in found.items() if isinstance(count, int)}
-            times = self._timestamps.times()
+            batches = assemble(self._producer.create_batch, records, counts, Sizing(), self._timestamps)
             try:
-                await self._producer.deliver(assemble(self._producer.create_batch, records, counts, Sizing(), times))
+                await self._producer.deliver(batches)
             except TimestampRejectedError as error:
-                return await self._deliver_after(self._timestamps.rejected(error, times), steps)
+                return await self._deliver_after(self._timestamps.rejected(error), steps)
             except (RecordRejectedError, TopicPausedError) as error:
                 return await self._deliver_after(error, steps)
         self._marks.dedupe_keys.update(step.dedupe_key for step in steps)
