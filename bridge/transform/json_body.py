@@ -74,7 +74,7 @@ def decode(raw: bytes) -> Body:
 
 def _with_characters_mended(text: bytes) -> tuple[bytes, tuple[str, ...]]:
     """The text with U+FFFD for each character that breaks consumers, escaped or not, and what they were."""
-    # The groups of `_ESCAPE` that were found. A body may be nothing but such escapes: this is all that is done for each.
+    # The groups of `_ESCAPE` that were found. A body may be nothing but such escapes, so no more is done for each.
     found: set[int | None] = {1} if b"\0" in text else set()
 
     def mend(escape: re.Match[bytes]) -> bytes:
