@@ -57,7 +57,7 @@ async def test_a_head_that_drips_is_closed_after_the_header_timeout(before: byte
 
 
 async def test_a_connection_that_says_nothing_is_closed_and_one_at_rest_has_its_own_time() -> None:
-    patient = settings(server={"header_timeout": "200ms", "keepalive_timeout": "1h"})
+    patient = settings(server={"header_timeout": "2s", "keepalive_timeout": "1h"})
     async with door(patient) as d:
         silent, used = await d.connect(), await d.connect()
         await used.send(request(PATH, READ, AUTHORIZED))
@@ -199,14 +199,14 @@ async def test_heads_behind_answers_that_nobody_takes_are_not_read() -> None:
 @pytest.mark.parametrize("large", [False, True], ids=["fast path", "slow path"])
 @pytest.mark.parametrize("whole", [False, True], ids=["a head behind it", "nothing behind it"])
 async def test_a_head_that_begins_behind_a_whole_request_has_the_time_of_a_head(whole: bool, large: bool) -> None:
-    patient = settings(server={"header_timeout": "300ms", "keepalive_timeout": "1h"})
+    patient = settings(server={"header_timeout": "2s", "keepalive_timeout": "1h"})
     async with door(patient) as d:
         client = await d.connect()
         sent = request(PATH, b'"' + b"x" * 300_000 + b'"' if large else READ, AUTHORIZED)
         await client.send(sent + (b"" if whole else b"POST /webhooks/treble HTTP/1.1\r\nHos"))
         assert (await client.reply()).status == 200
         if whole:
-            await asyncio.sleep(0.8)
+            await asyncio.sleep(2.5)  # longer than a head may take
             await client.send(sent)
             assert (await client.reply()).status == 200
             assert not d.in_flight
