@@ -39,12 +39,26 @@ RECEIVED_FIELD: Final = "x-treble-bridge-received-at"
 
 
 class Contact(NamedTuple):
-    """A person at Treble: `phone` in E.164 with plus, and the parts as sent. Absent parts are None."""
+    """A person at Treble: `phone` in E.164 with plus, and the parts as sent; WhatsApp's ids. Absent parts are None."""
 
     phone: str | None = None
     country_code: str | None = None
     national_number: str | None = None
     phone_variants: tuple[str, ...] = ()
+    bsuid: str | None = None
+    parent_bsuid: str | None = None
+    username: str | None = None
+
+    @property
+    def key(self) -> str | None:
+        """What tells this person from others: the phone, else WhatsApp's id."""
+        return self.phone or self.bsuid or self.parent_bsuid
+
+    def with_parts_of(self, other: "Contact") -> "Contact":
+        """This contact, with what it lacks from another place of the same body. A phone goes with its parts."""
+        number = max((self, other), key=lambda contact: (contact.phone is not None, any(contact[:4])))
+        ids = (mine or others for mine, others in zip(self[4:], other[4:], strict=True))
+        return Contact(*number[:4], *ids)
 
     def __repr__(self) -> str:
         return "Contact(…)"
@@ -53,7 +67,7 @@ class Contact(NamedTuple):
 class Event(NamedTuple):
     """A normalized entry.
 
-    `key_fields` has what a route may name as its key and the event has (`session`, `phone`, `template`, `event_id`).
+    `key_fields` has what a route may name as its key and the event has (`session`, `contact`, `phone`, …).
     `notes` says what was lenient about it. `raw` is the body as Treble sent it; the envelope carries it.
     """
 

@@ -16,8 +16,10 @@ DEFAULTS: Final = (
     "admin.listen",
     "journal.path",
     "journal.max_bytes",
+    "topics.create",
+    "topics.replication_factor",
 )
-"""Options whose defaults the templates calculate with."""
+"""Options whose defaults the templates calculate with, or tell."""
 
 _HEAD: Final = "# Made by `python -m helm.generate`: what the templates must know of the program.\n"
 

@@ -23,6 +23,7 @@ _SAME_BODY: Final = (
 _ORDER: Final[Mapping[KeyKind, str]] = MappingProxyType(
     {
         "session": "those of one conversation on this topic, as they arrived",
+        "contact": "those of one person on this topic, as they arrived",
         "phone": "those of one phone on this topic, as they arrived",
         "template": "those of one template on this topic, as they arrived",
         "event_id": "none",

@@ -33,16 +33,25 @@ class Secret:
     """The accepted values of one secret, newest first as configured."""
 
     def __init__(self, values: SecretValues) -> None:
-        # Each value, with the first millisecond in which it is no longer valid.
-        self._values = tuple((one.value.get_secret_value().encode(), _end_ms(one)) for one in each_value(values))
+        # Each value, as it may be sent, with the first millisecond in which it is no longer valid.
+        known = [(_encodings(one.value.get_secret_value()), _end_ms(one)) for one in each_value(values)]
+        self._values = tuple((number, each, end_ms) for number, (sent, end_ms) in enumerate(known) for each in sent)
 
     def match(self, given: bytes, now_ms: int, made_of: Callable[[bytes], bytes] = bytes) -> int:
         """The generation that `given` equals, or WRONG, or EXPIRED. Compares with what is made of each value."""
         found = WRONG
-        for generation, (value, end_ms) in enumerate(self._values):
+        for generation, value, end_ms in self._values:
             if compare_digest(made_of(value), given) and found < 0:
                 found = generation if now_ms < end_ms else EXPIRED
         return found
+
+
+def _encodings(text: str) -> tuple[bytes, ...]:
+    """What clients send for it: UTF-8; or Latin-1, which is what some take for the encoding of headers."""
+    try:
+        return tuple(dict.fromkeys((text.encode(), text.encode("latin-1"))))
+    except UnicodeEncodeError:
+        return (text.encode(),)
 
 
 def as_bytes(text: str) -> bytes:
@@ -89,7 +98,7 @@ class Basic:
     kind = "basic"
 
     def __init__(self, settings: BasicUser) -> None:
-        self._username = settings.username.encode()
+        self._usernames = _encodings(settings.username)
         self._password = Secret(settings.password)
 
     def check(self, facts: Facts, now_ms: int) -> int:
@@ -101,7 +110,7 @@ class Basic:
         except (BinasciiError, ValueError):
             return WRONG
         found = self._password.match(password, now_ms)
-        return found if compare_digest(username, self._username) and colon else WRONG
+        return found if max(compare_digest(username, each) for each in self._usernames) and colon else WRONG
 
 
 class Query:
@@ -262,6 +271,8 @@ def caller(remote: str, forwarded_for: Sequence[str], trusted: Networks) -> IpAd
     if address is None or not forwarded_for or not contains(trusted, address):
         return address
     for text in reversed(",".join(forwarded_for).split(",")):
+        if not text.strip():  # an empty element of a list says nothing (RFC 9110, 5.6.1)
+            continue
         address = parse_ip(text)
         if address is None or not contains(trusted, address):
             return address

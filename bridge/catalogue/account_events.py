@@ -3,35 +3,41 @@
 import datetime as dt
 from typing import Any
 
-from bridge.catalogue.definition import EventType, Family, Field, Scene, contact_fields, zulu
+from bridge.catalogue.definition import EventType, Family, Field, Scene, bsuid, contact_fields, zulu
 from bridge.catalogue.event_id import EventIdRule
 from bridge.catalogue.reading import Reading, cleaned
-from bridge.catalogue.shapes import Read, Shape, identifier, list_of, members, object_schema, read_members, text, time
+from bridge.catalogue.shapes import Read, Shape, identifier, list_of, members, object_schema, read_text, text, time
 
 IN_THE_CENTER = "Settings → Webhooks: one URL for the account, and a switch for each kind of event."
 GLOBAL = Family(
     name="global",
     configured=IN_THE_CENTER,
-    contact=("user",),
+    contact=("user", ""),
     session=("session.external_id",),
     documented=frozenset(("event_type", "event_id", "user_session_keys")),
 )
 TIMESTAMP = Field("timestamp", time("When Treble reported it."))
 
+# Of the kinds that are known: what a payload is that is bare text, and no object.
+_BARE = {
+    **dict.fromkeys(("text", "hsm", "interactive", "button", "reaction"), "text"),
+    **dict.fromkeys(("image", "audio", "document", "video", "sticker"), "url"),
+}
 _MEDIA = members(
     "The file, for the other kinds.", {"url": text("Where it is."), "caption": text("The text beside it.")}
 )
 _MEMBERS: tuple[tuple[str, str, Shape], ...] = (
     ("sender", "sender", text("Who wrote it; nothing tells a bot from a human agent.", ("user", "company"))),
-    ("kind", "type", text("What it is.", ("text", "hsm", "image", "audio", "document", "video"))),
-    ("text", "message", text("What was written, for kinds text and hsm.")),
+    ("kind", "type", text("What it is.", tuple(_BARE))),
+    ("text", "message", text("What was written, or the title of what was chosen.")),
     ("media", "media", _MEDIA),
     ("created_at", "created_at", time("When it was written.")),
 )
 """What is read of a message: its name in the event, its name in notes, what it is."""
 _OUTER = frozenset(("sender", "type", "created_at"))
-# Where a payload that is bare text, and no object, belongs: as if the object had it under this name.
-_BARE = {"text": "message", "hsm": "message", "image": "url", "audio": "url", "document": "url", "video": "url"}
+# Where the text stands in a payload: Treble's name, then WhatsApp's of a choice, a button, a form and a reaction.
+_SAID = ("message", "title", "text", "body", "emoji")
+_FILE = ("url", "caption")
 
 
 def _message(label: str) -> Read:
@@ -43,13 +49,14 @@ def _message(label: str) -> Read:
             reading.note(f"unreadable:{label}")
             return None
         kind = value.get("type")
-        payload: dict[str, Any] = {}
+        said: dict[str, Any] = {}
         if isinstance(kind, str) and kind not in _OUTER and (held := value.get(kind)) is not None:
-            payload = held if type(held) is dict else _unusual(kind, held, label, reading)
-        media = {name: part for name, part in payload.items() if name != "message"}
+            said = _read_payload(kind, held, f"{label}.{cleaned(kind)}", reading)
         reading.unknown_fields((name for name in value if name not in _OUTER and name != kind), f"{label}.")
-        parts = {**value, "kind": kind, "text": payload.get("message"), "media": media or None}
-        return read_members(readers, parts, reading)
+        media = {name: said[name] for name in _FILE if name in said}
+        parts = {**value, "kind": kind, "text": said.get("text"), "media": media or None}
+        found = ((name, read_part(parts[name], reading)) for name, read_part in readers if parts.get(name) is not None)
+        return {name: part for name, part in found if part is not None} or None
 
     return read
 
@@ -57,13 +64,31 @@ def _message(label: str) -> Read:
 MESSAGE = Shape(object_schema("One message.", {name: shape.schema for name, _, shape in _MEMBERS}), _message)
 
 
-def _unusual(kind: str, held: Any, label: str, reading: Reading) -> dict[str, Any]:
-    """A payload that is no object, as one. What is neither that nor text of a known kind is noted."""
-    if kind in _BARE and isinstance(held, str):
-        reading.note(f"{label}.{kind}_was_string")
-        return {_BARE[kind]: held}
-    reading.note(f"unreadable:{label}.{cleaned(kind)}")
-    return {}
+def _read_payload(kind: str, payload: Any, label: str, reading: Reading) -> dict[str, str]:
+    """The text of a payload, and its file. A reply is an object in it, under the name that its `type` says."""
+    if type(payload) is not dict:
+        is_bare = kind in _BARE and isinstance(payload, str)
+        reading.note(f"{label}_was_string" if is_bare else f"unreadable:{label}")
+        return {_BARE[kind]: payload} if is_bare else {}
+    parts = [(name, f"{label}.{cleaned(name)}", part) for name, part in payload.items()]
+    if isinstance(reply := payload.get("type"), str) and isinstance(chosen := payload.get(reply), dict):
+        inner = f"{label}.{cleaned(reply)}"
+        parts = [part for part in parts if part[0] not in ("type", reply)]
+        parts += [(name, f"{inner}.{cleaned(name)}", part) for name, part in chosen.items()]
+    there = {name for name, _, part in parts if part is not None}
+    text_at = next((name for name in _SAID if name in there and (name == "message" or _BARE.get(kind) != "url")), "")
+    out: dict[str, str] = {}
+    for name, path, part in parts:
+        if name not in (text_at, *_FILE):
+            reading.note(f"unknown_field:{path}")
+        elif isinstance(part, str):
+            out["text" if name == text_at else name] = part
+        # The words of notes are few, so they have a kind in them only if it is known.
+        elif part is not None and not (kind in _BARE and path == f"{label}.{name}"):
+            reading.note(f"unreadable:{path}")
+        elif part is not None and (found := read_text(part, path, reading)) is not None:
+            out["text" if name == text_at else name] = found
+    return out
 
 
 def _closed(scene: Scene) -> dict[str, Any]:
@@ -140,6 +165,7 @@ REASONS = (
     "FAILURE_BY_SPAM_RATE_LIMIT",
     "FAILURE_BY_EXPERIMENT_NUMBER",
     "FAILURE_BY_UNABLE_TO_CONTACT",
+    "FAILURE_BY_META_CHOSE_NOT_DELIVER",
 )
 
 
@@ -154,6 +180,10 @@ def _failed(scene: Scene) -> dict[str, Any]:
     }
 
 
+def _failed_without_phone(scene: Scene) -> dict[str, Any]:
+    return {**_failed(scene), "user": {"business_scope_id": bsuid(scene), "username": scene.name.lower()}}
+
+
 DEPLOYMENT_FAILED = EventType(
     name="deployment.failed",
     treble="deployment.failure",
@@ -161,7 +191,7 @@ DEPLOYMENT_FAILED = EventType(
     fires="When Treble gave up sending a template to a person.",
     hints=("deployment-failure",),
     own_time=("failed_at", "timestamp"),
-    key="phone",
+    key="contact",
     fields=(
         Field("failure_reason", text("Why it was not sent.", REASONS)),
         Field("failed_at", time("When Treble gave up.")),
@@ -172,7 +202,25 @@ DEPLOYMENT_FAILED = EventType(
         enough=(("user.cellphone", "failed_at"), ("user.cellphone", "timestamp")),
         fallback="reject",
     ),
-    samples={"observed": _failed},
+    samples={"observed": _failed, "without phone": _failed_without_phone},
+)
+
+
+STATUSES = (
+    "APPROVED",
+    "ARCHIVED",
+    "DELETED",
+    "DISABLED",
+    "FLAGGED",
+    "IN_APPEAL",
+    "LIMIT_EXCEEDED",
+    "LOCKED",
+    "PAUSED",
+    "PENDING",
+    "PENDING_DELETION",
+    "REINSTATED",
+    "REJECTED",
+    "UNARCHIVED",
 )
 
 
@@ -197,7 +245,9 @@ HSM_STATUS_CHANGED = EventType(
     key="template",
     fields=(
         Field("template", text("The template's name."), sent_as="name", required=True),
-        Field("status", text("Its new state.", ("APPROVED", "REJECTED", "PENDING", "PAUSED", "DISABLED"))),
+        Field("status", text("Its new state.", STATUSES)),
+        Field("category", text("Its category, where that comes.", ("AUTHENTICATION", "MARKETING", "UTILITY"))),
+        Field("reason", text("Why, where that comes.")),
         Field(
             "affected_flow_ids",
             list_of("The flows that use the template.", identifier("One flow.")),

@@ -10,7 +10,7 @@ from bridge.catalogue.shapes import Schema, Shape, object_schema
 
 SCHEMA_VERSION = 1
 
-KeyKind = Literal["session", "phone", "template", "event_id"]
+KeyKind = Literal["session", "contact", "phone", "template", "event_id"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,14 +32,13 @@ class Field:
     """One field of an event's `data`.
 
     `sent_as` is the dotted path in the body, at most two names long; default: the field's own name. `required` rejects
-    a body without it. `documented` is False for what Treble sends but does not document: it is read, and noted.
+    a body without it.
     """
 
     name: str
     shape: Shape
     sent_as: str = ""
     required: bool = False
-    documented: bool = True
 
     @property
     def path(self) -> str:
@@ -50,8 +49,8 @@ class Field:
 class Family:
     """What all types of a family share: where their webhooks are `configured` at Treble, and where fields stand.
 
-    The first place that holds a field counts. `contact` are the objects that may hold `country_code` and `cellphone`,
-    "" for the body itself. `documented` are further fields of every body, which need no reading.
+    The first place that holds a field counts. `contact` are the objects that may hold the contact's fields, "" for the
+    body itself. `documented` are further fields of every body, which need no reading.
     """
 
     name: Literal["flow", "global", "unknown"]
@@ -133,6 +132,11 @@ def _times(schema: Schema, path: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
 def contact_fields(scene: Scene) -> dict[str, str]:
     """The contact, as a webhook's body has it."""
     return {"country_code": scene.country_code, "cellphone": scene.cellphone}
+
+
+def bsuid(scene: Scene) -> str:
+    """WhatsApp's id of the person, as this business has it."""
+    return f"CO.{int(scene.event_id[:12], 16)}"
 
 
 def naive(moment: dt.datetime) -> str:

@@ -1,7 +1,8 @@
 """What makes an event the same event: its id.
 
 Treble's `event_id`, where there is one. Else SHA-256 (hex) over a JSON array: source, event type, and the fields of the
-type's rule as they were sent, numbers as text, absent ones null. Times go in as sent, so the id does not depend on the
+type's rule as they were sent, numbers as text, absent ones null; WhatsApp's id of the person stands for a phone that is
+missing. Times go in as sent, so the id does not depend on the
 source's time zone setting. Where the fields that tell two events apart are not all there, a flow webhook's whole body
 goes in as well (the same bytes are the same event, whenever they arrive); a global event has no id then, and can't be
 accepted. Only text that isn't blank is there, and a number that lost no digits.
@@ -19,7 +20,8 @@ import orjson
 
 from bridge.catalogue.reading import Reading
 from bridge.catalogue.shapes import number_text
-from bridge.model import IdFrom
+from bridge.catalogue.times import proves_nothing
+from bridge.model import Contact, IdFrom
 
 EVENT_ID_CHARACTERS_MAX = 200
 
@@ -44,26 +46,30 @@ class EventIdRule:
 
 
 class EventIdMaker:
-    __slots__ = ("_enough", "_event_type", "_fields", "_paths", "_rejects")
+    __slots__ = ("_enough", "_event_type", "_fields", "_paths", "_rejects", "_times")
 
     def __init__(self, event_type: str, rule: EventIdRule) -> None:
         self._event_type = event_type
         self._paths = rule.fields
         self._fields = tuple(split_path(path) for path in rule.fields)
         self._rejects = rule.fallback == "reject"
+        self._times = frozenset(at for at, path in enumerate(rule.fields) if path.endswith(("_at", "timestamp")))
         self._enough = tuple(tuple(rule.fields.index(path) for path in paths) for paths in rule.enough)
 
     @property
     def enough_text(self) -> str:
         """The combinations of fields that tell events apart, in words."""
-        return ", or ".join(" and ".join(self._paths[at] for at in positions) for positions in self._enough)
+        found = ", or ".join(" and ".join(self._paths[at] for at in positions) for positions in self._enough)
+        return found.replace("user.cellphone", "user.cellphone (or user.business_scope_id)")
 
-    def make(self, source: str, value: dict[str, Any], text: bytes) -> tuple[str, IdFrom] | None:
+    def make(
+        self, source: str, value: dict[str, Any], text: bytes, contact: Contact | None
+    ) -> tuple[str, IdFrom] | None:
         """The id of a body without `event_id`, and what it is made of; None when nothing tells it from other events.
 
         `text` is the body as JSON.
         """
-        parts = self._parts(value)
+        parts = self._parts(value, contact)
         if self._tells_apart(parts):
             made_of: IdFrom = "fields"
             hashed = [source, self._event_type, *parts]
@@ -74,17 +80,19 @@ class EventIdMaker:
             hashed = [source, self._event_type, *parts, canonical(value, text)]
         return hashlib.sha256(orjson.dumps(hashed, option=_SORTED)).hexdigest(), made_of
 
-    def fields(self, value: dict[str, Any]) -> dict[str, Any]:
+    def fields(self, value: dict[str, Any], contact: Contact | None) -> dict[str, Any]:
         """What the rule's fields hold in this body, for people."""
-        return dict(zip(self._paths, self._parts(value), strict=True))
+        return dict(zip(self._paths, self._parts(value, contact), strict=True))
 
-    def _parts(self, value: dict[str, Any]) -> list[Any]:
+    def _parts(self, value: dict[str, Any], contact: Contact | None) -> list[Any]:
         parts = []
         get = value.get
         for top, inner in self._fields:
             part = get(top)
             if inner is not None and type(part) is dict:  # bare text stands for what would be in the object
                 part = part.get(inner)
+            if inner == "cellphone" and not part and contact is not None:
+                part = contact.key
             # Ids travel as numbers or as text. A number that may have lost digits stays one.
             parts.append(part if type(part) is str else number_text(part) or part)
         return parts
@@ -94,6 +102,8 @@ class EventIdMaker:
             for position in positions:
                 part = parts[position]
                 if type(part) is not str or not part or part.isspace():
+                    break
+                if position in self._times and part[0] != "2" and proves_nothing(part):
                     break
             else:
                 return True

@@ -8,14 +8,14 @@ from typing import Any
 
 import orjson
 
-from bridge.catalogue.definition import EventType, Evidence, Family, Field, Scene, contact_fields, naive
+from bridge.catalogue.definition import EventType, Evidence, Family, Field, Scene, bsuid, contact_fields, naive
 from bridge.catalogue.event_id import EventIdRule
 from bridge.catalogue.shapes import list_of, members, text, time, wrapped_text
 
 FLOW = Family(
     name="flow",
     configured="In the conversation editor, at each message block or arrow of a flow.",
-    contact=("",),
+    contact=("", "user"),
     session=("session_id",),
     session_required=True,
     flow="conversation_id",
@@ -38,8 +38,7 @@ SENT_AT = Field("sent_at", time("When the message was sent."))
 SENT_TEXT = Field("sent_text", text("The text that was sent, variables filled in."))
 BUSINESS_SCOPE_ID = Field(
     "business_scope_id",
-    text("An id of the person within the business; seen on real calls, perhaps in place of a phone number."),
-    documented=False,
+    text("WhatsApp's id of the person within the business, as it was sent; read in `contact`."),
 )
 
 
@@ -126,10 +125,10 @@ def _documented(scene: Scene) -> dict[str, Any]:
 
 
 def _observed(scene: Scene) -> dict[str, Any]:
-    """As seen on real calls: hardly a field, no answer but among the session keys, and a field of its own."""
+    """As seen on real calls: hardly a field, no answer but among the session keys, and WhatsApp's id of the person."""
     return {
         **contact_fields(scene),
-        "business_scope_id": f"CO.{scene.event_id}",
+        "business_scope_id": bsuid(scene),
         "conversation_id": scene.flow_id,
         "session_id": scene.session_id,
         "user_session_keys": [{"key": "answer", "value": scene.answer, "type": None}],

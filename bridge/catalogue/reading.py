@@ -54,7 +54,9 @@ def note_kind(note: str) -> str:
 
 def cleaned(name: str) -> str:
     """A name out of a body, fit for a note: cut, and only letters, digits and . _ - in it."""
-    return re.sub(r"[^A-Za-z0-9._-]", "_", name[:_DETAIL_CHARACTERS_MAX]) or "_"
+    shown = re.sub(r"[^A-Za-z0-9._-]", "_", name[:_DETAIL_CHARACTERS_MAX])
+    # Half a phone number at the cut would not be known for one any more.
+    return (re.sub(r"[0-9._-]+\Z", "", shown) if len(name) > _DETAIL_CHARACTERS_MAX else shown) or "_"
 
 
 def sent_as(value: object) -> str:
@@ -66,17 +68,23 @@ _WORDS: dict[type, str] = {dict: "object", list: "array", str: "string", bool: "
 
 MEANINGS: Mapping[str, str] = {
     "byte_order_mark": "the body began with a byte order mark, which `raw` leaves out",
-    "lone_surrogate": "an escape was half a surrogate pair; `raw` has U+FFFD in its place",
-    "number_out_of_range": "a number is larger than a double holds; `raw` has the largest double in its place",
+    "lone_surrogate": "an escape was half a surrogate pair; U+FFFD is in its place, also in `raw`",
+    "nul_character": "a text or a name had U+0000, which databases refuse; U+FFFD is in its place, also in `raw`",
+    "number_out_of_range": "a number is beyond a double, Infinity or NaN; `raw` has the largest double in its place, "
+    "or null for NaN",
     "unknown_field": "a field that Treble's documentation does not have; it is in `raw`",
     "unreadable": "a field's value is of a kind that can't be read; it is left out, and in `raw`",
-    "empty": "a field was there without a value; it is left out",
+    "empty": "a field was there without a value (of a time: 0, false, a date before 2000, `null` as text, too); it is "
+    "left out",
     "occurred_at_is_received_at": "the body has no time of its own, so the time of arrival stands in",
     "time_24": "the hour was 24: the time is the next midnight",
+    "time_60": "the second was 60: the time is the next second",
+    "time_offset_and_z": "the time had an offset and a Z behind it; the offset counts",
     "time_twice": "the clocks were put back then, so this time happened twice; the first is taken",
     "time_skipped": "the clocks were put forward then, so this time never was; the old offset is taken",
     "event_id_was_hashed": "event_id is too long, or has control characters; the id is its SHA-256",
     "cellphone_may_have_country_code": "the number is long and begins with the country code; nothing was changed",
+    "cellphone_was_bsuid": "WhatsApp's id of the person stood in the place of the phone",
     "cellphone_was_international": "the number had a plus of its own, so it is complete without country_code",
     "country_code_had_00": "the country code began with 00 in place of a plus",
     "phone_not_e164": "the parts make no E.164 number, so `phone` is left out",

@@ -113,8 +113,8 @@ def set_field(body: dict[str, Any], path: str, value: Any) -> None:
 class Posting:
     """One webhook to post, and what is expected of it.
 
-    `hint` is the last segment of its URL, "" for none. `expected` are the statuses that are right; `about` says what is
-    odd about it, "" for nothing.
+    `session` is the conversation that its event names, "" for none. `hint` is the last segment of its URL, "" for none.
+    `expected` are the statuses that are right; `about` says what is odd about it, "" for nothing.
     """
 
     event_type: str
@@ -253,4 +253,9 @@ def _posting(wish: Wish, event_type: str, number: int, step: int = 0) -> Posting
     event_id = f"{seed & 0xFFFFFFFFFFFFFFFF:016x}{step:04x}{list(TABLE).index(event_type):04x}"
     facts = {**given, "at": who.at + step * STEP, "event_id": event_id}
     body = sample(event_type, seed, fields=wish.fields, **facts)
-    return Posting(event_type, who.session_id, hint_for(event_type), orjson.dumps(body))
+    return Posting(event_type, _session(body), hint_for(event_type), orjson.dumps(body))
+
+
+def _session(body: dict[str, Any]) -> str:
+    inner = body.get("session")
+    return str(body.get("session_id") or (inner.get("external_id") if isinstance(inner, dict) else None) or "")

@@ -9,6 +9,7 @@ from typing import Any
 
 import orjson
 
+from bridge.catalogue.numbers import LONG, as_sent, read_exactly
 from bridge.catalogue.reading import Reading, cleaned, sent_as
 from bridge.catalogue.shapes import Schema, number_text
 
@@ -77,7 +78,8 @@ def _location(held: Any, reading: Reading) -> Any:
     if type(held) is str:
         try:
             place = orjson.loads(held)
-        except orjson.JSONDecodeError:
+            place = read_exactly(held) if LONG.search(held.encode()) else place
+        except (ValueError, RecursionError):
             place = None
     else:
         reading.note(f"session_key_value_was_{sent_as(held)}")
@@ -85,15 +87,22 @@ def _location(held: Any, reading: Reading) -> Any:
         out = {name: part for name, part in place.items() if isinstance(part, str | int | float)}
         if len(out) < len(place):
             for name in (name for name, part in place.items() if name not in out and part is not None):
-                reading.note(f"unreadable:{_LABEL}[].{cleaned(name)}")
-        return out
+                reading.note(f"unreadable:{_LABEL}[].value.{cleaned(name)}")
+        readable = {_without_nul(name): _without_nul(part) for name, part in out.items()}
+        if readable != out:
+            reading.note("nul_character")
+        return readable
     reading.note("session_key_location_unreadable")
     return held if type(held) is str else _whole(held, reading)
 
 
+def _without_nul(part: Any) -> Any:
+    return part.replace("\0", "\ufffd") if isinstance(part, str) else part
+
+
 def _whole(held: Any, reading: Reading) -> str | None:
     try:
-        return orjson.dumps(held).decode()
+        return orjson.dumps(held, default=as_sent).decode()
     except orjson.JSONEncodeError:  # nested deeper than it writes
         reading.note("session_key_value_unreadable")
         return None

@@ -9,11 +9,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from bridge.catalogue.numbers import Digits
 from bridge.catalogue.reading import Reading, sent_as
 from bridge.catalogue.times import time_reader
 
 Read = Callable[[Any, Reading], Any]
-Readers = tuple[tuple[str, Read], ...]
 Schema = dict[str, Any]
 
 _EXACT_FLOAT_MAX = 2**53  # above it, two whole numbers of a body may have become the same float
@@ -31,6 +31,8 @@ def number_text(value: Any) -> str | None:
     """A number as the text it was most likely sent as; None for what is none, or may have lost digits."""
     if type(value) is int:
         return str(value)
+    if type(value) is Digits:
+        return value.sent
     if type(value) is float and abs(value) < _EXACT_FLOAT_MAX:
         return str(int(value)) if value.is_integer() else repr(value)
     return None
@@ -84,11 +86,11 @@ def identifier(about: str) -> Shape:
     return Shape({"type": "string", "minLength": 1, "description": about}, bind)
 
 
-TIME_PATTERN = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]{1,9})?Z$"
+TIME_PATTERN = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}[.][0-9]{6}Z$"
 
 
 def time(about: str) -> Shape:
-    """A moment: RFC 3339 in UTC comes out."""
+    """A moment: RFC 3339 in UTC with six decimals comes out."""
     schema = {"type": "string", "format": "date-time", "pattern": TIME_PATTERN, "description": about}
     return Shape(schema, time_reader)
 
@@ -106,21 +108,16 @@ def members(about: str, shapes: Mapping[str, Shape]) -> Shape:
                 return None
             if not known.issuperset(value):
                 reading.unknown_fields((name for name in value if name not in known), f"{label}.")
-            return read_members(readers, value, reading)
+            found = (
+                (name, read_member(value[name], reading))
+                for name, read_member in readers
+                if value.get(name) is not None
+            )
+            return {name: member for name, member in found if member is not None} or None
 
         return read
 
     return Shape(object_schema(about, {name: shape.schema for name, shape in shapes.items()}), bind)
-
-
-def read_members(readers: Readers, value: Mapping[str, Any], reading: Reading) -> dict[str, Any] | None:
-    """The members of an object that can be read, None if none can."""
-    out = {}
-    for name, read_member in readers:
-        member = value.get(name)
-        if member is not None and (member := read_member(member, reading)) is not None:
-            out[name] = member
-    return out or None
 
 
 def list_of(about: str, item: Shape) -> Shape:
@@ -151,7 +148,7 @@ def wrapped_text(about: str) -> Shape:
             if len(value) > 1:
                 reading.unknown_fields((name for name in value if name != "text"), f"{label}.")
             held = value.get("text")
-            return held if held is None or type(held) is str else read_text(held, label, reading)
+            return held if held is None or type(held) is str else read_text(held, f"{label}.text", reading)
 
         return read
 

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from bridge.catalogue import account_events, flow_events
 from bridge.catalogue.definition import EventType, Evidence
+from bridge.catalogue.times import proves_nothing
 
 UNKNOWN = "unknown"
 
@@ -70,13 +71,18 @@ def _holds(evidence: Evidence, value: dict[str, Any]) -> bool:
     """Whether the evidence is in the body, and not empty."""
     if evidence.equals is not None:
         return bool(value.get(evidence.fields[0]) == evidence.equals)
-    return all(_evident(value.get(name)) for name in evidence.fields) and not any(
-        _evident(value.get(name)) for name in evidence.without
+    return all(_evident(name, value) for name in evidence.fields) and not any(
+        _evident(name, value) for name in evidence.without
     )
 
 
-def _evident(found: Any) -> bool:
-    return bool(found) and found is not True and type(found) is not list
+_TIMES = frozenset(name for event_type in TABLE.values() for name in event_type.own_time)
+
+
+def _evident(name: str, value: dict[str, Any]) -> bool:
+    found = value.get(name)
+    is_there = bool(found) and found is not True and type(found) is not list
+    return is_there and not (name in _TIMES and proves_nothing(found))
 
 
 _CLAUSES = tuple(
@@ -111,9 +117,16 @@ def classify(value: Any, hint: str) -> Classification:
     get = value.get
     for name, alone, evidence, verdict in _CLAUSES:
         found = get(name)
-        if found and ((alone and type(found) is str) or _holds(evidence, value)):
+        # Times of this century, which is what stands alone, begin with a 2: those prove something.
+        if found and ((alone and type(found) is str and found[0] == "2") or _holds(evidence, value)):
             return verdict.when_hinted.get(hint, verdict.agreed)
-    return _HINTED.get(hint, NOTHING)
+    return _HINTED.get(hint) or _by_name(value)
+
+
+def _by_name(value: dict[str, Any]) -> Classification:
+    """The type that has a time in this body by which nothing is proved (0000-00-00), where nothing else tells."""
+    named = (verdict.agreed for name, *_, verdict in _CLAUSES if name in _TIMES and isinstance(value.get(name), str))
+    return next((verdict for verdict in named if value[verdict.evidence].strip()), NOTHING)
 
 
 def evidence_in(value: Any) -> tuple[Classification, ...]:

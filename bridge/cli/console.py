@@ -12,7 +12,7 @@ import orjson
 from rich.console import Console
 from rich.table import Table
 
-from bridge.telemetry.redact import mask_phone, mask_phones
+from bridge.telemetry.redact import HIDDEN, mask_phone, mask_phones
 
 if TYPE_CHECKING:
     from bridge.kafka.consumer import Incoming
@@ -22,6 +22,7 @@ T = TypeVar("T")
 PIPE_COLUMNS: Final = 1000
 """A table in a pipe is as wide as it must be: `grep` wants a row in a line."""
 
+_NAMES: Final = frozenset({"bsuid", "parent_bsuid", "business_scope_id", "user_id", "username"})
 _PHONES: Final = frozenset({"phone", "phones", "cellphone", "national_number", "phone_variants", "wa_id"})
 # Ids look like phone numbers to a pattern, and without them an event can't be found again.
 _IDS: Final = frozenset({"id", "event_id", "session_id", "flow_id", "external_id", "entry_id", "journal_id", "poll_id"})
@@ -79,13 +80,13 @@ def run(work: Coroutine[Any, Any, T]) -> T:
 def masked(value: Any, name: str = "") -> Any:
     """Decoded JSON without phone numbers: known fields wholly, other text where it looks like one; ids are kept."""
     if isinstance(value, Mapping):
-        return {key: masked(item, key) for key, item in value.items()}
+        return {mask_phones(str(key)): masked(item, key) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [masked(item, name) for item in value]
-    if name in _PHONES:
-        return value if value is None or isinstance(value, bool) else mask_phone(str(value))
-    if name in _IDS or isinstance(value, bool):
+    if value is None or isinstance(value, bool) or name in _IDS:
         return value
+    if name in _PHONES or name in _NAMES:
+        return HIDDEN if name in _NAMES else mask_phone(str(value))
     if isinstance(value, int) and abs(value) >= 10 ** (_PHONE_DIGITS_MIN - 1):
         return mask_phone(str(value))
     return mask_phones(value) if isinstance(value, str) else value

@@ -41,17 +41,22 @@ def _configured(text: str) -> SplitResult:
 
 @click.command()
 @click.option("--live", is_flag=True, help="Ask whether it lives, not whether it can take webhooks.")
+@click.option("--forwarding", is_flag=True, help="Ask also whether events reach Kafka, or wait in the journal.")
 @click.option("--url", type=Parsed("url", _admin_url), metavar="URL", envvar=ADMIN_URL_VARIABLE, show_envvar=True,
               default="http://127.0.0.1:8081", show_default=True, help="The admin port.")  # fmt: skip
 @click.option("--timeout", type=Parsed("duration", _seconds), metavar="DURATION", default="2s", show_default=True,
               help="For the connection, and for the answer.")  # fmt: skip
 @click.option("-c", "--config", "configured", type=Parsed("file", _configured), metavar="FILE",
               help="Ask at admin.listen of this configuration instead. Slower: not for a probe.")  # fmt: skip
-def health(live: bool, url: SplitResult, timeout: float, configured: SplitResult | None) -> ExitCode:
+def health(
+    live: bool, forwarding: bool, url: SplitResult, timeout: float, configured: SplitResult | None
+) -> ExitCode:
     """Ask a running bridge how it is, and tell by the exit code.
 
     Exit code 0: it is ready (with --live: alive); checks that are degraded are named. 8: it answers that it is not, and
-    why. 7: there is no answer.
+    why. 7: there is no answer. A bridge is ready without Kafka, since it keeps webhooks. With --forwarding the exit
+    code is 8 also if Kafka or a topic can't take events, and each reason is a line. That is for a look after an
+    install, not for a probe.
 
     \b
     Example:
@@ -59,6 +64,8 @@ def health(live: bool, url: SplitResult, timeout: float, configured: SplitResult
       treble-bridge health --config bridge.yaml
       treble-bridge health --live --url http://127.0.0.1:8081
     """
+    if live and forwarding:
+        raise click.UsageError("--live and --forwarding are two questions: ask one of them")
     url = configured or url
     try:
         status, body = _get(url, "/livez" if live else "/readyz", timeout)
@@ -70,7 +77,24 @@ def health(live: bool, url: SplitResult, timeout: float, configured: SplitResult
         click.echo(f"treble-bridge: {url.netloc} answers {status}: not the admin port of a bridge", err=True)
         return ExitCode.UNREACHABLE
     click.echo(_summary(body) or str(status))
-    return ExitCode.OK if status == 200 else ExitCode.MISMATCH
+    waiting = _waiting(body) if forwarding and status == 200 else []
+    if waiting:
+        click.echo("\n  ".join(["webhooks are taken, and their events wait in the journal:", *waiting]))
+    return ExitCode.OK if status == 200 and not waiting else ExitCode.MISMATCH
+
+
+def _waiting(body: bytes) -> list[str]:
+    """Why events don't reach Kafka now."""
+    try:
+        checks = json.loads(body)["checks"]
+        kafka, topics = checks["kafka"], checks["topics"]
+        if not kafka["connected"]:
+            reason = kafka.get("stopped") or kafka.get("reason") or "there is no connection yet"
+            return [f"Kafka: {reason}", *topics["waiting"]]
+        unknown = [topics["problem"] or "the topics were not looked at yet"] if topics["state"] == "unknown" else []
+        return [*unknown, *topics["waiting"]]
+    except (ValueError, TypeError, KeyError):
+        return ["the answer doesn't say whether: is this a bridge of the same version?"]
 
 
 def _get(url: SplitResult, path: str, timeout_s: float) -> tuple[int, bytes]:

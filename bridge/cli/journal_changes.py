@@ -14,6 +14,7 @@ from bridge.cli.options import (
     BOUND,
     DURATION,
     ENTRY_ID,
+    HINT,
     ID_MAX,
     SIZE,
     JournalPath,
@@ -23,6 +24,7 @@ from bridge.cli.options import (
     json_option,
     now_ms,
     source_option,
+    told_by,
 )
 from bridge.errors import ExitCode
 from bridge.journal.database import translated
@@ -32,6 +34,7 @@ from bridge.journal.offline import replay as replaying
 from bridge.journal.offline.salvage import Salvaged
 from bridge.journal.offline.salvage import salvage as rescue
 from bridge.journal.queries import EntrySummary
+from bridge.model import Entry, Event
 
 if TYPE_CHECKING:
     from bridge.service.drain import Drained
@@ -51,6 +54,9 @@ _OUTCOMES: Final = {
 @click.option("--to", "to_bound", type=BOUND, help="Instead of ids: up to and including this id, or this time.")
 @source_option
 @hint_option
+@click.option(
+    "--hint-as", type=HINT, help="Copy them as if their URL had ended so: the right hint, after a wrong or none."
+)
 @click.option("--max-bytes", type=SIZE, default="2GiB", show_default=True,
               help="The bridge's journal.max_bytes: no more is copied than leaves it room for webhooks.")  # fmt: skip
 @click.option(
@@ -65,6 +71,7 @@ def replay(  # noqa: PLR0917 - click hands over an argument an option
     to_bound: dict[str, int] | None,
     source: str | None,
     hint: str | None,
+    hint_as: str | None,
     max_bytes: int,
     again: bool,
     dry_run: bool,
@@ -75,6 +82,9 @@ def replay(  # noqa: PLR0917 - click hands over an argument an option
     The copies go out when the bridge runs again, with the configuration and the version of that time. An event that was
     forwarded within the dedupe window (`duplicates.window`) is dropped as a duplicate, unless --again: then consumers
     get it a second time, with the same event id and the same times. Entries that still wait are left alone.
+    --hint-as is for entries whose URL had the wrong hint or none, so that they went to the quarantine or out as the
+    wrong type. Their events are new ones, with ids of their own type. What the body itself tells still counts more, and
+    so do the event types of the configuration (`events`). --dry-run says what each entry would become without those.
     Copies take room: replay stops before the journal is 95 % full (of --max-bytes), and says where to go on. Exit code
     8 if an entry that was named is not there. The bridge must be stopped.
 
@@ -82,6 +92,7 @@ def replay(  # noqa: PLR0917 - click hands over an argument an option
     Examples:
       treble-bridge journal replay /var/lib/treble-bridge 17 18 --again
       treble-bridge journal replay /var/lib/treble-bridge --from 2026-06-22T15:00:00Z --hint read --dry-run
+      treble-bridge journal replay /var/lib/treble-bridge --from 17 --to 99 --hint read --hint-as delivered --dry-run
     """
     if bool(ids) == bool(from_bound or to_bound):
         raise click.UsageError("name entries by their ids, or a range by --from and --to")
@@ -90,12 +101,12 @@ def replay(  # noqa: PLR0917 - click hands over an argument an option
     wanted: Iterable[int] = ids or _in_range(path, from_bound or {}, to_bound or {}, source, hint)
     originals_only = not ids
     if dry_run:
-        done = replaying.rehearse(path, wanted, originals_only=originals_only)
+        done = replaying.rehearse(path, wanted, originals_only=originals_only, hint=hint_as)
     else:
         done = replaying.replay(
-            path, wanted, again=again, originals_only=originals_only, clock_ms=now_ms, bytes_max=max_bytes
+            path, wanted, again=again, originals_only=originals_only, clock_ms=now_ms, bytes_max=max_bytes, hint=hint_as
         )
-    counts = _print_replayed(done, again=again, as_json=as_json, dry_run=dry_run)
+    counts = _print_replayed(done, hint_as, again=again, as_json=as_json, dry_run=dry_run)
     return ExitCode.MISMATCH if counts["missing"] else ExitCode.OK
 
 
@@ -111,21 +122,42 @@ def _in_range(
     return list(replaying.select(path, wanted, first.get("id", 1), last.get("id", ID_MAX)))
 
 
-def _print_replayed(done: Iterable[replaying.Replayed], *, again: bool, as_json: bool, dry_run: bool) -> Counter[str]:
-    """Print what became of each entry that was not copied (with --json of all), and count."""
+def _print_replayed(
+    done: Iterable[replaying.Replayed], hint: str | None, *, again: bool, as_json: bool, dry_run: bool
+) -> Counter[str]:
+    """Print what became of each entry that was not copied (with --json of all), and count. With another hint a
+    rehearsal says what the others would become.
+    """
     counts: Counter[str] = Counter()
     for one in done:
         counts[one.outcome] += 1
         if as_json:
-            print_json({"id": one.entry_id, "outcome": one.outcome, "new_id": one.new_id or None, "dry_run": dry_run})
+            become = _becomes(one.copy) if hint and one.copy else {}
+            line = {"id": one.entry_id, "outcome": one.outcome, "new_id": one.new_id or None, "dry_run": dry_run}
+            print_json({**line, **become})
         elif one.outcome != "copied":
             click.echo(f"{one.entry_id}: {_OUTCOMES[one.outcome]}")
+        elif hint and one.copy:
+            become = _becomes(one.copy)
+            event_type, reason = become["event_type"], become["reason"]
+            would = f"become {told_by(event_type, hint)}" if event_type else f"go to the quarantine: {reason}"
+            click.echo(f"{one.entry_id}: would {would}")
     if not as_json:
         copied = counts["copied"]
         but = "" if again or not copied else ", but those forwarded within duplicates.window (--again sends these, too)"
         going = f"{copied} copied: they go out when the bridge runs{but}"
         click.echo(f"{copied} would be copied" if dry_run else going)
     return counts
+
+
+def _becomes(entry: Entry) -> dict[str, str | None]:
+    """The type of its event, or why it is none: by the catalogue alone."""
+    from bridge.transform.normalize import examine  # noqa: PLC0415 - not for the other commands
+
+    _, result = examine(entry, None)
+    if isinstance(result, Event):
+        return {"event_type": result.type, "reason": None}
+    return {"event_type": None, "reason": result.reason}
 
 
 @click.command("unpin")

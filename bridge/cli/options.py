@@ -1,6 +1,7 @@
 """Options that several commands share, and the configuration that they name."""
 
 import datetime as dt
+import os
 import re
 import time
 from collections.abc import Callable
@@ -60,6 +61,10 @@ class Parsed(click.ParamType):  # type: ignore[type-arg]  # generic in newer ver
             self.fail(str(error), param, ctx)
 
 
+TEXT: Final = Parsed("text", lambda text: os.fsencode(text).decode())
+"""UTF-8 whatever the locale is. What is not UTF-8 is refused."""
+
+
 def _as_configured(name: str) -> Parsed:
     """As in the configuration, whose parsers load pydantic: not for --help, and not for `health`."""
 
@@ -112,7 +117,7 @@ MOMENT: Final = Parsed("time", _moment)
 
 
 def _bound(text: str) -> dict[str, int]:
-    if not text.isdecimal():
+    if not (text.isdecimal() and text.isascii()):
         return {"time": _moment(text)}
     if len(text) > len(str(ID_MAX)) or int(text) > ID_MAX:
         raise ValueError(f"{text[:20]!r} is no id: the largest is {ID_MAX}")
@@ -148,6 +153,28 @@ class JournalPath(click.ParamType):  # type: ignore[type-arg]  # generic in newe
 
 journal_argument = click.argument("path", type=JournalPath())
 source_option = click.option("--source", metavar="NAME", help="Only what this source took.")
+
+
+def _known_hint(text: str) -> str:
+    from bridge.catalogue import HINTS  # noqa: PLC0415 - not for --help
+
+    hint = text.strip().lower()
+    if hint not in HINTS:
+        raise ValueError(f"{text!r} is no hint: expected one of {', '.join(HINTS)}")
+    return hint
+
+
+HINT: Final = Parsed("hint", _known_hint)
+"""A hint of the catalogue, which stands in place of that of an entry's URL."""
+
+
+def told_by(event_type: str | None, hint: str) -> str:
+    """The type of an event that was read under `hint`, and what told it where that is not the hint."""
+    from bridge.catalogue import HINTS  # noqa: PLC0415 - as above
+
+    return HINTS[hint] if event_type == HINTS[hint] else f"{event_type}: its body tells that, whatever the hint"
+
+
 hint_option = click.option("--hint", metavar="HINT", help="Only entries whose URL ended so; '' is the bare path.")
 since_option = click.option(
     "--since", type=MOMENT, help="Only what was received since then (2026-06-22T15:00:00Z, or 2h ago: 2h)."

@@ -11,12 +11,14 @@ import orjson
 
 from bridge.cli.console import note, print_bytes, print_json, print_table, run, time_text
 from bridge.cli.options import (
+    HINT,
     LIMIT,
     Parsed,
     config_option,
     json_option,
     since_option,
     source_option,
+    told_by,
 )
 from bridge.errors import ExitCode
 from bridge.forward.redrive import DeadLetter, Redrive, Redriven, dead_letters
@@ -142,6 +144,9 @@ def show(record: str, settings: Settings, raw: bool, as_json: bool) -> ExitCode:
 @reason_option
 @source_option
 @since_option
+@click.option(
+    "--hint", type=HINT, help="Read them as if their URL had ended so: the right hint, after a wrong or none."
+)
 @click.option("--dry-run", is_flag=True, help="Say what would be done.")
 @json_option
 def redrive(  # noqa: PLR0917 - as above
@@ -151,6 +156,7 @@ def redrive(  # noqa: PLR0917 - as above
     reason: str | None,
     source: str | None,
     since: int | None,
+    hint: str | None,
     dry_run: bool,
     as_json: bool,
 ) -> ExitCode:
@@ -161,37 +167,49 @@ def redrive(  # noqa: PLR0917 - as above
     and carries the header treble_redriven. Exit code 8 if a record that was named or chosen is still not forwarded, or
     is not there.
 
+    --hint is for records that are here because their URL had the wrong hint or none. What the body itself tells still
+    counts more. It is for all records that are chosen: see with --dry-run what each becomes.
+
     \b
     Examples:
       treble-bridge quarantine redrive --config bridge.yaml --all --reason unclassified --dry-run
       treble-bridge quarantine redrive --config bridge.yaml 2@17
+      treble-bridge quarantine redrive --config bridge.yaml --reason unclassified --since 2h --hint read --dry-run
     """
     chosen = bool(reason or source or since is not None)
     if bool(records) == (everything or chosen):
         raise click.UsageError("name records, or choose them by --all, --reason, --source, --since")
     wanted = _filter(reason, source, since)
-    return run(_redrive(settings, wanted, records, dry_run=dry_run, as_json=as_json))
+    return run(_redrive(settings, wanted, records, hint, dry_run=dry_run, as_json=as_json))
 
 
 async def _redrive(
-    settings: Settings, wanted: Callable[[DeadLetter], bool], named: tuple[str, ...], *, dry_run: bool, as_json: bool
+    settings: Settings,
+    wanted: Callable[[DeadLetter], bool],
+    named: tuple[str, ...],
+    hint: str | None,
+    *,
+    dry_run: bool,
+    as_json: bool,
 ) -> ExitCode:
     absent: list[str] = []
     if named:
         wanted, absent = await _named(named, dead_letters(settings))
     for name in absent:
         note(f"there is no record {name} in {settings.topics.quarantine}")
-    work = Redrive(settings, Preparer(settings, ""), wanted, dry_run=dry_run)
+    work = Redrive(settings, Preparer(settings, ""), wanted, dry_run=dry_run, hint=hint)
+    words = _WORDS | ({"redriven": "would be forwarded"} if dry_run else {})
     counts: Counter[str] = Counter()
     async for done in work.run():
         counts[done.outcome] += 1
         if as_json:
             print_json({**asdict(done), "place": _place(done), "dry_run": dry_run})
         elif done.outcome != "already" or named:
-            click.echo(f"{_place(done)}: {_WORDS[done.outcome]}: {done.detail}")
+            become = f", as {told_by(done.event_type, hint)}" if hint and done.outcome == "redriven" else ""
+            click.echo(f"{_place(done)}: {words[done.outcome]}: {done.detail}{become}")
     if not as_json:
-        total = ", ".join(f"{count} {_WORDS[outcome]}" for outcome, count in counts.most_common())
-        note(f"{'would be: ' if dry_run else ''}{total or 'no record is meant'}")
+        total = ", ".join(f"{count} {words[outcome]}" for outcome, count in counts.most_common())
+        note(total or "no record is meant")
     return ExitCode.MISMATCH if absent or set(counts) - _OK else ExitCode.OK
 
 

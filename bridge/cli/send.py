@@ -1,11 +1,12 @@
 """`treble-bridge send`: webhooks as Treble would send them."""
 
+import datetime as dt
 import itertools
 import math
 import random
 from collections import Counter, deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,6 +22,7 @@ from bridge.cli.options import (
     COUNT,
     DURATION,
     RATE,
+    TEXT,
     URL,
     config_option,
     json_option,
@@ -33,6 +35,8 @@ from bridge.settings.units import Address
 
 DEFAULT_TYPE: Final = "message.read"
 TIMES_KEPT_MAX: Final = 100_000
+_BEFORE: Final = dt.timedelta(minutes=4)
+"""How long ago the first message was sent: a story's last moment is past, too."""
 LINES_MAX: Final = 50
 """A longer stream is summed up only."""
 
@@ -67,11 +71,13 @@ class Summary:
 @click.option("--type", "types", multiple=True, metavar="TYPE",
               help="Event type, or all; repeatable, then they take turns.  [default: message.read]")  # fmt: skip
 @click.option("--scenario", type=click.Choice(list(SCENARIOS)), help="A story instead of single webhooks; see below.")
-@click.option("--header", "headers", multiple=True, metavar="'NAME: VALUE'", help="A further header; repeatable.")
-@click.option("--session", metavar="ID", help="The conversation; default: an invented one for each webhook.")
-@click.option("--set", "fields", multiple=True, metavar="FIELD=VALUE",
+@click.option(
+    "--header", "headers", type=TEXT, multiple=True, metavar="'NAME: VALUE'", help="A further header; repeatable."
+)
+@click.option("--session", type=TEXT, metavar="ID", help="The conversation; default: an invented one for each webhook.")
+@click.option("--set", "fields", type=TEXT, multiple=True, metavar="FIELD=VALUE",
               help="Set a field of the body (a dotted path; JSON or text); repeatable.")  # fmt: skip
-@click.option("--seed", type=int, help="Makes the same invented data every time; default: random.")
+@click.option("--seed", type=int, help="Makes the same bodies every time; default: random ones, with times of now.")
 @click.option("--count", type=COUNT, help="How many; default: 1, or without end with --rate.")
 @click.option(
     "--rate",
@@ -161,11 +167,11 @@ def _postings(
     story = None if scenario is None else SCENARIOS[scenario]
     if story is not None and story.own_types and types:
         raise click.UsageError(f"--scenario {scenario} has types of its own: leave out --type")
-    known, changes = _event_types(types or (DEFAULT_TYPE,)), _fields(fields)
+    at = dt.datetime.now(dt.UTC) - _BEFORE if seed is None else None
+    wish = Wish(_event_types(types or (DEFAULT_TYPE,)), count or 1, first, session, _fields(fields), at)
     if story is not None:
-        return story.make(Wish(known, count or story.count, first, session, changes))
-    total = count if count is not None or endless else 1
-    return itertools.islice(singles(Wish(known, 1, first, session, changes)), total)
+        return story.make(replace(wish, count=count or story.count))
+    return itertools.islice(singles(wish), count if count is not None or endless else 1)
 
 
 def _event_types(types: Sequence[str]) -> list[str]:
@@ -195,10 +201,12 @@ def _print(outcome: Outcome, *, as_json: bool) -> None:
     if as_json:
         more = {"about": posting.about} if posting.about else {}
         asked = {"expected": sorted(posting.expected), "as_expected": outcome.as_expected}
-        print_json({"type": posting.event_type, "session": posting.session, **more, **_answer(outcome), **asked})
+        print_json(
+            {"type": posting.event_type, "session": posting.session or None, **more, **_answer(outcome), **asked}
+        )
         return
     about = f", {posting.about}" if posting.about else ""
-    what = f"{posting.event_type}{about}  session {posting.session}"
+    what = f"{posting.event_type}{about}" + (f"  session {posting.session}" if posting.session else "")
     if not outcome.status:
         note(f"no answer after {outcome.ms:.1f} ms  {what}: {outcome.answer}")
         return

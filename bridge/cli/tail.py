@@ -34,7 +34,8 @@ QUIET_S: Final = 0.5
 def tail(topic: tuple[str, ...], config: Path | None, kafka: str | None, **options: Any) -> ExitCode:
     """Show events as they come out on Kafka, from the topics named, or from all that the configuration sends to.
 
-    Reads as a consumer with read_committed does: only records of committed transactions. Phone numbers are masked.
+    Reads as a consumer with read_committed does: only records of committed transactions. Phone numbers are masked. A
+    topic that is made later is taken up; exit code 8 if none is there, or one is still missing at the end.
 
     \b
     Examples:
@@ -69,7 +70,12 @@ async def _tail(
     deadline_s = None if timeout is None else time.monotonic() + timeout
     seen = 0
     async with Reader(kafka, names, from_beginning=from_beginning, committed=not uncommitted) as reader:
-        note(f"reading {len(names)} topics; ^C ends it" if count is None and timeout is None else "reading")
+        absent = "; ".join(f"{name}: there is no such topic, or it may not be read" for name in reader.absent)
+        if len(reader.absent) == len(set(names)):
+            note(absent)
+            return ExitCode.MISMATCH
+        ending = "; ^C ends it" if count is None and timeout is None else ""
+        note(f"reading {len(names)} topics{ending}" + (f" ({absent})" if absent else ""))
         async for record in reader.records(QUIET_S):
             if record is not None:
                 show = record_as_json(record, unmasked=unmasked, raw=raw)
@@ -79,9 +85,7 @@ async def _tail(
                 return ExitCode.OK
             if deadline_s is not None and time.monotonic() >= deadline_s:
                 break
-        for name in reader.absent:
-            note(f"{name}: there is no such topic, or it may not be read")
-    return ExitCode.OK if count is None else ExitCode.MISMATCH
+    return ExitCode.MISMATCH if reader.absent or count is not None else ExitCode.OK
 
 
 def _print(show: dict[str, Any]) -> None:

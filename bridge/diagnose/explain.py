@@ -124,7 +124,7 @@ def explain_record(settings: Settings, returned: Returned, *, partitions: int | 
     return replace(
         found,
         before=f"{returned.reason}{by}: " + "; ".join(f"{p.pointer or 'body'}: {p.message}" for p in returned.problems),
-        suggestions=(*_since_then(returned, found), *found.suggestions),
+        suggestions=(*_since_then(returned, found), *found.suggestions, *_rescue(returned, found)),
     )
 
 
@@ -142,6 +142,12 @@ def _since_then(returned: Returned, found: Explanation) -> tuple[str, ...]:
         limit = f"raise max.message.bytes of topic {found.topic} above the record's {size} bytes"
         return (f"{limit} (compressed, it may be less), or leave raw out with privacy.topics; then: {again}",)
     return (f"{by} could not; version {VERSION} with this configuration makes an event of it: {again}",)
+
+
+def _rescue(returned: Returned, found: Explanation) -> tuple[str, ...]:
+    if not any(suggestion.startswith(_BY_ITS_HINT) for suggestion in found.suggestions):
+        return ()
+    return (f"with the right HINT for this record: treble-bridge quarantine redrive {returned.id} --hint HINT",)
 
 
 def _followed(
@@ -237,7 +243,7 @@ def _id_basis(event: Event, value: dict[str, Any]) -> IdBasis:
         return IdBasis("event_id", {"event_id": value["event_id"]})
     # Of a type that only the configuration knows, ids are made as of an unknown one.
     rule = TABLE.get(event.type, TABLE[UNKNOWN]).event_id
-    return IdBasis(event.id_from, EventIdMaker(event.type, rule).fields(value))
+    return IdBasis(event.id_from, EventIdMaker(event.type, rule).fields(value, event.contact))
 
 
 def _value_of(body: bytes) -> Any:
@@ -263,6 +269,9 @@ def _suggestions(preparer: Preparer, entry: Entry, value: Any, decided: Classifi
     return tuple(found) or (f"{_SENDER}; or a later version of the bridge than {VERSION}, which reads it otherwise",)
 
 
+_BY_ITS_HINT: Final = "on a URL that ends in its hint it would be an event"
+
+
 def _by_hint(preparer: Preparer, entry: Entry) -> list[str]:
     lacking: dict[str, str] = {}
     working: list[str] = []
@@ -273,7 +282,7 @@ def _by_hint(preparer: Preparer, entry: Entry) -> list[str]:
         else:
             lacking[hint] = ", ".join(problem.pointer or "body" for problem in result.problems)
     if working:
-        return [f"on a URL that ends in its hint it would be an event: {', '.join(working)}"]
+        return [f"{_BY_ITS_HINT}: {', '.join(working)}"]
     fewest = min(lacking.values(), key=lambda text: text.count(","))
     near = [hint for hint, text in lacking.items() if text == fewest]
     return [f"on a URL that ends in {', '.join(near)} it would still lack {fewest}"]

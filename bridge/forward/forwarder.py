@@ -96,6 +96,8 @@ class Forwarder:
         self._connected = False
         self._stopped = self._last_error = ""
         self._rebuilds = 0
+        self._behind_since_s: float | None = None
+        """Since when there is a backlog that was there when Kafka was connected; None once it is forwarded."""
         self.outcomes: Counter[str] = Counter()
         """How many entries left the journal as forwarded, quarantined, dropped, duplicate."""
 
@@ -185,7 +187,9 @@ class Forwarder:
         await self._note_remapped()
         await self._in_doubt.resolve(self._sink, self._preparer)
         self._connected = True
-        self._telemetry.kafka_connected(next_id=positions.next_id, pending=self._journal.ahead)
+        pending = self._journal.usage().pending
+        self._behind_since_s = time.monotonic() if pending else None
+        self._telemetry.kafka_connected(next_id=positions.next_id, pending=pending)
 
     def _take_up_configuration(self) -> bool:
         """Put a new configuration in force, between two batches. Whether there was one."""
@@ -220,6 +224,9 @@ class Forwarder:
             for queue in self._queues.due(time.monotonic()):
                 moved |= await self._catch_up(queue)
             if not moved and not count:
+                if self._behind_since_s is not None and not self._journal.usage().pending:
+                    self._telemetry.caught_up(time.monotonic() - self._behind_since_s)
+                    self._behind_since_s = None
                 if self._stopping:
                     return True
                 await self._wait()

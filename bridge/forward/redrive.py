@@ -141,17 +141,23 @@ async def dead_letters(settings: Settings, marks: Marks | None = None) -> AsyncI
 
 
 class Redrive:
-    """One run. `preparer` is today's; `wanted` says which records are meant. A dry run says what would be done: it
-    writes nothing, and fences nobody.
+    """One run. `preparer` is today's; `wanted` says which records are meant; `hint` stands in place of that of their
+    URL. A dry run says what would be done: it writes nothing, and fences nobody.
     """
 
     def __init__(
-        self, settings: Settings, preparer: Preparer, wanted: Callable[[DeadLetter], bool], *, dry_run: bool = False
+        self,
+        settings: Settings,
+        preparer: Preparer,
+        wanted: Callable[[DeadLetter], bool],
+        *,
+        dry_run: bool = False,
+        hint: str | None = None,
     ) -> None:
         self._settings = settings
         self._preparer = preparer
         self._wanted = wanted
-        self._dry_run = dry_run
+        self._dry_run, self._hint = dry_run, hint
         self._topic = settings.topics.quarantine
         self._producer: Producer | None = None
         self._timestamps = Timestamps()
@@ -193,9 +199,11 @@ class Redrive:
         if entry is None:
             where = f"entry {returned.entry.id} of journal {returned.journal_id}"
             return left("incomplete", f"the record holds less than the body; see {where}")
+        if self._hint is not None:
+            entry = entry._replace(hint=self._hint)
         prepared = self._preparer.prepare(entry)
         if prepared.outcome == "quarantined":
-            return left("still", prepared.reason)
+            return left("still", prepared.reason, prepared.event_type)
         if prepared.record is None:
             return left("dropped", f"the route of {prepared.event_type} says drop")
         _, event = self._preparer.examine(entry)
@@ -224,11 +232,11 @@ class Redrive:
                 done = [step.undone("blocked", str(stuck[step.records[0].topic])) for step in blocked]
                 return [*await self._deliver(going), *done]
             counts = {topic: count for topic, count in found.items() if isinstance(count, int)}
-            times = self._timestamps.times()
+            batches = assemble(self._producer.create_batch, records, counts, Sizing(), self._timestamps)
             try:
-                await self._producer.deliver(assemble(self._producer.create_batch, records, counts, Sizing(), times))
+                await self._producer.deliver(batches)
             except TimestampRejectedError as error:
-                return await self._deliver_after(self._timestamps.rejected(error, times), steps)
+                return await self._deliver_after(self._timestamps.rejected(error), steps)
             except (RecordRejectedError, TopicPausedError) as error:
                 return await self._deliver_after(error, steps)
         self._marks.dedupe_keys.update(step.dedupe_key for step in steps)

@@ -7,7 +7,7 @@ The path of a request, a file a step:
     connection   one client: its time limits, broken HTTP; beneath it `fast_path`, which knows aiohttp from the inside
     slow_path    a request whose body still comes, or that is not the plain case
     checks       path → method → credentials → declared size → body → JSON → journal → response
-    routes       URL → source and hint; `headers` what is kept of the request; `limits` bounds
+    routes       URL → source and hint; `headers` what is kept of the request; `limits` bounds; `content_coding` gzip
     acknowledge  waits for the journal, with the deadline for the response
     responses    what a client sees
 

@@ -4,18 +4,22 @@
 same two. They decide and count, and write nothing to a socket.
 """
 
+import re
 import time
-import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+from aiohttp import hdrs
 from multidict import CIMultiDictProxy
 
 from bridge.auth import Denied, Facts, Grant, Undecided
+from bridge.auth.conditions import caller
 from bridge.catalogue import classify
 from bridge.ingress import responses
 from bridge.ingress.acknowledge import Acknowledger
+from bridge.ingress.content_coding import decoded
 from bridge.ingress.responses import Response
 from bridge.ingress.routes import HIDDEN, Route, Routes, Target
 from bridge.model import Entry
@@ -27,8 +31,10 @@ if TYPE_CHECKING:
     from bridge.telemetry.tracing import RequestTrace, Tracing
 
 NO_SOURCE = "-"  # the label of requests that lead to no source
-_GZIP = 16 + zlib.MAX_WBITS
-_GZIP_MEMBERS_MAX = 16  # each costs a copy of what follows it
+_LENGTH_DIGITS_MAX = 20
+_TOLD_ELSEWHERE = {"unauthorized", "rate_limited", "not_json", "client_gone"}  # or that is no misfortune
+# RFC 9112, 3.2, but for the comma: that is two of them, joined.
+_HOST = re.compile(r"(([\w.~!$&'()*+;=-]|%[0-9A-Fa-f]{2})+|\[[0-9A-Fa-f:.]+(%[\w.~%-]+)?\])(:\d{0,5})?", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +60,7 @@ class RequestContext:
     now_ms: int
     close: bool
     started_s: float = field(default_factory=time.perf_counter)
+    transfer_coding: str = ""
     target: Target | None = None
     undecided: Undecided | None = None
     trace: "RequestTrace | None" = None
@@ -62,6 +69,12 @@ class RequestContext:
     def source(self) -> str:
         """The source's name, for labels."""
         return self.target.route.source if self.target is not None else NO_SOURCE
+
+    @property
+    def client(self) -> str:
+        """The caller's address: behind trusted proxies, what they say; the peer's where they don't say any."""
+        forwarded = self.headers.getall("X-Forwarded-For", ())
+        return str(caller(self.remote, forwarded, self.rules.server.trusted_proxies) or self.remote)
 
 
 class Checks:
@@ -84,6 +97,9 @@ class Checks:
 
     def check_head(self, context: RequestContext) -> Response | None:
         """Everything before the body: the response that ends the request here, or None when the body may be read."""
+        if not _is_sound(context):
+            context.close = True
+            return responses.MALFORMED
         path, query = context.path, ""
         if "?" in path or "#" in path:
             path, _, query = path.partition("#")[0].partition("?")
@@ -96,10 +112,10 @@ class Checks:
         verdict = target.route.credentials.before_body(facts, context.now_ms)
         if isinstance(verdict, Undecided):
             context.undecided = verdict
-        elif (refusal := self._refusal(target.route, verdict, context.remote)) is not None:
+        elif (refusal := self._refusal(target.route, verdict, context)) is not None:
             return refusal
-        declared = context.headers.get("Content-Length")
-        if declared is not None and int(declared) > context.rules.server.max_body:
+        declared, bytes_max = context.headers.get(hdrs.CONTENT_LENGTH), context.rules.server.max_body
+        if declared is not None and (len(declared) > _LENGTH_DIGITS_MAX or int(declared) > bytes_max):
             return responses.TOO_LARGE
         return None
 
@@ -108,18 +124,24 @@ class Checks:
         target, rules = context.target, context.rules
         assert target is not None
         route = target.route
+        if context.transfer_coding:
+            undone = decoded(body, context.transfer_coding, rules.server.max_body)
+            if undone is None:
+                done(responses.NOT_IMPLEMENTED)
+                return
+            body = undone
         if len(body) > rules.server.max_body:
             done(responses.TOO_LARGE)
             return
         if context.undecided is not None:
             verdict = route.credentials.after_body(context.undecided, body, context.now_ms)
-            if (refusal := self._refusal(route, verdict, context.remote)) is not None:
+            if (refusal := self._refusal(route, verdict, context)) is not None:
                 done(refusal)
                 return
         coding = context.headers.get("Content-Encoding")
         if coding is not None:
             coding = ", ".join(context.headers.getall("Content-Encoding"))
-            plain = _decoded(body, coding, rules.server.max_body)
+            plain = decoded(body, coding, rules.server.max_body)
             if plain is not None:
                 body, coding = plain, None
                 if len(body) > rules.server.max_body:
@@ -142,25 +164,24 @@ class Checks:
     def on_response(self, context: RequestContext, response: Response) -> None:
         """Count, log and trace a response that is on its way."""
         seconds = time.perf_counter() - context.started_s if response.status == 200 else None
-        source = context.source
-        if self._telemetry.verbose:
-            path = context.rules.routes.shown(context.path, context.target)
-            self._telemetry.request_answered(
-                source, response.outcome, seconds, method=context.method, path=path, remote=context.remote
-            )
+        source, telemetry = context.source, self._telemetry
+        if telemetry.verbose:
+            telemetry.request_answered(source, response.outcome, seconds, method=context.method, **_shown(context))
         else:
-            self._telemetry.request_answered(source, response.outcome, seconds)
+            telemetry.request_answered(source, response.outcome, seconds)
         if response.reason:
-            self._telemetry.not_accepted(source, response.reason)
+            telemetry.not_accepted(source, response.reason)
+        elif seconds is None and response.outcome not in _TOLD_ELSEWHERE:
+            telemetry.refused(source, response.outcome, **_shown(context))
         if context.trace is not None and context.target is not None:
-            found = _span_attributes(context.target, response, tls=context.rules.server.tls is not None)
+            found = _span_attributes(context, context.target, response, tls=context.rules.server.tls is not None)
             # Method and route: as many names as there are sources, times three.
             context.trace.answered(f"POST {found['http.route']}", found, str(found.get("error.type", "")))
 
-    def _refusal(self, route: Route, verdict: Grant | Denied, remote: str) -> Response | None:
+    def _refusal(self, route: Route, verdict: Grant | Denied, context: RequestContext) -> Response | None:
         """401, 429, or None when the request may go on."""
         if isinstance(verdict, Denied):
-            self._telemetry.unauthorized(route.source, verdict.reason, remote)
+            self._telemetry.unauthorized(route.source, verdict.reason, context.client)
             return route.unauthorized
         if verdict.generations:
             self._telemetry.credential_matched(route.source, verdict.alternative, verdict.generation)
@@ -181,12 +202,35 @@ def _accepted(route: Route, body: bytes, hint: str) -> Response:
     return route.accepted
 
 
-def _span_attributes(target: Target, response: Response, *, tls: bool) -> dict[str, Any]:
+def _is_sound(context: RequestContext) -> bool:
+    """Whether Host and Transfer-Encoding are what HTTP wants (RFC 9112, 3.2 and 6.1), where aiohttp doesn't look."""
+    headers = context.headers
+    coding = headers.get(hdrs.TRANSFER_ENCODING)  # there is one line at the most
+    if coding is not None and coding.lower() != "chunked":
+        context.transfer_coding, _, last = coding.rpartition(",")
+        if last.strip().lower() != "chunked":
+            return False
+    host = headers.get(hdrs.HOST)
+    return not host or _is_host(host)
+
+
+@lru_cache(64)
+def _is_host(text: str) -> bool:
+    return _HOST.fullmatch(text) is not None
+
+
+def _shown(context: RequestContext) -> dict[str, str]:
+    # What a line of the log may say on a request: no secret, and nothing that a sender chose freely.
+    return {"path": context.rules.routes.shown(context.path, context.target), "remote": context.client}
+
+
+def _span_attributes(context: RequestContext, target: Target, response: Response, *, tls: bool) -> dict[str, Any]:
     # Named by OpenTelemetry's conventions for HTTP servers where they have a name. Nothing that a sender chose freely,
     # and no secret.
     found: dict[str, Any] = {
         "http.request.method": "POST",
         "http.route": target.path(segment="{path_secret}", hint="{hint}"),
+        "client.address": context.client,
         "url.scheme": "https" if tls else "http",
         "url.path": target.path(segment=HIDDEN, hint=target.known_hint or HIDDEN),
         "http.response.status_code": response.status,
@@ -198,36 +242,3 @@ def _span_attributes(target: Target, response: Response, *, tls: bool) -> dict[s
     if response.status >= 500:
         found["error.type"] = response.reason or str(response.status)
     return found
-
-
-def _decoded(body: bytes, coding: str, bytes_max: int) -> bytes | None:
-    """The body without its content coding, None when that can't be undone. Ends one byte above `bytes_max`.
-
-    `coding` is the header's list. `identity` in it says nothing; of the others only one is undone.
-    """
-    codings = [name for part in coding.split(",") if (name := part.strip().lower()) not in ("", "identity")]
-    if not codings:
-        return body
-    if codings in (["gzip"], ["x-gzip"]):
-        return _inflated(body, _GZIP, bytes_max)
-    if codings == ["deflate"]:  # means the zlib format (RFC 9110, 8.4.1.2); some send it without that wrapping
-        raw = not body or body[0] & 0x0F != zlib.DEFLATED
-        return _inflated(body, -zlib.MAX_WBITS if raw else zlib.MAX_WBITS, bytes_max)
-    return None
-
-
-def _inflated(body: bytes, window_bits: int, bytes_max: int) -> bytes | None:
-    # At the most one byte more than allowed: a small body may claim to be gigabytes.
-    out = b""
-    for _ in range(_GZIP_MEMBERS_MAX if window_bits == _GZIP else 1):
-        stream = zlib.decompressobj(window_bits)
-        try:
-            out += stream.decompress(body, bytes_max + 1 - len(out))
-        except zlib.error:
-            return None
-        body = stream.unused_data
-        if len(out) > bytes_max or (stream.eof and not body):
-            return out
-        if not stream.eof:  # cut off
-            return None
-    return None

@@ -14,7 +14,7 @@ from aiohttp.http import RawRequestMessage
 
 from bridge.ingress import responses
 from bridge.ingress.checks import NO_SOURCE, Checks, RequestContext
-from bridge.ingress.fast_path import FastPathHandler, body_of, must_close
+from bridge.ingress.fast_path import FastPathHandler, answer_as_http_1, body_of
 from bridge.ingress.listener import connections_that_fit
 from bridge.ingress.responses import Response
 from bridge.telemetry import Telemetry
@@ -223,7 +223,7 @@ class Connection(FastPathHandler):
             headers=message.headers,
             remote=self.remote,
             now_ms=checks.clock_ms(),
-            close=must_close(message, content) or self._server.close_after_response,
+            close=self.closes or self._server.close_after_response,
         )
         self.busy = True
         try:
@@ -267,7 +267,7 @@ class Connection(FastPathHandler):
             self.since_s = self._loop.time()
         self.head_bytes += count
         if self.head_bytes > self.head_bytes_max and not self.input_ended:
-            self._server.telemetry.request_answered(NO_SOURCE, responses.MALFORMED.outcome)
+            self._count(responses.MALFORMED)
             self._send_and_close(responses.MALFORMED)
 
     def handle_error(
@@ -283,11 +283,17 @@ class Connection(FastPathHandler):
         """
         if request.writer.output_size > 0:
             raise ConnectionError("the response has begun already")
-        response = responses.MALFORMED if status == 400 else responses.UNFORESEEN
+        answer_as_http_1(request)  # else in HTTP/1.0: there is no version in what could not be read
+        response = responses.not_http(self.broken) if status == 400 else responses.UNFORESEEN
         if status != 400:
             self._server.telemetry.request_failed(NO_SOURCE, exc or RuntimeError(f"status {status}"))
-        self._server.telemetry.request_answered(NO_SOURCE, response.outcome)
+        self._count(response)
         return response.to_aiohttp(close=True)
+
+    def _count(self, response: Response) -> None:
+        self._server.telemetry.request_answered(NO_SOURCE, response.outcome)
+        if response.status == 400:
+            self._server.telemetry.refused(NO_SOURCE, response.outcome, remote=self.remote)
 
     def _send_and_close(self, response: Response) -> None:
         # Closing at once would reset the connection under the response when the client has sent something that nobody

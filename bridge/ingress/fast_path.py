@@ -17,13 +17,16 @@ that are not answered yet. And a client that does not take its responses is not 
 """
 
 import asyncio
+from typing import Any
 
 from aiohttp import EMPTY_PAYLOAD, StreamReader, web
 from aiohttp.http import HttpRequestParser, HttpVersion11, RawRequestMessage
 from aiohttp.web_protocol import _ErrInfo
 
 _LAST_BYTES = 64  # of what arrived: enough to see whether it ends with a request
-_NEEDED = {"_waiter", "_messages", "_upgraded", "_parser"}
+_PARSER_LIMITS = {"max_line_size", "max_field_size", "max_headers", "auto_decompress"}
+_HEAD_END = b"\r\n\r\n"
+_NEEDED = {"_waiter", "_messages", "_upgraded", "_parser", "_max_msg_queue_size", "_read_bufsize"}
 
 
 def _has_fast_path() -> bool:
@@ -43,6 +46,8 @@ class FastPathHandler(web.RequestHandler):
         "_input_closed",
         "_last_bytes",
         "_newest",
+        "broken",
+        "closes",
         "head_bytes",
         "head_bytes_max",
         "reading",
@@ -52,11 +57,19 @@ class FastPathHandler(web.RequestHandler):
         self, manager: web.Server, head_bytes_max: int, *, loop: asyncio.AbstractEventLoop, **limits: float | bool
     ) -> None:
         super().__init__(manager, loop=loop, access_log=None, **limits)  # type: ignore[arg-type]  # names and types as in Server
+        if FAST_PATH:
+            own: dict[str, Any] = {name: limit for name, limit in limits.items() if name in _PARSER_LIMITS}
+            own |= {"payload_exception": web.RequestPayloadError, "max_msg_queue_size": 1}
+            self._parser = HttpRequestParser(self, loop, self._read_bufsize, **own)
         self._detached_waiter: asyncio.Future[None] | None = None
         self._newest: StreamReader = EMPTY_PAYLOAD  # the body of the request that came last
         self._last_bytes = b""
         self._ends_with_body = True  # whether what is here ended with that body, when it last grew
         self._input_closed = False
+        self.broken = b""
+        """How that began which is no HTTP."""
+        self.closes = False
+        """Whether nothing behind the newest request may be read."""
         self.head_bytes_max = head_bytes_max
         """Bound of a head as a whole; as the bounds of its lines, what it was when the connection began."""
         self.head_bytes = 1
@@ -83,16 +96,15 @@ class FastPathHandler(web.RequestHandler):
             return
         self._waiter = None
         try:
-            super().data_received(data)
+            self._parse(data)
         finally:
             self._waiter = waiter
         if not self._messages:
             self.on_partial_head(len(data))
             return
-        if self.head_bytes + len(data) > self.head_bytes_max:
-            self._refuse_large_heads(0)
         if self._holds_one_whole_post():
             message, content = self._messages.popleft()
+            self._newest = EMPTY_PAYLOAD
             self._parser.message_consumed()  # type: ignore[union-attr]  # there is one until the connection is lost
             self._waiter, self._detached_waiter = None, waiter
             if data.endswith(_end_of(content)):
@@ -101,25 +113,47 @@ class FastPathHandler(web.RequestHandler):
                 self._begin_head(_left_over(data, content))
             self.on_request(message, content)  # type: ignore[arg-type]
             return
-        self._newest, self._last_bytes = self._messages[-1][1], data[-_LAST_BYTES:]
+        self._last_bytes = data[-_LAST_BYTES:]
         self._begin_head(self._behind(data))
         if not waiter.done():
             waiter.set_result(None)
 
+    def _parse(self, data: bytes) -> None:
+        # aiohttp's parser forgets, when it fails, what it completed in the same call. So ours stops behind each request
+        # and is called again for what follows, if that may be read.
+        messages, begins, bound = self._messages, self.head_bytes <= 1, self.head_bytes_max
+        large = not data or self.head_bytes + len(data) > bound  # without data: what had to wait is parsed now
+        while True:
+            known, was_open = len(messages), not self._newest.is_eof()
+            super().data_received(data)
+            if len(messages) > known:
+                message, content = messages[-1]
+                self._newest = content
+                if not isinstance(message, RawRequestMessage):
+                    self.broken = self.broken or data[:_LAST_BYTES]
+                    if self.reading is not None and not self.reading.is_eof():  # else a handler would wait for the rest
+                        self.reading.set_exception(web.RequestPayloadError("broken framing"))
+                    return
+                if large and _head_size(message) > bound:
+                    self._refuse(len(messages) - 1)
+                    return
+                self.closes = must_close(message, content)
+                if begins and data.find(_HEAD_END) + len(_HEAD_END) + content.total_bytes == len(data):
+                    return
+            elif not was_open:
+                return
+            if not FAST_PATH or self.closes or not self._newest.is_eof() or len(messages) >= self._max_msg_queue_size:
+                return
+            data, begins = b"", False
+
     def _more_data(self, data: bytes) -> None:
         """Bytes that come while a request is under way: of its body, or of what is pipelined behind it."""
-        known, open_body, bound = len(self._messages), not self._newest.is_eof(), self.head_bytes_max
-        super().data_received(data)
-        self._end_broken_body()
+        known, open_body = len(self._messages), not self._newest.is_eof()
+        self._parse(data)
         if not FAST_PATH:
             return
         self._last_bytes = (self._last_bytes + data)[-_LAST_BYTES:]
-        if len(self._messages) > known:
-            if not data or self.head_bytes + len(data) > bound:  # without data: what had to wait is parsed now
-                self._refuse_large_heads(known)
-            self._newest = self._messages[-1][1]
-            self._begin_head(self._behind(data))
-        elif open_body:
+        if open_body or len(self._messages) > known:
             self._begin_head(self._behind(data))
         else:
             self._begin_head(self.head_bytes + len(data))
@@ -138,19 +172,13 @@ class FastPathHandler(web.RequestHandler):
         # Else the parser, which had stopped for a while, found that it is through: nothing has come since.
         return 0 if self._ends_with_body or not content.is_eof() else _left_over(data, content)
 
-    def _refuse_large_heads(self, first: int) -> None:
-        for at in range(first, len(self._messages)):
-            message = self._messages[at][0]
-            if isinstance(message, RawRequestMessage) and _head_size(message) > self.head_bytes_max:
-                self._refuse(at)
-                return
-
     def _refuse(self, at: int) -> None:
         """What stands at this place of the queue, or begins there, is no HTTP, and the end of what is listened to."""
         error = web.HTTPBadRequest()
         while len(self._messages) > at:
             self._messages.pop()
         self._messages.append((_ErrInfo(400, error, ""), EMPTY_PAYLOAD))
+        self._newest = EMPTY_PAYLOAD
         self._input_closed = True
 
     def pause_writing(self) -> None:
@@ -206,12 +234,6 @@ class FastPathHandler(web.RequestHandler):
         if isinstance(content, StreamReader) and not content.is_eof():
             content.set_exception(ConnectionResetError("ended early"))
 
-    def _end_broken_body(self) -> None:
-        # aiohttp queues an error behind a request whose framing broke, and leaves its body open: a handler that waits
-        # for the rest would wait until its time is up.
-        if self.reading is not None and self._messages and not isinstance(self._messages[-1][0], RawRequestMessage):
-            self.reading.set_exception(web.RequestPayloadError("broken framing"))
-
 
 def body_of(content: StreamReader) -> bytes:
     """All of a body that is here. `read_nowait` would do, but makes the connection parse nothing once more: 2 µs."""
@@ -224,7 +246,7 @@ def body_of(content: StreamReader) -> bytes:
 def _end_of(content: StreamReader) -> bytes:
     """The last bytes of a request whose body is here: those of the body, or of the head."""
     pieces = content._buffer if content is not EMPTY_PAYLOAD else ()  # noqa: SLF001 - as above
-    return pieces[-1][-_LAST_BYTES:] if pieces else b"\r\n\r\n"
+    return pieces[-1][-_LAST_BYTES:] if pieces else _HEAD_END
 
 
 def _left_over(data: bytes, content: StreamReader) -> int:

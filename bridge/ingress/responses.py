@@ -77,7 +77,11 @@ def unavailable(reason: str, retry_after_s: int = 5) -> Response:
     return _problem(503, "not-accepted", title, retry, outcome="not_accepted", reason=reason)
 
 
-MALFORMED = _problem(400, "malformed-request", "The request is not valid HTTP", outcome="malformed")
+MALFORMED, PROXY, TLS, HTTP2 = (
+    _problem(400, "malformed-request", "The request is not valid HTTP", outcome=outcome)
+    for outcome in ("malformed", "proxy_protocol", "tls", "http2")
+)
+_PREAMBLES = {b"PROXY ": PROXY, b"\r\n\r\n\0\r\nQUIT\n": PROXY, b"\x16\x03": TLS, b"PRI * HTTP/2": HTTP2}
 CLIENT_GONE = _problem(400, "malformed-request", "The connection ended early", outcome="client_gone")  # no one sees it
 NOT_JSON = _problem(400, "not-json", "The body is not JSON in UTF-8; it was kept")
 NOT_FOUND = _problem(404, "not-found", "No webhook is received at this path")
@@ -85,6 +89,7 @@ METHOD_NOT_ALLOWED = _problem(
     405, "method-not-allowed", "Webhooks are sent with POST", ("Allow", "POST"), outcome="method_not_allowed"
 )
 TIMED_OUT = _problem(408, "body-timeout", "The body did not arrive in time", outcome="timed_out")
+NOT_IMPLEMENTED = _problem(501, "not-implemented", "The transfer coding can't be undone", outcome="not_implemented")
 TOO_LARGE = _problem(413, "too-large", "The body is larger than accepted")
 
 JOURNAL_FULL = unavailable("journal_full", retry_after_s=30)
@@ -93,3 +98,8 @@ UNCONFIRMED = unavailable("unconfirmed")  # no word from the journal within the 
 MEMORY_FULL = unavailable("memory_full", retry_after_s=1)  # too many bytes wait for the journal
 TOO_MANY_CONNECTIONS = unavailable("too_many_connections", retry_after_s=1)
 UNFORESEEN = unavailable("unforeseen_error")
+
+
+def not_http(begin: bytes) -> Response:
+    """400, counted by what it is instead, to judge by how it began."""
+    return next((answer for preamble, answer in _PREAMBLES.items() if begin.startswith(preamble)), MALFORMED)

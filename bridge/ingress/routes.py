@@ -1,8 +1,10 @@
 """URL → source, hint, secret segment.
 
 A configured path never answers 404 for something that a person may have misspelt in Treble's panel: `{path}` and
-`{path}/{anything}` are both taken, the latter with the segment as its hint, cut to `HINT_CHARS_MAX` and to harmless
-characters. The body decides its event type; a hint that contradicts it is counted. More segments are another path: 404.
+`{path}/{anything}` are both taken, the latter with the segment as its hint: the known one that was meant, if it differs
+in case or by what came along when it was pasted, else cut to `HINT_CHARS_MAX` and to harmless characters. Empty
+segments say nothing, nor do blanks and dots around one that is no secret. The body decides its event type; a hint that
+contradicts it is counted. More segments are another path: 404.
 
 A source with a `path_secret` is called as `{path}/{secret}` or `{path}/{secret}/{hint}`. With its other alternatives
 `{path}/{hint}` works too, for the known hints only: an unknown segment is a misspelt secret, and must not be kept.
@@ -27,6 +29,9 @@ HINT_CHARS_MAX = 64
 _SHOWN_SEGMENTS_MAX = 16
 HIDDEN = "***"
 _NOT_IN_HINTS = re.compile(r"[^A-Za-z0-9._~-]")
+_BETWEEN_WORDS = re.compile(r"[\W_]+")
+_PASTED = " .\t\r\n\v\f\xa0\u200b\u200e\u200f\u2060\ufeff"
+"""What comes along, around a segment, when a person copies a URL."""
 
 
 class Route:
@@ -101,8 +106,9 @@ class Routes:
 
     def _search(self, path: str) -> Target | None:
         segments = _segments(path)
+        meant = tuple([part.strip(_PASTED) for part in segments])
         for count in range(min(len(segments), self._longest), max(len(segments) - 3, -1), -1):
-            route = self._by_segments.get(segments[:count])
+            route = self._by_segments.get(segments[:count]) or self._by_segments.get(meant[:count])
             if route is not None:
                 return _target(route, segments[count:])
         return None
@@ -123,19 +129,25 @@ def _target(route: Route, rest: tuple[str, ...]) -> Target | None:
     if not route.credentials.has_path_secret:
         return Target(route, _hint(rest), None) if len(rest) <= 1 else None
     if len(rest) == 1:
-        segment = rest[0]
-        is_hint = segment in HINTS and not route.credentials.is_path_secret(segment)
-        return Target(route, segment if is_hint else "", segment)
+        hint = _hint(rest)
+        is_hint = hint in HINTS and not route.credentials.is_path_secret(rest[0])
+        return Target(route, hint, hint) if is_hint else Target(route, "", rest[0])
     return Target(route, _hint(rest[1:]), rest[0] if rest else None)
 
 
 def _hint(rest: tuple[str, ...]) -> str:
-    return _NOT_IN_HINTS.sub("_", rest[0][:HINT_CHARS_MAX]) if rest else ""
+    if not rest:
+        return ""
+    text = rest[0][:HINT_CHARS_MAX]
+    meant = _BETWEEN_WORDS.sub("-", text).strip("-").lower()
+    return meant if meant in HINTS else _NOT_IN_HINTS.sub("_", text)
 
 
 def _segments(path: str) -> tuple[str, ...]:
-    """Decoded segments; one slash at the end does not count."""
+    """Decoded segments, without the empty ones."""
     if not path.startswith("/"):
         return (path,)
-    parts = path[1:].removesuffix("/").split("/") if path != "/" else []
-    return tuple([unquote_to_bytes(part).decode("utf-8", "surrogateescape") if "%" in part else part for part in parts])
+    parts = [
+        unquote_to_bytes(part).decode("utf-8", "surrogateescape") if "%" in part else part for part in path.split("/")
+    ]
+    return tuple([part for part in parts if part.strip(_PASTED)])

@@ -7,7 +7,7 @@ memory, and what happens to a body that nobody wants.
 import asyncio
 import contextlib
 
-from aiohttp import StreamReader, web
+from aiohttp import StreamReader, hdrs, web
 from aiohttp.http import HttpVersion11
 
 from bridge.ingress import responses
@@ -55,7 +55,9 @@ class SlowPath:
             now_ms=self._checks.clock_ms(),
             close=request_must_close(request) or request.version[0] != 1,
         )
-        if request.version[0] == 1:
+        # In 1.0 there is no chunked body (RFC 9112, 6.1): who sends one may mean another end of it than we read.
+        old = request.version < HttpVersion11 and hdrs.TRANSFER_ENCODING in request.headers
+        if request.version[0] == 1 and not old:
             response = self._checks.check_head(context)
         else:  # the parser takes HTTP/0.9 and 2.0 in a request line too; neither looks like what follows it
             response = responses.MALFORMED

@@ -48,9 +48,10 @@ class Admin(AIOKafkaAdminClient):  # type: ignore[misc]  # aiokafka is untyped
         """Connect. Raises what aiokafka does."""
         async with asyncio.timeout(self._call_timeout_s):
             await super().start()
-        # So a broker answers that refuses an OAUTHBEARER token: with an empty cluster, which aiokafka takes for good.
-        if self._client.get_random_node() is None:
-            raise KafkaConnectionError("the brokers answer with an empty cluster")
+            # A broker that refuses an OAUTHBEARER token answers with an empty cluster, which aiokafka takes for good.
+            # And one whose advertised.listeners are wrong sends clients to where nobody is.
+            if await self._reachable() is None:
+                raise KafkaConnectionError("no broker of the cluster can be reached")
 
     async def view(self, names: Sequence[str]) -> tuple[dict[str, dict[str, Any]], int]:
         """Describe these topics, and make none: each by its name as Kafka does. And how many brokers are alive."""

@@ -2,11 +2,6 @@
 
 One batch per partition and transaction is the fast shape: one request and one future for a thousand records. This
 module also decides the partition of each record, and its time: that of its webhook's arrival, if the broker accepts it.
-
-A broker rejects a batch with a time too far from its own clock (`message.timestamp.after.max.ms`, an hour by default,
-and `message.timestamp.before.max.ms`). The event's envelope keeps the time of arrival in any case. So no record is from
-the future, and a topic that rejected an old record gets the time of sending for an hour. If a topic rejects that too, a
-clock is wrong.
 """
 
 import struct
@@ -20,7 +15,7 @@ from bridge.errors import TimestampRejectedError, TopicPausedError
 from bridge.kafka.errors import paused
 from bridge.model import Prepared, Record
 
-REMEMBER_S: Final = 3600.0
+RESTAMP_S: Final = 3600.0
 """How long a topic that rejected a record's time gets the time of sending: clocks and topics are put right."""
 
 
@@ -29,20 +24,12 @@ def now_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-@dataclass(frozen=True, slots=True)
-class Times:
-    """The times for one sending, at `now_ms`. Records for `topics` carry that."""
-
-    now_ms: int
-    topics: frozenset[str] = frozenset()
-
-    def of(self, topic: str, own_ms: int) -> int:
-        """The time (ms since the epoch) of a record for `topic` whose own is `own_ms`."""
-        return self.now_ms if own_ms >= self.now_ms or topic in self.topics else own_ms
-
-
 class Timestamps:
-    """Which topics rejected a record's time. In memory: a new process finds it out again.
+    """The time of each record: its own if that has come, or the time of sending.
+
+    A broker rejects a batch with a time too far from its own clock (`message.timestamp.after.max.ms`, an hour by
+    default, and `message.timestamp.before.max.ms`). The event's envelope keeps the time of arrival in any case. So a
+    topic that rejected a time gets the time of sending for an hour. In memory: a new process finds it out again.
 
     `clock_ms` is the host's clock, `seconds` one that never jumps.
     """
@@ -52,19 +39,22 @@ class Timestamps:
         self._seconds = seconds
         self._until_s: dict[str, float] = {}
 
-    def times(self) -> Times:
-        """The times for a sending that begins now."""
-        now_s = self._seconds()
-        return Times(self._clock_ms(), frozenset(topic for topic, until_s in self._until_s.items() if now_s < until_s))
+    def of(self, topic: str, own_ms: int) -> int:
+        """The time (ms since the epoch) of a record for `topic` whose own is `own_ms`."""
+        at_ms = self._clock_ms()
+        return at_ms if own_ms >= at_ms or self._is_restamped(topic) else own_ms
 
-    def rejected(self, error: TimestampRejectedError, times: Times) -> TimestampRejectedError | TopicPausedError:
-        """A batch with these `times` was rejected. Returns `error` when another try may pass, with the time of sending;
-        a TopicPausedError when it was rejected with that.
+    def rejected(self, error: TimestampRejectedError) -> TimestampRejectedError | TopicPausedError:
+        """A time was rejected. Returns `error` when another try may pass, with the time of sending; a TopicPausedError
+        when it was rejected with that: a clock is wrong.
         """
-        if error.topic in times.topics:
+        if self._is_restamped(error.topic):
             return paused(error.topic, "clock")
-        self._until_s[error.topic] = self._seconds() + REMEMBER_S
+        self._until_s[error.topic] = self._seconds() + RESTAMP_S
         return error
+
+    def _is_restamped(self, topic: str) -> bool:
+        return topic in self._until_s and self._seconds() < self._until_s[topic]
 
 
 OVERHEAD_BYTES: Final = 400
@@ -100,7 +90,7 @@ def assemble(
     items: Sequence[Prepared],
     partitions: Mapping[str, int],
     sizing: Sizing,
-    times: Times,
+    timestamps: Timestamps,
 ) -> list[ProducerBatch]:
     """Batches in the order of their first records; records of a partition keep their order.
 
@@ -116,7 +106,7 @@ def assemble(
         place = (topic, partition_of(record.key, partitions[topic]))
         batch = open_batches.get(place)
         group = sizing.groups.get(item.entry_id)
-        time_ms = times.of(topic, record.timestamp_ms)
+        time_ms = timestamps.of(topic, record.timestamp_ms)
         size_bytes = len(record.value) + len(record.key) + OVERHEAD_BYTES
         if (
             batch is None

@@ -1,36 +1,51 @@
 """Why no connection to Kafka comes about, in words that name the option to look at.
 
 aiokafka's clients say "unable to bootstrap" for a wrong password, a wrong CA and a closed port alike, and leave the
-reason in a log. This connects once more, by hand, and keeps the exception.
+reason in a log. This connects once more, by hand, and keeps the exception. It also tries the addresses that the servers
+give for the brokers: with a wrong one, clients try it for ever and say nothing.
 """
 
 import asyncio
 import socket
 import ssl
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from aiokafka import errors as kafka_errors
 from aiokafka.conn import collect_hosts, create_conn
 from aiokafka.protocol.metadata import MetadataRequest
 
 from bridge.errors import ConfigError, SinkTimeoutError, SinkUnavailableError
-from bridge.kafka.client import TokenUnavailableError, client_options
+from bridge.kafka.client import TokenUnavailableError, client_options, close
 from bridge.kafka.errors import translate
 from bridge.settings.models import Kafka, Security
 
 SERVERS_MAX: Final = 3
+EARLY_S: Final = 2.0
+"""A start that takes longer is looked into while it goes on."""
 _SELF_SIGNED_OR_UNKNOWN_ISSUER: Final = {2, 18, 19, 20, 21}  # X509_V_ERR_…, as in openssl's x509_vfy.h
 _EXPIRED_OR_NOT_YET: Final = {9, 10}
 _WRONG_NAME: Final = {62, 64}
 _NO_CONNECTION: Final = (kafka_errors.KafkaConnectionError, kafka_errors.NodeNotReadyError)
+_ADVERTISED: Final = "advertised.listeners of a broker must be an address that can be reached from here"
 # A broker says nothing to a refused token, but closes the connection at the next request, or answers it with nothing.
 _REFUSED: Final = "the login fails: the broker does not accept the token (is it expired?)"
 
 
+class Finding(NamedTuple):
+    """What is wrong with a bootstrap server, "" for nothing; `final` if waiting does not help."""
+
+    text: str
+    final: bool = False
+
+
 async def connect(client: Any, kafka: Kafka) -> None:
     """Start a client. Raises a SinkError, with what `diagnose` finds when no connection comes about."""
+    starting, looking = asyncio.ensure_future(client.start()), asyncio.ensure_future(_hopeless(kafka))
     try:
-        await client.start()
+        await asyncio.wait({starting, looking}, return_when=asyncio.FIRST_COMPLETED)
+        if not starting.done():
+            looking.result()
+        await starting
     except Exception as error:
         known = translate(error)
         cause = error.__cause__ if known is error else error
@@ -41,25 +56,39 @@ async def connect(client: Any, kafka: Kafka) -> None:
         if known is error:
             raise
         raise known from error
+    finally:
+        starting.cancel()
+        looking.cancel()
+        await close(asyncio.gather(starting, looking, return_exceptions=True))
+
+
+async def _hopeless(kafka: Kafka) -> None:
+    """After a while, look whether waiting for a connection may help. Raises SinkUnavailableError if it does not."""
+    await asyncio.sleep(EARLY_S)
+    found = await _findings(kafka, EARLY_S)
+    if all(finding.final for finding in found):
+        raise SinkUnavailableError(f"no connection to Kafka: {'; '.join(finding.text for finding in found)}")
 
 
 async def diagnose(kafka: Kafka, timeout_s: float = 5.0) -> list[str]:
     """Connect to each bootstrap server, the first three at the most, at once; a line each for those that fail.
 
-    An empty list means that each of them answers. Takes `timeout_s` at the most; raises nothing.
+    An empty list means that each of them answers, and so do the brokers that it knows. Takes `timeout_s` at the most;
+    raises nothing.
     """
+    return [finding.text for finding in await _findings(kafka, timeout_s) if finding.text]
+
+
+async def _findings(kafka: Kafka, timeout_s: float) -> list[Finding]:
     try:
         options = client_options(kafka)
     except ConfigError as error:
-        return [str(error)]
+        return [Finding(str(error))]
     servers = options.pop("bootstrap_servers")
-    found = await asyncio.gather(
-        *(_try(server, options, kafka.security, timeout_s) for server in servers[:SERVERS_MAX])
-    )
-    return [finding for finding in found if finding]
+    return await asyncio.gather(*(_try(server, options, kafka.security, timeout_s) for server in servers[:SERVERS_MAX]))
 
 
-async def _try(server: str, options: dict[str, Any], security: Security, timeout_s: float) -> str:
+async def _try(server: str, options: dict[str, Any], security: Security, timeout_s: float) -> Finding:
     ((host, port, _),) = collect_hosts(server)
     connected = False
     try:
@@ -71,11 +100,31 @@ async def _try(server: str, options: dict[str, Any], security: Security, timeout
             finally:
                 await connection.close()
     except TimeoutError:
-        return f"{server}: no answer within {timeout_s:g} s"
+        return Finding(f"{server}: no answer within {timeout_s:g} s")
     except Exception as error:  # noqa: BLE001 - whatever it is, it is the finding
-        return f"{server}: {_reason(error, security, connected)}"
+        return Finding(f"{server}: {_reason(error, security, connected)}")
     if not answer.brokers:
-        return f"{server}: {_REFUSED if _by_token(security) else 'it knows of no broker in its cluster'}"
+        return Finding(f"{server}: {_REFUSED if _by_token(security) else 'it knows of no broker in its cluster'}")
+    brokers = [(host, port) for _, host, port, *_ in answer.brokers[:SERVERS_MAX]]
+    failed = [text for text in await asyncio.gather(*(_unreachable(*at, timeout_s / 2) for at in brokers)) if text]
+    text = f"{server} answers, and names the broker {' and '.join(failed)}: {_ADVERTISED}" if failed else ""
+    return Finding(text, len(failed) == len(brokers))
+
+
+async def _unreachable(host: str, port: int, timeout_s: float) -> str:
+    """The address and why no connection to it comes about; "" if one does."""
+    resolved = False
+    try:
+        async with asyncio.timeout(timeout_s):
+            await asyncio.get_running_loop().getaddrinfo(host, port)
+            resolved = True
+            _, writer = await asyncio.open_connection(host, port)
+    except TimeoutError:
+        late = f"nothing answers there within {timeout_s:g} s" if resolved else "its host name is unknown (DNS)"
+        return f"{host}:{port}, but {late}"
+    except OSError as error:
+        return f"{host}:{port}, but {_no_way(error) or error.strerror or type(error).__name__}"
+    writer.close()
     return ""
 
 
@@ -95,10 +144,8 @@ def _reason(error: BaseException, security: Security, connected: bool) -> str:  
         return f"the broker does not offer kafka.security.mechanism {security.mechanism} on this port"
     if isinstance(cause, kafka_errors.SaslAuthenticationFailed):
         return f"the login fails: is kafka.security.password that of user {security.username}, and does it exist?"
-    if isinstance(cause, socket.gaierror):
-        return "its host name is unknown (DNS)"
-    if isinstance(cause, ConnectionRefusedError):
-        return "nothing listens there (connection refused)"
+    if no_way := _no_way(cause):
+        return no_way
     if connected and _by_token(security):
         return _REFUSED
     if isinstance(cause, EOFError | ConnectionError | kafka_errors.KafkaConnectionError):
@@ -107,6 +154,12 @@ def _reason(error: BaseException, security: Security, connected: bool) -> str:  
             "(plain text on a TLS port, or the reverse, looks like this)"
         )
     return f"{type(cause).__name__}: {cause}" if str(cause) else type(cause).__name__
+
+
+def _no_way(error: BaseException) -> str:
+    if isinstance(error, socket.gaierror):
+        return "its host name is unknown (DNS)"
+    return "nothing listens there (connection refused)" if isinstance(error, ConnectionRefusedError) else ""
 
 
 def _untrusted(error: ssl.SSLCertVerificationError, security: Security) -> str:

@@ -9,7 +9,6 @@ import os
 import socket
 import uuid
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Protocol
 
 from bridge.errors import (
     FencedError,
@@ -33,46 +32,8 @@ OnDelivered = Callable[[int, int, Sequence[int]], None]
 """Told where records are: the partition, the offset of the first, and the entries whose records follow one another."""
 
 
-class Sink(Protocol):
-    """What the forwarder needs of Kafka."""
-
-    async def open(self, known_offset: int | None, pending: Collection[PendingMarker] = ()) -> Found | None:
-        """Build a producer. Returns what Kafka knows of the positions, None where Kafka isn't asked.
-
-        What is `pending` in the positions' topic is resolved then.
-        """
-
-    async def partition_counts(self, topics: Sequence[str], tries: int = ...) -> dict[str, int | TopicPausedError]:
-        """How many partitions each topic has, or why it can't take records. What is unwell is asked for anew."""
-
-    async def send(
-        self,
-        items: Sequence[Prepared],
-        positions: Positions,
-        partitions: Mapping[str, int],
-        sizing: Sizing,
-        on_delivered: OnDelivered | None = None,
-    ) -> int | None:
-        """Hand over the records of `items` with `positions`. Returns the offset of the positions' record, if any.
-
-        `on_delivered` is called once Kafka has them, where the caller wants to know.
-        """
-
-    async def markers_written(self, markers: Collection[PendingMarker]) -> dict[PendingMarker, bool]:
-        """Whether these are written. One that isn't in it can't be told now. Raises a SinkError."""
-
-    async def abort_hanging(self, topic: str, markers: Collection[PendingMarker]) -> None:
-        """Abort what hangs there without a marker. Raises a SinkError."""
-
-    async def close(self, *, healthy: bool) -> InDoubt:
-        """Drop the producer. Returns what is unknown of its last transaction."""
-
-    def connect_by(self, kafka: Kafka) -> None:
-        """Use these servers, credentials and certificates from the next `open` on."""
-
-
-class IdempotentSink:
-    """`at_least_once`: an idempotent producer; the positions are only in the journal."""
+class Sink:
+    """With `at_least_once`: an idempotent producer; the positions are only in the journal."""
 
     def __init__(self, kafka: Kafka, journal_id: str) -> None:
         self._kafka = kafka
@@ -88,6 +49,10 @@ class IdempotentSink:
         return self._producer
 
     async def open(self, known_offset: int | None, pending: Collection[PendingMarker] = ()) -> Found | None:
+        """Build a producer. Returns what Kafka knows of the positions, None where Kafka isn't asked.
+
+        What is `pending` in the positions' topic is resolved then.
+        """
         del known_offset, pending
         self._producer = Producer(self._kafka, current_options(self._kafka), None)
         await connect(self._producer, self._kafka)
@@ -96,6 +61,7 @@ class IdempotentSink:
     async def partition_counts(
         self, topics: Sequence[str], tries: int = METADATA_TRIES
     ) -> dict[str, int | TopicPausedError]:
+        """How many partitions each topic has, or why it can't take records. What is unwell is asked for anew."""
         return await self.producer.partition_counts(topics, tries)
 
     async def send(
@@ -106,12 +72,16 @@ class IdempotentSink:
         sizing: Sizing,
         on_delivered: OnDelivered | None = None,
     ) -> int | None:
-        times, own = self._timestamps.times(), self._positions_batches(positions)
-        batches = [*assemble(self.producer.create_batch, items, partitions, sizing, times), *own]
+        """Hand over the records of `items` with `positions`. Returns the offset of the positions' record, if any.
+
+        `on_delivered` is called once Kafka has them, where the caller wants to know.
+        """
+        own = self._positions_batches(positions)
+        batches = [*assemble(self.producer.create_batch, items, partitions, sizing, self._timestamps), *own]
         try:
             offsets = await self.producer.deliver(batches)
         except TimestampRejectedError as error:
-            raise self._timestamps.rejected(error, times) from error
+            raise self._timestamps.rejected(error) from error
         if on_delivered is not None:
             for batch, offset in zip(batches, offsets, strict=True):
                 on_delivered(batch.partition, offset, batch.entry_ids)
@@ -122,21 +92,28 @@ class IdempotentSink:
         return []
 
     async def close(self, *, healthy: bool) -> InDoubt:
+        """Drop the producer. Returns what is unknown of its last transaction."""
         producer, self._producer = self._producer, None
         if producer is not None:
             await producer.close(healthy=healthy)
         return NOTHING_IN_DOUBT
 
     def connect_by(self, kafka: Kafka) -> None:
+        """Use these servers, credentials and certificates from the next `open` on."""
         self._kafka = kafka
 
     async def markers_written(self, markers: Collection[PendingMarker]) -> dict[PendingMarker, bool]:
-        """None of them, for all that this delivery promises: their entries go again."""
+        """Whether these are written. One that isn't in it can't be told now. Raises a SinkError.
+
+        Here none is, for all that this delivery promises: their entries go again.
+        """
         return dict.fromkeys(markers, False)
 
     async def abort_hanging(self, topic: str, markers: Collection[PendingMarker]) -> None:
-        """Abort what `exactly_once` left hanging there before it was given up: it holds up whoever reads what is
-        committed, for good. Takes a producer of its own.
+        """Abort what hangs there without a marker. Raises a SinkError.
+
+        Here that is what `exactly_once` left before it was given up: it holds up whoever reads what is committed, for
+        good. Takes a producer of its own.
         """
         transactional_id = self._kafka.transactional_id_prefix + self._journal_id
         producer = Producer(self._kafka, current_options(self._kafka), transactional_id)
@@ -150,7 +127,7 @@ class IdempotentSink:
             await producer.close(healthy=healthy)
 
 
-class TransactionalSink(IdempotentSink):
+class TransactionalSink(Sink):
     """`exactly_once`: one transaction carries the records and the positions.
 
     `topics` gives the names that the positions' record lists.
@@ -260,6 +237,6 @@ class TransactionalSink(IdempotentSink):
 def build_sink(kafka: Kafka, journal_id: str, topics: Callable[[], list[str]]) -> Sink:
     """The sink that the configuration asks for. `topics` gives the names that the positions' record lists."""
     if kafka.delivery == "at_least_once":
-        return IdempotentSink(kafka, journal_id)
+        return Sink(kafka, journal_id)
     instance = Instance(uuid.uuid4().hex, socket.gethostname(), os.getpid())
     return TransactionalSink(kafka, journal_id, instance, topics)

@@ -108,6 +108,10 @@ def state_of(name: str, described: Mapping[str, Any] | None, settings: Mapping[s
     )
 
 
+UNUSABLE: Final = frozenset({"missing", "unauthorized", "invalid", "leaderless"})
+"""Kinds of differences with which a topic takes no records, or not all."""
+
+
 @dataclass(frozen=True, slots=True)
 class Difference:
     """One way in which a topic is not as configured.

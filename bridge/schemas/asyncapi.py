@@ -32,6 +32,7 @@ DEFAULTS: dict[str, Any] = {
 
 _KEYS = {
     "session": "the conversation's id",
+    "contact": "the phone in E.164, else WhatsApp's id of the person (BSUID)",
     "phone": "the phone in E.164",
     "template": "the template's name",
     "event_id": "the event's id",

@@ -226,7 +226,16 @@ def _contact() -> Schema:
             "phone_variants": {
                 "type": "array",
                 "items": {"type": "string", "pattern": PHONE_PATTERN},
-                "description": "Other spellings of the same phone (Mexico's 1, Argentina's 9), to match with.",
+                "description": "Other spellings of the phone, to match with: Mexico's 1, Argentina's and Brazil's 9.",
             },
+            "bsuid": described(
+                f"WhatsApp's id of the person, which this business has alone (BSUID). {_UNLESS_HIDDEN}",
+                pattern=rf"^([A-Z]{{2}}[.][A-Za-z0-9]{{1,128}}|{_HIDDEN})$",
+            ),
+            "parent_bsuid": described(
+                f"The same for all businesses of a parent. {_UNLESS_HIDDEN}",
+                pattern=rf"^([A-Z]{{2}}[.]ENT[.][A-Za-z0-9]{{1,128}}|{_HIDDEN})$",
+            ),
+            "username": named(f"The name that the person chose at WhatsApp. {_UNLESS_HIDDEN}"),
         },
     }

@@ -24,7 +24,7 @@ from bridge.model import JournalUsage
 from bridge.service.stages import Shutdown, handled_signals, keep_running, open_journal, paused_topics, wall_clock_ms
 from bridge.service.topic_watch import TopicWatch
 from bridge.settings.models import Settings
-from bridge.settings.sources import secrets_of
+from bridge.settings.sources import names_of, secrets_of
 from bridge.telemetry import Telemetry
 from bridge.telemetry.log_writer import descriptor_sink
 from bridge.telemetry.logs import Logs
@@ -48,7 +48,8 @@ def drain(settings: Settings, folder: Path, *, wait_s: float, deadline_s: float,
     level, form = settings.log.level, settings.log.format
     if tell is not None:
         level, form = "error" if level == "error" else "warning", "console"
-    logs = Logs(level, form, sink=descriptor_sink(2), secrets=[secret for _, secret in secrets_of(settings)])
+    logs = Logs(level, form, sink=descriptor_sink(2))
+    logs.set_secrets((secret for _, secret in secrets_of(settings)), [*names_of(settings), str(folder)])
     try:
         telemetry = Telemetry()
         telemetry.verbose = level == "debug"

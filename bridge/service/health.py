@@ -52,7 +52,7 @@ class ServiceHealth:
             "journal": _journal_check(stages),
             "ingress": _ingress_check(stages),
             "kafka": _kafka_check(stages),
-            "topics": Check("ok" if stages.topics.fit else "degraded", stages.topics.status(), reported=True),
+            "topics": _topics_check(stages),
         }
         if stages.reloader is not None:
             config = stages.reloader.status()
@@ -118,8 +118,18 @@ def _ingress_check(stages: Stages) -> Check:
 
 def _kafka_check(stages: Stages) -> Check:
     status = stages.forwarder.status()
-    detail = {"connected": status["connected"]} | ({"stopped": status["stopped"]} if status["stopped"] else {})
-    return Check("ok" if status["connected"] else "degraded", detail, reported=True)
+    if status["connected"]:
+        return Check("ok", {"connected": True}, reported=True)
+    reasons = {"stopped": status["stopped"], "reason": "" if status["stopped"] else status["last_error"]}
+    return Check("degraded", {"connected": False} | {k: v for k, v in reasons.items() if v}, reported=True)
+
+
+def _topics_check(stages: Stages) -> Check:
+    unusable = stages.topics.unusable
+    paused = paused_topics(stages.forwarder.status())
+    waiting = [*unusable.values(), *(queue["cause"] for topic, queue in paused.items() if topic not in unusable)]
+    state: State = "ok" if stages.topics.fit and not waiting else "degraded"
+    return Check(state, {**stages.topics.status(), "waiting": waiting}, reported=True)
 
 
 @cache

@@ -46,7 +46,7 @@ from bridge.service.stages import (
 )
 from bridge.service.topic_watch import TopicWatch
 from bridge.settings.models import Settings
-from bridge.settings.sources import secrets_of
+from bridge.settings.sources import names_of, secrets_of
 from bridge.telemetry import Telemetry
 from bridge.telemetry.logs import Logs
 from bridge.transform.prepare import Preparer
@@ -63,7 +63,8 @@ def run(settings: Settings, config_path: Path | None = None) -> ExitCode:
 
     Expected errors are logged, and come back as exit codes; so do unforeseen ones, with their traceback in the log.
     """
-    logs = Logs(settings.log.level, settings.log.format, secrets=[secret for _, secret in secrets_of(settings)])
+    logs = Logs(settings.log.level, settings.log.format)
+    logs.set_secrets((secret for _, secret in secrets_of(settings)), [*names_of(settings), str(config_path)])
     telemetry = Telemetry()
     threading.excepthook = lambda failed: telemetry.thread_failed(
         failed.thread.name if failed.thread else "?", failed.exc_value or failed.exc_type()

@@ -24,7 +24,7 @@ from bridge.kafka.client import client_options
 from bridge.service.reload import Reloader
 from bridge.service.topic_watch import TopicWatch
 from bridge.settings.models import Settings
-from bridge.settings.sources import credential_ends, secrets_of
+from bridge.settings.sources import credential_ends, names_of, secrets_of
 from bridge.telemetry import Telemetry
 from bridge.telemetry.logs import Logs
 from bridge.transform.dead_letter import REASONS as QUARANTINE_REASONS
@@ -66,7 +66,7 @@ class Stages:
             raise ConfigError(f"this configuration can't be put in force: {error}") from error
         self.forwarder.reconfigure(preparer, settings, reconnect=reconnect)
         self.topics.reconfigure(settings, preparer.topics())
-        self.logs.set_secrets(secret for _, secret in secrets_of(settings))
+        self.logs.set_secrets((secret for _, secret in secrets_of(settings)), names_of(settings))
         self.logs.set_level(settings.log.level)
         self.telemetry.verbose = settings.log.level == "debug"
         self.preparer, self.settings = preparer, settings

@@ -12,7 +12,7 @@ from typing import Any
 
 from bridge.errors import SinkError
 from bridge.kafka.errors import delay_s
-from bridge.kafka.topics import Topics, merged, system_topics
+from bridge.kafka.topics import UNUSABLE, Difference, Topics, merged, system_topics
 from bridge.model import TopicSpec
 from bridge.settings.models import Settings
 from bridge.telemetry import Telemetry
@@ -37,7 +37,7 @@ class TopicWatch:
         self._is_missing = is_missing
         self._changed = asyncio.Event()
         self._problem = ""
-        self._differences: tuple[str, ...] = ()
+        self._differences: tuple[Difference, ...] = ()
         self._tries = 0
         self.reconfigure(settings, specs)
 
@@ -45,6 +45,11 @@ class TopicWatch:
     def fit(self) -> bool:
         """Whether nothing is known to be wrong: also when it is too early to know."""
         return self._state in {"ok", "off"} or (self._state == "unknown" and not self._tries)
+
+    @property
+    def unusable(self) -> Mapping[str, str]:
+        """The topics that could take no records at the last look, each with the sentence that says why."""
+        return {found.topic: found.sentence for found in self._differences if found.kind in UNUSABLE}
 
     def reconfigure(self, settings: Settings, specs: Mapping[str, TopicSpec]) -> None:
         """Want these topics from now on, and look at once."""
@@ -58,7 +63,7 @@ class TopicWatch:
         return {
             "state": self._state,
             "create": self._mode,
-            "differences": list(self._differences),
+            "differences": [found.sentence for found in self._differences],
             "problem": self._problem or None,
         }
 
@@ -92,11 +97,11 @@ class TopicWatch:
             return
         if self._changed.is_set():  # while it was being found out: it is about what was wanted before
             return
-        differences = tuple(difference.sentence for difference in found)
+        differences = tuple(found)
         news = differences != self._differences or self._state == "unknown"
         self._tries, self._problem = 0, ""
         self._differences, self._state = differences, "differ" if any(d.blocking for d in found) else "ok"
         if news and differences:
-            self._telemetry.topics_differ(differences)
+            self._telemetry.topics_differ([found.sentence for found in differences])
         elif news:
             self._telemetry.topics_checked(len(self._specs))

@@ -82,7 +82,7 @@ class Server(Section):
     ack_deadline: Duration = Field(
         3.0, gt=0, description="longest wait for stable storage; after it 503 (Treble waits 5 s); 4500ms at the most"
     )
-    trusted_proxies: Networks = Field((), description="networks whose X-Forwarded-For is believed (for client_ip)")
+    trusted_proxies: Networks = Field((), description="networks whose X-Forwarded-For is believed (client_ip, log)")
     drain_delay: Duration = Field(0.0, ge=0, description="on SIGTERM: time between unready and closing the port")
     drain_deadline: Duration = Field(20.0, ge=0, description="on SIGTERM: longest time to go on forwarding")
 

@@ -256,6 +256,10 @@ def _privacy(settings: Settings) -> Contradictions:
     if hiding and settings.privacy.of(settings.topics.quarantine) is None:
         instead = "name it here with raw: drop, or with raw: keep"
         yield ("privacy", "topics"), f"{settings.topics.quarantine} still gets whole bodies: {instead}"
+    for topic, rules in settings.privacy.topics.items():
+        if rules.phone is not None:
+            renamed = f"contact: {rules.phone} is its name now: it covers the phone, WhatsApp's ids and the user name"
+            yield ("privacy", "topics", topic, "phone"), renamed
     for topic, rules in settings.privacy.topics.items() if settings.privacy.hash_key is None else ():
         if rules.fields and not rules.keeps_raw:
             guessed = "what an id is made of can be found by trying, unless it is hashed with a privacy.hash_key"

@@ -68,13 +68,24 @@ def secrets_of(value: Any, at: Loc = ()) -> Iterator[tuple[Loc, str]]:
             yield loc, item.get_secret_value()
 
 
+def names_of(value: Any) -> Iterator[str]:
+    """The texts of a configuration that are no secrets: names, addresses, paths. What comes out is the operator's."""
+    for loc, item in walk(value):
+        yield from (step for step in loc[-1:] if isinstance(step, str))
+        if isinstance(item, str):
+            yield from (item, *re.split(r":\d+\Z|\{\w+\}", item))
+
+
 def _timezone(value: Any) -> Any:
     if not isinstance(value, str) or value == "UTC":
         return value
     try:
         ZoneInfo(value)
     except (ValueError, OSError, LookupError):
-        near = get_close_matches(value, available_timezones(), 1, 0.6)
+        known = available_timezones()
+        if not known:
+            raise ValueError("this machine has no time zone database: install the package tzdata") from None
+        near = get_close_matches(value, known, 1, 0.6)
         hint = f"; did you mean {near[0]}?" if near else ""
         raise ValueError(f"unknown time zone: expected an IANA name such as America/Bogota{hint}") from None
     return value

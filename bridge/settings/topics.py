@@ -41,7 +41,7 @@ class Route(Section):
     """Where one event type goes."""
 
     topic: Topic | None = Field(None, description="topic; default from topics.default")
-    key: Literal["session", "phone", "template", "event_id"] | None = Field(
+    key: Literal["session", "contact", "phone", "template", "event_id"] | None = Field(
         None, description="what the record's key is; default by event type (docs/events.md)"
     )
     partitions: int | None = Field(None, ge=1, le=10_000, description="partitions, when the topic is made or verified")
@@ -155,7 +155,7 @@ def topic_clashes(topics: Topics, positions: str, event_types: Collection[str]) 
 
 
 ANY_VALUE = "*"
-KEY_KINDS = ("session", "phone", "event_id")
+KEY_KINDS = ("session", "contact", "phone", "event_id")
 
 _RESERVED = r"(?!(unclassified|quarantine)\Z)"
 EventTypeName = Annotated[
@@ -187,8 +187,9 @@ class MappedEvent(Section):
         description="dotted path in the body → its value, or several of which one; `*` is any. All must hold"
     )
     topic: Topic | None = Field(None, description="topic; default from topics.default, or as topics.map says")
-    key: Annotated[str, Kind("path / session / phone / event_id"), _PATH] | None = Field(
-        None, description="dotted path in the body to the record's key; or session (the default), phone, event_id"
+    key: Annotated[str, Kind("path / session / contact / phone / event_id"), _PATH] | None = Field(
+        None,
+        description="dotted path in the body to the record's key; or session (the default), contact, phone, event_id",
     )
 
 
@@ -196,14 +197,15 @@ EVERY = "*"
 """The rules of all topics that have none of their own."""
 
 HASH_KEY_CHARS_MIN = 16
+_PERSON = "phone|national_number|phone_variants|bsuid|parent_bsuid|username"
 _PLACES = matching(
-    r"contact(\.(country_code|phone|national_number|phone_variants))?|session_id|flow_id|(session_keys|data)(\.[^.]+)*",
+    rf"contact(\.(country_code|{_PERSON}))?|session_id|flow_id|(session_keys|data)(\.[^.]+)*",
     "a field of the event: data.…, session_keys.…, session_id, flow_id, contact, contact.country_code",
 )
 _TopicOrEvery = Annotated[str, matching(rf"{TOPIC}|\*", f"{TOPIC_EXPECTED}; or {EVERY} for all others")]
-_NO_PHONE = matching(
-    r"(?!contact\.(phone|national_number|phone_variants)\Z)(?s:.*)",
-    "`phone: …` beside fields: it covers the number wherever the bridge writes it",
+_NO_PERSON = matching(
+    rf"(?!(contact\.({_PERSON})|data\.business_scope_id)\Z)(?s:.*)",
+    "`contact: …` beside fields: it covers the person wherever the bridge writes who that is",
 )
 
 
@@ -213,10 +215,11 @@ class TopicPrivacy(Section):
     raw: Literal["keep", "drop"] | None = Field(
         None, description="the body as Treble sent it; default: drop where another rule stands, else keep"
     )
-    phone: Literal["keep", "hash", "mask", "drop"] = Field(
-        "keep", description="the person's number, in contact and as the record's key (there always a hash)"
+    contact: Literal["keep", "hash", "mask", "drop"] | None = Field(
+        None, description="who the person is: number, WhatsApp's ids, user name; as the record's key always a hash"
     )
-    fields: Mapping[Annotated[str, Kind("field"), _NO_PHONE, _PLACES], Literal["hash", "mask", "drop"]] = Field(
+    phone: Literal["keep", "hash", "mask", "drop"] | None = Field(None, description="older name of contact")
+    fields: Mapping[Annotated[str, Kind("field"), _NO_PERSON, _PLACES], Literal["hash", "mask", "drop"]] = Field(
         {}, description="dotted path in the event → what becomes of it; `*` is every member, lists are entered"
     )
 
@@ -225,7 +228,14 @@ class TopicPrivacy(Section):
         if self.fields.get("session_id", "hash") != "hash":
             yield ("fields", "session_id"), "expected hash: it is the key, and must still tell conversations apart"
         if self.fields.get("contact", "drop") != "drop":
-            yield ("fields", "contact"), "expected drop, or `phone: …` beside fields"
+            yield ("fields", "contact"), "expected drop, or `contact: …` beside fields"
+        if self.contact is not None and self.phone is not None:
+            yield ("phone",), "expected contact alone: phone is its older name"
+
+    @property
+    def person(self) -> str:
+        """What becomes of who the person is."""
+        return self.contact or self.phone or "keep"
 
     @property
     def keeps_raw(self) -> bool:
@@ -235,12 +245,12 @@ class TopicPrivacy(Section):
     @property
     def hides(self) -> bool:
         """Whether anything but `raw` is touched."""
-        return self.phone != "keep" or bool(self.fields)
+        return self.person != "keep" or bool(self.fields)
 
     @property
-    def hides_phone(self) -> bool:
-        """Whether the number may not be read, also where it is the key."""
-        return self.phone != "keep" or "contact" in self.fields
+    def hides_person(self) -> bool:
+        """Whether nobody may read who the person is, also where that is the key."""
+        return self.person != "keep" or "contact" in self.fields
 
 
 class Privacy(Section):
@@ -260,9 +270,10 @@ class Privacy(Section):
                 yield ("hash_key",), f"expected {HASH_KEY_CHARS_MIN} characters or more: it must not be guessed"
             return
         for topic, rules in self.topics.items():
-            if rules.hides_phone:
-                at = ("topics", topic, "phone") if rules.phone != "keep" else ("topics", topic, "fields", "contact")
-                yield at, "needs privacy.hash_key: the number may be the record's key, which is then its hash"
+            if rules.hides_person:
+                key = "contact" if rules.contact else "phone"
+                at = ("topics", topic, key) if rules.person != "keep" else ("topics", topic, "fields", "contact")
+                yield at, "needs privacy.hash_key: the person may be the record's key, which is then a hash"
             for path, action in rules.fields.items():
                 if action == "hash":
                     yield ("topics", topic, "fields", path), "needs privacy.hash_key"

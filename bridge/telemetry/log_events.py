@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 EVENTS: dict[str, str] = {
     "request.answered": "A request was answered (access log, level debug)",
     "request.unauthorized": "A request had no or wrong credentials",
+    "request.refused": "A request is for no source, or no webhook, or no HTTP: nothing of it was kept",
     "request.not_accepted": "The journal could not take a request; it was answered 503",
     "ingress.slow_path_only": "This aiohttp is built otherwise than known: all requests take the slow path",
     "ingress.fewer_connections": "The system allows too few open files for server.max_connections",
@@ -29,6 +30,7 @@ EVENTS: dict[str, str] = {
     "transaction.marker_missing": "Kafka wrote no marker for records of a committed transaction: they are sent again",
     "kafka.connected": "The producer works and the positions are known",
     "kafka.lost": "The producer can't go on; a new one is tried until it works",
+    "forwarding.caught_up": "All that waited for Kafka when it was connected is forwarded, and nothing is pending",
     "forwarding.failed": "The forwarder met an unforeseen error and starts anew",
     "kafka.fenced": "Another live process forwards this journal; this one stops",
     "topics.differ": "Topics are missing or not as configured",

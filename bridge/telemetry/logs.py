@@ -37,8 +37,11 @@ _RETRYING = ("aiokafka", "opentelemetry")  # they call an error what they try ag
 _LIBRARY_LEVEL_MIN = logging.WARNING  # what libraries say below that tells their authors something, not an operator
 _NAMES = {key: field.name for key, field in FIELDS.items()}
 _FIRST = ("@timestamp", "log.level", "event.name", "message")
+_CHARS_MAX = {"error.stack_trace": TRACEBACK_CHARS_MAX}
 # Values of our own making that may look like a phone number.
 _OWN = frozenset({"event", "level", "timestamp", "journal_id", "config_hash", "version"})
+# The operator's: the line that makes a topic is pasted from here, with its retention in milliseconds.
+_OPERATORS = frozenset({"differences", "topic", "source", "problems", "warning", "keys", "changed", "collector"})
 
 
 class Logs:
@@ -49,8 +52,8 @@ class Logs:
         terminal = sink is None and sys.stdout.isatty()
         self.writer = LogWriter(descriptor_sink(sys.stdout.fileno()) if sink is None else sink)
         self._render = as_console(colors=terminal) if form == "console" or (form == "auto" and terminal) else as_json
-        self._redact = Redactor(secrets)
-        self._secrets = set(secrets)
+        self._secrets, self._names = set[str](), set[str]()
+        self.set_secrets(secrets)
         self._handler = _LibraryHandler()
         self.set_level(level)
         root = logging.getLogger()
@@ -70,10 +73,14 @@ class Logs:
             cache_logger_on_first_use=False,
         )
 
-    def set_secrets(self, secrets: Iterable[str]) -> None:
-        """Hide these from now on, beside those of the configuration before: its requests may still be under way."""
+    def set_secrets(self, secrets: Iterable[str], names: Iterable[str] = ()) -> None:
+        """Hide these from now on, beside those of the configuration before: its requests may still be under way.
+
+        The operator's own `names` are shown whole.
+        """
         new = set(secrets)
-        self._redact = Redactor(new | self._secrets)
+        self._names |= set(names)
+        self._redact = Redactor(new | self._secrets, self._names)
         self._secrets = new
 
     def close(self, timeout_s: float = FLUSH_TIMEOUT_S) -> None:
@@ -181,12 +188,12 @@ def with_error(_logger: Any, _method: str, line: Line) -> Line:
     return line
 
 
-def bounded(line: Line, redact: Callable[[str], str]) -> Line:
+def bounded(line: Line, redact: Redactor) -> Line:
     """Every text in `line` redacted, printable and not too long, however deep it lies."""
     return {
         _clean(str(key)): value
         if key in _OWN
-        else _value(value, redact, TRACEBACK_CHARS_MAX if key == "error.stack_trace" else VALUE_CHARS_MAX)
+        else _value(value, redact.own if key in _OPERATORS else redact, _CHARS_MAX.get(key, VALUE_CHARS_MAX))
         for key, value in line.items()
     }
 

@@ -48,7 +48,8 @@ class Telemetry(RateLimitedLogger):
     def counters_begin(self, sources: Iterable[str], reasons: Iterable[str], quarantines: Iterable[str]) -> None:
         """Show what alerts wait for with 0 from the start: its first one is a growth then. Counts stay as they are."""
         m, reasons = self.metrics, tuple(reasons)
-        m.requests.begin("-", "too_many_connections")
+        for outcome in ("too_many_connections", "not_found", "malformed", "proxy_protocol", "tls", "http2"):
+            m.requests.begin("-", outcome)
         for source in sources:
             for outcome in ("accepted", "unauthorized", "not_accepted"):
                 m.requests.begin(source, outcome)
@@ -78,6 +79,10 @@ class Telemetry(RateLimitedLogger):
     def not_accepted(self, source: str, reason: str) -> None:
         self.throttled("request.not_accepted", source, reason, source=source, reason=reason)
 
+    def refused(self, source: str, reason: str, **request: Any) -> None:
+        """Nothing of a request is kept, by a mistake that no other line tells of. `reason` is its outcome."""
+        self.throttled("request.refused", source, reason, source=source, reason=reason, **request)
+
     def request_failed(self, source: str, error: BaseException) -> None:
         self.throttled("request.failed", type(error).__name__, level="error", source=source, exc_info=error)
 
@@ -92,7 +97,7 @@ class Telemetry(RateLimitedLogger):
 
     def journal_filled(self, state: str, usage: JournalUsage) -> None:
         """The journal's fill crossed a mark: `state` is ok, nearly_full or full."""
-        log = self.log.info if state == "ok" else self.log.warning
+        log = {"ok": self.log.info, "full": self.log.error}.get(state, self.log.warning)
         log("journal.fill_changed", state=state, bytes=usage.bytes, bytes_max=usage.bytes_max, pending=usage.pending)
         self._full = state == "full"
         self._show_accepting()
@@ -171,6 +176,10 @@ class Telemetry(RateLimitedLogger):
     def kafka_connected(self, **fields: Any) -> None:
         self.metrics.kafka_up.set(1)
         self.log.info("kafka.connected", **fields)
+
+    def caught_up(self, seconds: float) -> None:
+        """Nothing is pending any more, `seconds` after a connection that began with a backlog."""
+        self.log.info("forwarding.caught_up", seconds=round(seconds, 3))
 
     def kafka_lost(self, cause: str, error: BaseException) -> None:
         self.metrics.kafka_up.set(0)

@@ -13,6 +13,7 @@ from urllib.parse import quote
 import orjson
 
 from bridge.catalogue.definition import SCHEMA_VERSION
+from bridge.catalogue.numbers import as_sent
 from bridge.catalogue.table import TABLE
 from bridge.catalogue.times import utc_text
 from bridge.model import Contact, Event, Record
@@ -80,11 +81,7 @@ def envelope(event: Event) -> dict[str, Any]:
 
 
 def _contact(contact: Contact) -> dict[str, Any]:
-    phone, code, national, variants = contact
-    if phone is not None and code is not None and not variants:
-        return {"phone": phone, "country_code": code, "national_number": national}
-    parts = {"phone": phone, "country_code": code, "national_number": national, "phone_variants": variants}
-    return {name: part for name, part in parts.items() if part}
+    return {name: part for name, part in zip(contact._fields, contact, strict=True) if part}
 
 
 class Encoder:
@@ -99,7 +96,7 @@ class Encoder:
         if self._structured:
             value, headers = self._as_cloudevent(event, extra), (("content-type", CLOUDEVENT_JSON.encode()), *extra)
         else:
-            value = orjson.dumps(envelope(event))
+            value = orjson.dumps(envelope(event), default=as_sent)
             headers = (*self._attributes(event), *extra) if self._binary else (_CONTENT_TYPE, *extra)
         return Record(topic, key, value, headers, event.received_at_ms)
 
@@ -126,4 +123,4 @@ class Encoder:
         out: dict[str, Any] = {"datacontenttype" if name == "content-type" else name: text for name, text in named}
         out |= {name: value.decode() for name, value in extra if name in ("traceparent", "tracestate")}
         out["data"] = envelope(event)
-        return orjson.dumps(out)
+        return orjson.dumps(out, default=as_sent)

@@ -126,7 +126,7 @@ def read_back(value: bytes) -> Returned:
             not held["truncated"] and len(raw) == int(held["raw_bytes"]),
             str(held.get("bridge", "")),
         )
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError, AttributeError) as error:
         raise ValueError("no record of the quarantine topic") from error
 
 

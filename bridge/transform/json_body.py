@@ -1,11 +1,12 @@
 """A request's bytes → a JSON value: the same way for the answer (200 or 400) and, later, for the event.
 
-What every JSON reader takes is taken as it is. Three faults of senders are mended and noted, because the text would
-break consumers otherwise: a byte order mark, half a surrogate pair in an escape, a number beyond a double.
+What every JSON reader takes is taken as it is. Faults of senders are mended and noted, because the text would break
+consumers otherwise: a byte order mark, U+0000 and half a surrogate pair (each becomes U+FFFD), and a number that no
+double holds: NaN and Infinity, as some languages print them, too.
 
-What the first reader refuses is read once more by Python's own, which takes the last two; the text of such a body is
-written anew from what was read. This runs where webhooks are answered, so it is bounded: passes in C, and a step in
-Python for each fraction or exponent. No reader goes deeper than 1,024 levels: what is deeper is not JSON here.
+Characters are mended in the text. Where a number is at fault the text is written anew from what Python's own reader
+makes of it. This runs where webhooks are answered, so it is bounded: passes in C, and a step in Python for each such
+escape, each fraction or exponent. No reader goes deeper than 1,024 levels: what is deeper is not JSON here.
 """
 
 import json
@@ -15,10 +16,17 @@ from typing import Any, NamedTuple
 
 import orjson
 
+from bridge.catalogue.numbers import as_sent, fraction, whole
+
 _BOM = b"\xef\xbb\xbf"
-_SURROGATE = re.compile("[\ud800-\udfff]")
+NUL, NUL_NOTE = b"\\u0000", "nul_character"
+# Escapes that are fine are matched too, so that nothing is looked for inside them.
+_ESCAPE = re.compile(
+    rb"\\(?:\\|u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(u0000)|(u[dD][89a-fA-F][0-9a-fA-F]{2}))"
+)
+_ESCAPE_NOTES = ((2, "lone_surrogate"), (1, NUL_NOTE))
 _LARGEST = 1.7976931348623157e308
-_DOUBLE_DIGITS = 309  # of the largest double: a whole number of fewer digits is within it
+_LONG_DIGITS = 18  # a whole number of more digits may be more than 64 bits hold
 _ALL_ZEROS = bytes.maketrans(b"123456789", b"000000000")
 
 
@@ -45,53 +53,61 @@ def decode(raw: bytes) -> Body:
     """Read a request's body. Raises NotJson."""
     text = raw.removeprefix(_BOM)
     notes = () if len(text) == len(raw) else ("byte_order_mark",)
+    if NUL not in text:
+        try:
+            return Body(orjson.loads(text), text, notes)
+        except orjson.JSONDecodeError:
+            if not text.strip(b" \t\r\n"):
+                raise NotJson("empty") from None
+    text, faults = _with_characters_mended(text)
     try:
-        return Body(orjson.loads(text), text, notes)
-    except orjson.JSONDecodeError:
-        if not text.strip(b" \t\r\n"):
-            raise NotJson("empty") from None
-    try:
-        mended, faults = _mended(text)
-        return Body(orjson.loads(mended), mended, notes + faults)
+        try:
+            return Body(orjson.loads(text), text, notes + faults)
+        except orjson.JSONDecodeError:
+            text, more = _with_numbers_mended(text)
+            return Body(orjson.loads(text), text, notes + more + faults)
     except UnicodeDecodeError:
         raise NotJson("not_utf8") from None
     except (ValueError, RecursionError):
         raise NotJson("syntax") from None
 
 
-def _mended(text: bytes) -> tuple[bytes, tuple[str, ...]]:
-    """The text of what Python's reader makes of it, without faults, and what they were.
+def _with_characters_mended(text: bytes) -> tuple[bytes, tuple[str, ...]]:
+    """The text with U+FFFD for each character that breaks consumers, escaped or not, and what they were."""
+    # The groups of `_ESCAPE` that were found. A body may be nothing but such escapes, so no more is done for each.
+    found: set[int | None] = {1} if b"\0" in text else set()
+
+    def mend(escape: re.Match[bytes]) -> bytes:
+        group = escape.lastindex
+        found.add(group)
+        return escape[0] if group is None else b"\\ufffd"
+
+    text = _ESCAPE.sub(mend, text.replace(b"\0", "\ufffd".encode()))
+    return text, tuple([note for group, note in _ESCAPE_NOTES if group in found])
+
+
+def _with_numbers_mended(text: bytes) -> tuple[bytes, tuple[str, ...]]:
+    """The text of what Python's reader makes of it, without numbers that no double holds, and what was at fault.
 
     Raises ValueError (UnicodeDecodeError for what is not UTF-8) or RecursionError.
     """
     faults: list[str] = []
 
-    def real(number: str) -> float:
-        found = float(number)
-        if not math.isinf(found):
+    def held(found: float) -> float | None:
+        if math.isfinite(found):
             return found
-        if not faults:
-            faults.append("number_out_of_range")
-        return math.copysign(_LARGEST, found)
+        faults[:] = ("number_out_of_range",)
+        return None if math.isnan(found) else math.copysign(_LARGEST, found)
 
-    def whole(number: str) -> float:
-        return int(number) if len(number) < _DOUBLE_DIGITS else real(number)
-
-    # int() refuses thousands of digits. A function for each whole number is slow, so only where some number is long.
-    has_long_numbers = b"0" * _DOUBLE_DIGITS in text.translate(_ALL_ZEROS)
+    # A function for each whole number is slow, so only where some number is long.
+    has_long_numbers = b"0" * (_LONG_DIGITS + 1) in text.translate(_ALL_ZEROS)
     value = json.loads(
-        text.decode(), parse_int=whole if has_long_numbers else None, parse_float=real, parse_constant=_refuse
+        text.decode(),
+        parse_int=(lambda number: held(whole(number))) if has_long_numbers else None,
+        parse_float=lambda number: held(fraction(number)),
+        parse_constant=lambda name: held(float(name)),
     )
     try:
-        return orjson.dumps(value), tuple(faults)
-    except orjson.JSONEncodeError:  # half a surrogate pair, a whole number beyond 64 bits, hundreds of levels
-        written = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-    mended = _SURROGATE.sub("\ufffd", written)
-    if mended != written:
-        faults.append("lone_surrogate")
-    return mended.encode(), tuple(faults)
-
-
-def _refuse(constant: str) -> None:
-    """NaN and Infinity, which Python's reader would take."""
-    raise ValueError(f"{constant} is not JSON")
+        return orjson.dumps(value, default=as_sent), tuple(faults)
+    except orjson.JSONEncodeError:  # hundreds of levels
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode(), tuple(faults)

@@ -5,21 +5,24 @@ once; a body costs one pass over the fields of its type. Whatever was lenient is
 """
 
 import datetime as dt
+from contextlib import suppress
 from typing import Any
 
 import orjson
 
+from bridge.catalogue.contact import CONTACT_FIELDS, read_contact
 from bridge.catalogue.definition import EventType
 from bridge.catalogue.event_id import EventIdMaker, split_path, treble_id
-from bridge.catalogue.phones import CONTACT_FIELDS, read_contact
+from bridge.catalogue.numbers import LONG, read_exactly
 from bridge.catalogue.reading import MORE_NOTES, Reading, note_kind
 from bridge.catalogue.session_keys import read_session_keys
 from bridge.catalogue.shapes import number_text
 from bridge.catalogue.table import HINTS, NOTHING, TABLE, UNKNOWN, Classification, classify
-from bridge.catalogue.times import utc_text
+from bridge.catalogue.times import proves_nothing, utc_text
 from bridge.model import Contact, Entry, Event, IdFrom, Problem, Rejected
+from bridge.telemetry.redact import mask_phones
 from bridge.transform.custom_events import Rule, find_rule
-from bridge.transform.json_body import NotJson, decode
+from bridge.transform.json_body import NUL, NUL_NOTE, NotJson, decode
 
 DEPTH_MAX = 200
 """Levels of nesting in a body. Readers of JSON give up at some depth of their own; most take this much."""
@@ -38,6 +41,8 @@ def examine(
     notes: tuple[str, ...] = ()
     try:
         value = orjson.loads(text)
+        if NUL in text:
+            value, text, notes = decode(text)
     except orjson.JSONDecodeError:
         try:
             value, text, notes = decode(text)
@@ -62,6 +67,12 @@ _UNDECIDED = (None, UNKNOWN)
 _OF_FIELDS = ("unknown_field", MORE_NOTES)
 
 
+def _without_phone(note: str) -> str:
+    """The detail of a note may be any name that was in the body: a phone number is one for some senders."""
+    kind, colon, detail = note.partition(":")
+    return f"{kind}:{mask_phones(detail)}" if colon else note
+
+
 def _mapped(
     rule: Rule, entry: Entry, value: dict[str, Any], text: bytes, reading: Reading
 ) -> tuple[Classification, Event | Rejected]:
@@ -75,10 +86,11 @@ def _mapped(
     event = _READERS[UNKNOWN].read(entry, value, text, reading)
     if isinstance(event, Rejected):
         return decided, event
-    key = rule.key_of(value)
+    exact = read_exactly(text) if LONG.search(text) else value
+    key = rule.key_of(exact)
     return decided, event._replace(
         type=rule.name,
-        data=value,
+        data=exact,
         key_fields=event.key_fields if key is None else {**event.key_fields, "path": key},
         notes=tuple(note for note in event.notes if note_kind(note) not in _OF_FIELDS),
     )
@@ -130,13 +142,27 @@ class _BodyReader:
 
     def read(self, entry: Entry, value: dict[str, Any], text: bytes, reading: Reading) -> Event | Rejected:
         """The event in a body, or all that is wrong with it. `text` is the JSON text of `value`."""
+        before = (*reading.notes,)
+        found = self._read(entry, value, value, text, reading)
+        # A number where text is documented leaves a note. Whose event it is, and its id, are read as ever.
+        if isinstance(found, Event) and len(found.notes) > len(before) and LONG.search(text):
+            return self._read(entry, value, read_exactly(text), text, Reading(reading.zone, before))
+        return found
+
+    def _read(
+        self, entry: Entry, value: dict[str, Any], exact: dict[str, Any], text: bytes, reading: Reading
+    ) -> Event | Rejected:
         contact = self._read_contact(value, reading)
         session_id = self._read_session(value, reading)
-        flow_id = None if self._flow is None else _opaque(value.get(self._flow), self._flow, reading, any_type=True)
-        session_keys = read_session_keys(value.get("user_session_keys"), reading)
-        data = self._read_data(value, reading)
+        flow_id = None if self._flow is None else _opaque(exact.get(self._flow), self._flow, reading, any_type=True)
+        session_keys = read_session_keys(exact.get("user_session_keys"), reading)
+        data = self._read_data(exact, reading)
         occurred_at = data.get(self._first_time) or self._read_moment(entry, value, data, reading)
-        event_id = treble_id(value, reading) if "event_id" in value else None
+        sent = value
+        if NUL_NOTE in reading.notes:
+            with suppress(orjson.JSONDecodeError):  # unescaped, it was no JSON
+                sent = orjson.loads(entry.body)
+        event_id = treble_id(sent, reading) if "event_id" in sent else None
         if self._inner or not self._known.issuperset(value):
             self._note_drift(value, reading)
         # What is nested deep was not read, so it left a note (or its type was only hinted at, and that was looked at).
@@ -144,7 +170,7 @@ class _BodyReader:
             return _TOO_DEEP
         id_from: IdFrom = "event_id"
         if event_id is None:
-            if (made := self._ids.make(entry.source, value, text)) is None:
+            if (made := self._ids.make(entry.source, sent, text, contact)) is None:
                 reading.problem("event_id", f"expected an id, or without one {self._ids.enough_text}")
             else:
                 event_id, id_from = made
@@ -153,8 +179,10 @@ class _BodyReader:
         key_fields = {"event_id": event_id}
         if session_id is not None:
             key_fields["session"] = session_id
-        if contact is not None and contact.phone is not None:
-            key_fields["phone"] = contact.phone
+        if contact is not None and contact.key is not None:
+            key_fields["contact"] = contact.key
+            if contact.phone is not None:
+                key_fields["phone"] = contact.phone
         if template := data.get("template"):
             key_fields["template"] = template
         return Event(
@@ -170,19 +198,21 @@ class _BodyReader:
             data,
             text,
             key_fields,
-            tuple(reading.notes),
+            tuple(map(_without_phone, reading.notes)) if reading.notes else (),
             id_from,
         )
 
     def _read_contact(self, value: dict[str, Any], reading: Reading) -> Contact | None:
+        """The contact: the phone of the first place that has one, and the same of WhatsApp's ids."""
+        found: Contact | None = None
         for place in self._contact:
             holder = value.get(place) if place else value
             if type(holder) is dict:
-                if (contact := read_contact(holder, reading)) is not None:
-                    return contact
+                if (contact := read_contact(holder, reading, place)) is not None:
+                    found = contact if found is None else found.with_parts_of(contact)
             elif holder is not None:
                 reading.note(f"unreadable:{place}")
-        return None
+        return found
 
     def _read_session(self, value: dict[str, Any], reading: Reading) -> str | None:
         for path, top, inner in self._session:
@@ -220,7 +250,7 @@ class _BodyReader:
             sent = value.get(top)
             if inner is not None:
                 sent = sent.get(inner) if type(sent) is dict else None
-            if sent is not None and sent != "" and self._strict_time:
+            if self._strict_time and not proves_nothing(sent):
                 reading.problem(f"{top}.{inner}" if inner else top, "expected a time, such as 2026-06-22 15:19:08")
                 break
         if self._own_time:
@@ -243,7 +273,7 @@ class _BodyReader:
 def _known_fields(event_type: EventType) -> tuple[frozenset[str], tuple[tuple[str, frozenset[str]], ...]]:
     """The documented fields of a body, and of the objects whose members are read one by one."""
     family = event_type.family
-    paths = [field.path for field in event_type.fields if field.documented] + [*family.session, *family.documented]
+    paths = [field.path for field in event_type.fields] + [*family.session, *family.documented]
     paths += [family.flow] if family.flow else []
     paths += [f"{place}.{name}" if place else name for place in family.contact for name in CONTACT_FIELDS]
     inner: dict[str, set[str]] = {}
@@ -264,7 +294,7 @@ def _opaque(sent: Any, name: str, reading: Reading, *, any_type: bool = False) -
     text = number_text(sent)
     if text is None:
         reading.note(f"unreadable:{name}")
-    elif not any_type:
+    elif not any_type or type(sent) is not int:
         reading.note(f"{name}_was_number")
     return text
 

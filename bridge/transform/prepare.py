@@ -33,6 +33,7 @@ _HEADROOM_BYTES = 64 << 10  # of the topic's limit, for key, headers and the bat
 _HEAD_BYTES = 16_384
 """How large a quarantine record may be that holds the beginning of the body only: any topic should take that."""
 
+_KEY_FALLBACKS = ("session", "contact", "event_id")
 _DUPLICATE = ("treble_duplicate", b"true")
 _TRACE_MARK, _REPLAY_MARK = b"traceparent", REPLAY_FIELD.encode()
 
@@ -257,7 +258,7 @@ def _destination(settings: Settings, event_type: str) -> Destination:
         kind = own.key or "session"
         kind = kind if kind in KEY_KINDS else "path"
     kind = (route.key if isinstance(route, Route) else None) or kind
-    kinds = (kind, *(fallback for fallback in KEY_KINDS if fallback != kind))
+    kinds = (kind, *(fallback for fallback in _KEY_FALLBACKS if fallback != kind))
     topic = topics.topic_of(event_type) or ""
     redaction = Redaction.of(settings.privacy, topic, None if own else TABLE[event_type]) if topic else None
     return Destination(topic, kinds, not topic, redaction)

@@ -14,8 +14,9 @@ import json
 from collections.abc import Sequence
 from typing import Any, Final
 
+from bridge.catalogue.contact import CONTACT_FIELDS
 from bridge.catalogue.definition import EventType, time_paths
-from bridge.catalogue.phones import CONTACT_FIELDS
+from bridge.catalogue.numbers import Digits
 from bridge.model import Contact, Event, IdFrom
 from bridge.settings.topics import Privacy, TopicPrivacy
 from bridge.telemetry.redact import HIDDEN, mask_phone
@@ -37,15 +38,18 @@ class Redaction:
         self._rules = rules
         self._hash_key = hash_key
         self.keeps_raw = rules.keeps_raw
-        self._phone = rules.phone
+        self._person = rules.person
         self._country_code = fields.get("contact.country_code")
         inner = [(tuple(path.split(".")), action) for path, action in fields.items()]
         self._data_rules = [(steps[1:], action) for steps, action in inner if steps[0] == "data"]
         times = time_paths(event_type) if event_type else ()
         gone = [(("data", *path), "drop") for path in times if self._hides_time(path)]
-        self._fields = (*gone, *((steps, action) for steps, action in inner if steps[0] != "contact"))
+        person = "drop" if "contact" in fields else rules.person
+        repeated = [] if person == "keep" else [(("data", "business_scope_id"), person)]
+        self._fields = (*gone, *repeated, *((steps, action) for steps, action in inner if steps[0] != "contact"))
         hidden = {
-            "phone": rules.hides_phone,
+            "contact": rules.hides_person,
+            "phone": rules.hides_person,
             "session": "session_id" in fields,
             "template": self._hides_in_data(("template",)),
         }
@@ -97,19 +101,17 @@ class Redaction:
     def _contact(self, contact: Contact | None) -> Contact | None:
         if contact is None or "contact" in self._rules.fields:
             return None
-        phone, code, national, variants = contact
-        if self._phone != "keep":
-            phone = self._number(phone)
-            national = self._number(national)
-            variants = tuple(number for one in variants if (number := self._number(one)) is not None)
+        code = contact.country_code
         if self._country_code is not None:
             code = None if self._country_code == "drop" else self._leaves(code, self._country_code)
-        return Contact(phone, code, national, variants) if phone or code or national else None
-
-    def _number(self, number: str | None) -> str | None:
-        if number is None or self._phone == "drop":
-            return None
-        return self.hashed(number) if self._phone == "hash" else mask_phone(number)
+        if self._person == "drop":
+            contact = Contact()
+        elif self._person != "keep":
+            hide = self.hashed if self._person == "hash" else _masked
+            parts = {name: hide(part) for name, part in contact._asdict().items() if isinstance(part, str)}
+            contact = Contact(**parts, phone_variants=tuple(map(hide, contact.phone_variants)))
+        shown = contact._replace(country_code=code)
+        return shown if any(shown) else None
 
     def _without(self, value: Any, steps: tuple[str, ...], action: str) -> Any:
         """A copy of `value`, changed at the end of `steps`; `value` itself where that leads nowhere."""
@@ -130,7 +132,10 @@ class Redaction:
             return [self._leaves(item, action) for item in value]
         if value is None:
             return None
-        return HIDDEN if action == "mask" else self.hashed(value if isinstance(value, str) else json.dumps(value))
+        if action == "mask":
+            return HIDDEN
+        text = value.sent if isinstance(value, Digits) else value
+        return self.hashed(text if isinstance(text, str) else json.dumps(text))
 
     def _ids_of_hidden_parts(self, event_type: EventType) -> frozenset[IdFrom]:
         """Which ids are made of something that a record doesn't say. Treble's own never are."""
@@ -143,8 +148,8 @@ class Redaction:
         """Whether the record doesn't say what stands at `path` in the body."""
         hidden, family, (holder, _, name) = self._rules.fields, event_type.family, path.rpartition(".")
         if holder in family.contact and name in CONTACT_FIELDS:
-            whole = "contact" in hidden
-            return self._rules.hides_phone if name == "cellphone" else whole or "contact.country_code" in hidden
+            code_hidden = "contact" in hidden or "contact.country_code" in hidden
+            return code_hidden if name == "country_code" else self._rules.hides_person
         if path in family.session:
             return "session_id" in hidden
         if path == family.flow:
@@ -163,6 +168,11 @@ class Redaction:
         """Whether a rule would put a hash or a mask in the place of the time at this path in `data`."""
         rules = [steps for steps, action in self._data_rules if action != "drop"]
         return any(len(steps) <= len(path) and _meets(steps, path) for steps in rules)
+
+
+def _masked(part: str) -> str:
+    """A phone's first and last digits; nothing of a name or another id."""
+    return mask_phone(part) if part.removeprefix("+").isdecimal() else HIDDEN
 
 
 def _meets(steps: Sequence[str], path: Sequence[str]) -> bool:

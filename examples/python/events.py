@@ -99,7 +99,7 @@ class Message(BaseModel):
     ] = None
     kind: Annotated[str | None, Field(description='What it is.')] = None
     text: Annotated[
-        str | None, Field(description='What was written, for kinds text and hsm.')
+        str | None, Field(description='What was written, or the title of what was chosen.')
     ] = None
     media: Media | None = None
     created_at: Annotated[

@@ -129,6 +129,43 @@ def test_a_listener_of_one_family_is_named_where_services_may_have_both(notes: N
     assert "takes one family only" not in notes("minimal")
 
 
+def needed(text: str) -> str:
+    """What the notes say is needed, on one line."""
+    return re.sub(r"\s+", " ", text.partition("\nNeeded\n")[2].partition("\n\n")[0]).strip()
+
+
+@pytest.mark.parametrize("create", ["verify", '"off"'])
+def test_topics_that_nobody_makes_are_needed_and_the_notes_say_what_happens_without_them(
+    notes: Notes, create: str
+) -> None:
+    said = needed(notes("minimal", f"config: {{topics: {{create: {create}}}}}"))
+    for words in (
+        f"Topics: nothing makes them, config.topics.create is {create.strip(chr(34))}.",
+        "webhooks are answered 200, and their events wait in the journal",
+        "exec tb-treble-bridge-0 --container bridge -- treble-bridge topics create --config /etc/treble-bridge/",
+        "config.topics.create: missing",
+    ):
+        assert words in said
+    assert "nothing makes them" in needed(notes("production")), "the default is verify"
+
+
+def test_topics_that_the_bridge_makes_need_as_many_brokers_as_replicas(notes: Notes) -> None:
+    assert needed(notes("minimal")) == ""
+    three = needed(notes("monitoring", "config: {topics: {create: missing}}"))
+    assert three == (
+        "- At least 3 brokers: topics are made with 3 replicas. With fewer, none is made: lower "
+        "config.topics.replication_factor."
+    )
+    unsaid = '{config: {topics: {replication_factor: "${COPIES}"}}, env: [{name: COPIES, value: "1"}]}'
+    assert needed(notes("minimal", unsaid)) == ""
+    assert "At least 2 brokers" in needed(notes("minimal", "config: {topics: {replication_factor: 2}}"))
+
+
+def test_a_way_of_making_topics_that_only_the_bridge_knows_is_left_to_it(notes: Notes) -> None:
+    variables = "env: [{name: CREATE, value: missing}]"
+    assert needed(notes("minimal", f'{{config: {{topics: {{create: "${{CREATE}}"}}}}, {variables}}}')) == ""
+
+
 def test_what_is_missing_is_said(notes: Notes) -> None:
     text = notes("minimal", "{replicaCount: 1, persistence: {enabled: false}, config: {sources: {open: {auth: none}}}}")
     assert "https://YOUR-HOST/webhooks/treble" in text

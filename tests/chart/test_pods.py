@@ -37,6 +37,13 @@ def test_no_pod_has_a_token_of_the_cluster(name: str) -> None:
         assert account["automountServiceAccountToken"] is False
 
 
+def test_the_test_of_readiness_asks_whether_events_reach_kafka_and_tries_for_a_while() -> None:
+    (ready,) = (pod for pod in of_kind("Pod", "minimal") if pod["metadata"]["name"].endswith("-ready"))
+    (container,) = ready["spec"]["containers"]
+    assert container["args"][:3] == ["treble-bridge", "health", "--forwarding"]
+    assert "sleep" in container["command"][-1]
+
+
 def test_probes_ask_the_admin_port_and_a_full_journal_is_no_reason_to_kill() -> None:
     bridge = bridge_of("minimal")
     asked = {kind: bridge[f"{kind}Probe"]["httpGet"] for kind in ("startup", "liveness", "readiness")}

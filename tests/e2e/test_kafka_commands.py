@@ -132,10 +132,21 @@ async def test_tail_shows_committed_events_decoded_with_phones_masked(kafka: Bro
 
 
 async def test_tail_ends_by_its_timeout_and_tells_a_script_that_less_came_than_expected(kafka: Broker) -> None:
+    topic, missing = unique("tail"), unique("missing")
+    await create_topics(kafka.bootstrap, topic)
+    arguments = ("tail", "--kafka", kafka.bootstrap, topic, "--timeout", "1s")
+    assert (await asyncio.to_thread(call, *arguments)).exit_code == ExitCode.OK
+    for more in (["--count", "1"], [missing]):
+        result = await asyncio.to_thread(call, *arguments, *more)
+        assert result.exit_code == ExitCode.MISMATCH, more
+    assert f"{missing}: there is no such topic" in result.stderr
+
+
+async def test_tail_of_a_topic_that_does_not_exist_is_an_error_at_once(kafka: Broker) -> None:
     topic = unique("tail")
-    result = await asyncio.to_thread(call, "tail", "--kafka", kafka.bootstrap, topic, "--count", "1", "--timeout", "1s")
-    assert result.exit_code == ExitCode.MISMATCH
-    assert f"{topic}: there is no such topic" in result.stderr
+    result = await asyncio.wait_for(asyncio.to_thread(call, "tail", "--kafka", kafka.bootstrap, topic), 30)
+    assert (result.exit_code, result.stdout) == (ExitCode.MISMATCH, "")
+    assert result.stderr == f"{topic}: there is no such topic, or it may not be read\n"
 
 
 async def test_tail_takes_up_a_topic_that_is_made_while_it_runs_and_ends_quietly_on_an_interrupt(kafka: Broker) -> None:

@@ -30,7 +30,7 @@ from bridge.errors import (
 )
 from bridge.kafka.batches import Sizing, Timestamps
 from bridge.kafka.errors import translate
-from bridge.kafka.sink import IdempotentSink, TransactionalSink
+from bridge.kafka.sink import Sink, TransactionalSink
 from bridge.model import PendingMarker, Positions, Prepared
 from tests.e2e.bridge_process import until
 from tests.e2e.endless import coordinator_not_asked, send_outside_of_any_transaction
@@ -374,7 +374,7 @@ async def test_at_least_once_frees_readers_from_what_exactly_once_left_without_a
         await before.producer._inner.begin_transaction()
         first = await send_outside_of_any_transaction(before.producer._inner, topic, b"has none")
     await before.close(healthy=False)
-    sink = IdempotentSink(lab.kafka, lab.journal_id)
+    sink = Sink(lab.kafka, lab.journal_id)
     lab.sinks.append(sink)
     await sink.open(None)
     await sink.abort_hanging(topic, [PendingMarker(topic, 0, first)])

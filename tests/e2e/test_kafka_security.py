@@ -13,7 +13,7 @@ from bridge.errors import SinkUnavailableError, TopicPausedError
 from bridge.kafka.client import client_options
 from bridge.kafka.diagnosis import diagnose
 from bridge.kafka.positions import Instance
-from bridge.kafka.sink import IdempotentSink, TransactionalSink
+from bridge.kafka.sink import Sink, TransactionalSink
 from bridge.kafka.topics import Topics
 from bridge.model import PendingMarker, TopicSpec
 from bridge.settings.models import Kafka
@@ -223,7 +223,7 @@ async def test_at_least_once_goes_on_where_a_doubt_from_before_may_not_be_settle
     await create_topics(secured.broker.bootstrap, topic)
     await _allow(secured, f"--operation Write --topic {topic}")  # and no transactional id
     kafka = kafka_settings(secured, "SASL_PLAINTEXT", mechanism="PLAIN", username=LIMITED_USER)
-    sink = IdempotentSink(kafka, unique("journal"))
+    sink = Sink(kafka, unique("journal"))
     await sink.open(None)
     with pytest.raises(SinkUnavailableError, match="transactional id"):
         await sink.abort_hanging(topic, [PendingMarker(topic, 0, 0)])

@@ -117,6 +117,20 @@ async def test_what_passes_goes_out_as_it_would_have_and_a_second_run_adds_nothi
     assert len(await place.answers()) == 1
 
 
+async def test_the_right_hint_makes_an_event_of_what_came_by_a_url_without_one(place: Place, tmp_path: Path) -> None:
+    await place.quarantined({"session_id": "s-1", "country_code": "+57", "cellphone": "3005550134"}, SURVEY)
+    chosen = ("redrive", "--config", place.file(tmp_path), "--all", "--hint", "read")
+    topic = f"{place.prefix}.message.read"
+    rehearsed = await asyncio.to_thread(call, *chosen, "--dry-run")
+    assert rehearsed.stdout.count(f"{topic}, as message.read") == 2
+    assert await read_records(place.bootstrap, topic) == []
+    assert (await asyncio.to_thread(call, *chosen)).exit_code == ExitCode.OK
+    assert (await asyncio.to_thread(call, *chosen)).stdout == "", "both went out before"
+    records = await read_records(place.bootstrap, topic)
+    assert {orjson.loads(record.value or b"")["type"] for record in records} == {"message.read"}
+    assert len(records) == 2
+
+
 async def test_what_its_topic_finds_too_old_goes_out_with_the_time_of_sending(place: Place) -> None:
     await delete_topics(place.bootstrap, place.answered)
     config = {"message.timestamp.before.max.ms": "3600000"}

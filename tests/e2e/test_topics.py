@@ -124,6 +124,27 @@ async def test_the_log_has_each_difference_as_a_sentence_on_a_line_of_its_own(ka
     assert [sentence.partition(":")[0] for sentence in sorted(differences)] == sorted(names)
     assert all("is missing" in s and "create it with: kafka-topics.sh" in s and "\n" not in s for s in differences)
     assert watch.status()["differences"] == list(differences)
+    assert dict(watch.unusable) == {sentence.partition(":")[0]: sentence for sentence in differences}
+
+
+async def test_only_what_keeps_a_topic_from_taking_records_makes_it_unusable(kafka: Broker) -> None:
+    there, gone = unique("there"), unique("gone")
+    await create_topics(kafka.bootstrap, there, partitions=1)
+    settings = Settings.model_validate(
+        {
+            "kafka": {"bootstrap_servers": [kafka.bootstrap], "delivery": "at_least_once"},
+            "sources": {"treble": {"auth": "none"}},
+            "topics": {"quarantine": gone, "replication_factor": 1},
+        }
+    )
+    said = Said()
+    watch = TopicWatch(settings, {there: TopicSpec(there, 5, 1)}, said, lambda: False)
+    task = asyncio.create_task(watch.run())
+    async with asyncio.timeout(30):
+        await said.told.wait()
+    task.cancel()
+    assert {sentence.partition(":")[0] for sentence in watch.status()["differences"]} == {there, gone}
+    assert list(watch.unusable) == [gone]
 
 
 async def test_more_partitions_or_replicas_than_can_be_are_named_with_what_to_change_instead(

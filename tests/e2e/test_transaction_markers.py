@@ -51,7 +51,7 @@ class Place:
 
 def pass_over(running: Running, which: PassedOver, *, answered: bool) -> None:
     """Let the coordinator not know of some partitions of the next transaction, and its answer get lost."""
-    inner: Any = running.forwarder._sink.producer._inner  # type: ignore[attr-defined]
+    inner: Any = running.forwarder._sink.producer._inner
     manager = inner._txn_manager
     add, commit = manager.maybe_add_partition_to_txn, inner.commit_transaction
 

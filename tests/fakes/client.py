@@ -1,4 +1,4 @@
-"""aiokafka's producer by script, under the real `Producer` and `IdempotentSink`: a wire so fast, a broker that refuses.
+"""aiokafka's producer by script, under the real `Producer` and `Sink`: a wire so fast, a broker that refuses.
 
 It fakes what a client answers, not Kafka: what was sent is a list, nothing is transactional, nothing is kept in order.
 """
@@ -16,7 +16,7 @@ from aiokafka.structs import TopicPartition
 from bridge.errors import SinkUnavailableError
 from bridge.kafka.positions import Found
 from bridge.kafka.producer import BATCH_BYTES_MAX, Producer
-from bridge.kafka.sink import IdempotentSink
+from bridge.kafka.sink import Sink
 from bridge.model import NOTHING_IN_DOUBT, InDoubt, PendingMarker
 from bridge.settings.models import Kafka
 
@@ -124,7 +124,7 @@ def producer_on(client: ScriptedClient, kafka: Kafka) -> Producer:
     return producer
 
 
-class ClientSink(IdempotentSink):
+class ClientSink(Sink):
     """The real sink on a scripted client. `sent` has the number of entries of each try, `opened` counts producers."""
 
     def __init__(self, kafka: Kafka, client: ScriptedClient) -> None:

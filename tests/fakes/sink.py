@@ -10,13 +10,13 @@ from dataclasses import dataclass, field
 from bridge.errors import FencedError, SinkUnavailableError, TopicPausedError
 from bridge.kafka.batches import Sizing
 from bridge.kafka.positions import Found
-from bridge.kafka.sink import OnDelivered
+from bridge.kafka.sink import OnDelivered, Sink
 from bridge.model import NOTHING_IN_DOUBT, InDoubt, PendingMarker, Positions, Prepared, Record
 from bridge.settings.models import Kafka
 
 
 @dataclass
-class ScriptedSink:
+class ScriptedSink(Sink):
     """Takes records while `up`. Topics in `blocked` can't take any; each send takes `send_s` seconds.
 
     With `fenced`, another process is said to have taken over.

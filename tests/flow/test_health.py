@@ -28,9 +28,25 @@ async def test_without_kafka_it_is_alive_and_ready_and_says_that_kafka_is_away(
     assert await bridge.get(http, "/livez") == (200, {"status": "ok"})
     status, ready = await bridge.get(http, "/readyz")
     assert (status, ready["status"]) == (200, "ok")
-    assert ready["checks"]["kafka"] == {"status": "degraded", "connected": False}
+    kafka = ready["checks"]["kafka"]
+    assert (kafka["status"], kafka["connected"]) == ("degraded", False)
     assert ready["checks"]["journal"]["pending"] == 1
     await until(lambda: bridge.log.lines("kafka.lost"), "a line about Kafka")
+    _, ready = await bridge.get(http, "/readyz")
+    assert "127.0.0.1:1: nothing listens there" in ready["checks"]["kafka"]["reason"]
+
+
+async def test_a_topic_whose_events_wait_is_named_by_readyz_with_the_reason(
+    start_inside: StartInside, http: aiohttp.ClientSession
+) -> None:
+    bridge = await start_inside(sink=ScriptedSink(blocked={"treble.message.read"}), topics={"create": "off"})
+    assert await bridge.post(http) == 200
+    await until(lambda: bridge.log.lines("topic.paused"), "the topic queue")
+    status, ready = await bridge.get(http, "/readyz")
+    topics = ready["checks"]["topics"]
+    assert (status, ready["status"], topics["status"], topics["state"]) == (200, "ok", "degraded", "off")
+    (why,) = topics["waiting"]
+    assert "treble.message.read" in why
 
 
 async def fill(bridge: Bridge, http: aiohttp.ClientSession, until_status: str) -> list[int]:

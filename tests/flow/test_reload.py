@@ -124,5 +124,5 @@ async def test_a_source_that_is_renamed_while_its_webhooks_wait_does_not_shift_t
     sink.up = True
     await bridge.all_forwarded(http)
     (record,) = sink.taken
-    assert dict(record.headers)["ce_time"] == b"2026-06-22T20:19:08Z"
+    assert dict(record.headers)["ce_time"] == b"2026-06-22T20:19:08.000000Z"
     assert dict(record.headers)["ce_source"] == b"/treble/treble"

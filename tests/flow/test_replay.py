@@ -59,5 +59,25 @@ async def test_a_replay_without_again_is_pinned_against_the_window_by_its_own_ti
         assert [record.value for record in sink.taken] == [record.value for record in sent]
 
 
+async def test_an_event_that_went_out_as_the_wrong_type_goes_out_as_the_right_one_under_the_right_hint(
+    start_inside: StartInside, http: aiohttp.ClientSession, tmp_path: Path
+) -> None:
+    sink = ScriptedSink()
+    bridge = await start_inside(sink=sink)
+    assert await bridge.post(http, {"session_id": "s-1"}, path="/webhooks/treble/delivered") == 200
+    await bridge.all_forwarded(http)
+    await bridge.end()
+    assert [record.topic for record in sink.taken] == ["treble.message.delivered"]
+    right = ScriptedSink()
+    for _ in range(2):  # the second copy is a duplicate of the first
+        list(replay(tmp_path / "journal", [1], again=False, originals_only=True, clock_ms=_now_ms, hint="read"))
+        bridge = await start_inside(bridge.config, sink=right)
+        await bridge.all_forwarded(http)
+        await bridge.end()
+    (record,) = right.taken
+    assert (record.topic, dict(record.headers)["treble_replay"]) == ("treble.message.read", b"1")
+    assert orjson.loads(record.value)["received_at"] == orjson.loads(sink.taken[0].value)["received_at"]
+
+
 def _now_ms() -> int:
     return time.time_ns() // 1_000_000

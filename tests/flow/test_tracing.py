@@ -110,6 +110,8 @@ async def test_no_span_says_a_secret_a_phone_a_query_or_what_a_sender_made_up(
     private = (TOKEN, PATH_SECRET, COLLECTOR_TOKEN, "3176477608", "session-of-ana", "key=", "who=me", "made-up")
     assert [word for word in private if word.encode() in raw] == []
     assert {span.resource["service.name"] for span in collector.spans} == {"hooks"}
+    callers = {span.attributes["client.address"] for span in collector.spans if span.kind == "server"}
+    assert callers == {"127.0.0.1"}
     shown = Counter(
         (span.name, span.attributes["url.path"], span.attributes.get("treble_bridge.hint"))
         for span in collector.spans

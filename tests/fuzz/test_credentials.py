@@ -39,7 +39,7 @@ HEADERS = {
     "named": [f"X-API-Key: {odd}" for odd in ODD],
     "basic": [
         *[f"Authorization: Basic {odd}" for odd in ODD],
-        *map(basic, [b"", b":", b"ana", b"ana:", b":p\xc3\xa4:ss", b"\xff:\xff", b"ana:p\xe4:ss"]),
+        *map(basic, [b"", b":", b"ana", b"ana:", b":p\xc3\xa4:ss", b"\xff:\xff", b"ana:p\xe4\xa0:ss"]),
         basic(b"ana:" + b"x" * 5000),
         "Authorization: Basic ====",
         "Authorization: Basic YW5h\x80",

@@ -92,7 +92,7 @@ async def deliver(configured: Settings, ready: Sequence[Prepared]) -> None:
         for topic, count in (await producer.partition_counts([one.topic for one in ready])).items()
         if isinstance(count, int)
     }
-    await producer.deliver(assemble(producer.create_batch, ready, counts, Sizing(), Timestamps().times()))
+    await producer.deliver(assemble(producer.create_batch, ready, counts, Sizing(), Timestamps()))
     await producer.close(healthy=True)
 
 

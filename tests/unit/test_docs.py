@@ -5,9 +5,11 @@ import re
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import click
 import pytest
+import yaml
 from click.testing import CliRunner
 
 from bridge.auth import REASONS
@@ -15,12 +17,15 @@ from bridge.catalogue import HINTS, TABLE
 from bridge.cli import COMMANDS, cli
 from bridge.ingress import responses
 from bridge.model import Entry, Event
+from bridge.schemas.event import event_schema
 from bridge.settings.load import load
+from bridge.settings.models import Settings
 from bridge.settings.reference import options
 from bridge.telemetry.log_events import EVENTS, FIELDS
 from bridge.transform import dead_letter
 from bridge.transform.cloudevents import Encoder, envelope
 from bridge.transform.normalize import examine
+from bridge.transform.prepare import Preparer
 from bridge.version import VERSION
 from observability.metrics_page import metrics, series
 from tests.doc_pages import DOCS, PARTS, with_parts
@@ -28,7 +33,7 @@ from tests.doc_pages import DOCS, PARTS, with_parts
 ROOT = DOCS.parent
 PAGES = [*sorted(ROOT.glob("*.md")), *sorted(DOCS.rglob("*.md")), ROOT / "bench" / "README.md"]
 BY_NAME = {str(page.relative_to(ROOT)): page for page in PAGES}
-RECEIVED_MS = 1_782_141_549_104  # 2026-06-22T15:19:09.104Z, as the README shows it
+RECEIVED_MS = 1_782_141_549_104  # 2026-06-22T15:19:09.104000Z, as the README shows it
 
 every_page = pytest.mark.parametrize("name", BY_NAME)
 
@@ -202,6 +207,89 @@ def test_the_record_that_the_readme_shows_is_that_of_its_first_webhook() -> None
     record = Encoder("cloudevents-binary").record(event, "treble.message.read", b"s-1042")
     for header, text in record.headers:
         assert f"\n    {header}: {text.decode()}\n" in text_of("README.md")
+
+
+WHATSAPP = {"business_scope_id": "CO.134", "user_id": "CO.ENT.9", "username": "ana.c"}
+FLOW_BODY = {
+    "event_id": "e-1",
+    "country_code": "+57",
+    "cellphone": "3005550134",
+    **WHATSAPP,
+    "session_id": "s-1042",
+    "conversation_id": 48213,
+    "user_session_keys": [{"key": "name", "value": "Ana", "type": None}],
+    "read_at": "2026-06-22 15:19:08",
+}
+ACCOUNT_BODY = {
+    "event_type": "session.close",
+    "event_id": "e-1",
+    "timestamp": "2026-06-22T15:19:08.000Z",
+    "user": {"country_code": "+57", "cellphone": "3005550134", **WHATSAPP},
+    "session": {"external_id": "s-1042"},
+    "user_session_keys": [{"key": "name", "value": "Ana", "type": None}],
+}
+
+
+def at(value: Any, path: str) -> Any:
+    """What is at a dotted path, None without it."""
+    for step in path.split("."):
+        value = value.get(step) if isinstance(value, dict) else None
+    return value
+
+
+def enveloped(body: dict[str, Any], without: str = "") -> Any:
+    """The envelope of a body, with a dotted path left out of it; nothing where it is no event then."""
+    body = json.loads(json.dumps(body))
+    folder, _, last = without.rpartition(".")
+    (at(body, folder) if folder else body).pop(last, None)
+    _, result = examine(Entry(1, RECEIVED_MS, "treble", "", b"", json.dumps(body).encode()), None)
+    return {**envelope(result), "raw": body} if isinstance(result, Event) else {}
+
+
+def envelope_rows() -> list[list[str]]:
+    section = text_of("docs/events.md").partition("\n## The envelope\n")[2].partition("\n## ")[0]
+    return [[cell.strip() for cell in row.strip("|").split("|")] for row in section.splitlines() if row[:3] == "| `"]
+
+
+def test_the_envelope_stands_at_the_top_of_the_events_with_all_its_keys() -> None:
+    text = text_of("docs/events.md")
+    assert text.index("\n## The envelope\n") == text.index("\n## ")
+    named = {row[0].strip("`").partition(".")[0] for row in envelope_rows()}
+    assert named == set(event_schema(TABLE["message.read"])["properties"])
+
+
+@pytest.mark.parametrize(("column", "body"), [(2, FLOW_BODY), (3, ACCOUNT_BODY)])
+def test_the_envelope_has_what_comes_under_trebles_words_and_loses_it_without_them(
+    column: int, body: dict[str, Any]
+) -> None:
+    checked = 0
+    for row in envelope_rows():
+        key, words = row[0].strip("`"), re.findall(r"`([a-z_.]+)`", row[column])
+        if key in {"session_id", "flow_id", "session_keys"} or (key.startswith("contact.") and words):
+            assert (at(enveloped(body), key) is not None) == bool(words), key
+            assert all(not at(enveloped(body, word), key) for word in words), key
+            checked += 1
+        assert all(at(body, word) is not None for word in words), f"{key}: {words}"
+    assert checked == 9
+
+
+def test_the_story_of_a_conversation_can_be_told_from_the_one_topic_that_the_page_makes() -> None:
+    (shown,) = blocks("docs/topics.md", "yaml")
+    preparer = Preparer(
+        Settings.model_validate(
+            {
+                "kafka": {"bootstrap_servers": ["kafka:9092"]},
+                "sources": {"treble": {"auth": "none"}},
+                **yaml.safe_load(shown),
+            }
+        ),
+        "",
+    )
+    story = {name: where for name, where in preparer.destinations.items() if where.topic == "treble.messages"}
+    assert set(story) == {*(name for name in TABLE if name.startswith("message.")), "conversation.closed"}
+    assert {TABLE[name].key for name in story} == {"session"}
+    assert {TABLE[name].key for name in ("hsm.status_changed", "deployment.failed")} == {"template", "contact"}
+    assert preparer.destinations["contact.opted_out"].topic == "treble.contact.opted_out"
 
 
 def test_every_answer_is_in_the_contract_with_its_status() -> None:

@@ -11,7 +11,7 @@ is left alone: it goes out anyway. A copy is not copied again as part of a range
 import contextlib
 import uuid
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -40,11 +40,12 @@ Outcome = Literal["copied", "missing", "pending", "copy"]
 
 @dataclass(frozen=True, slots=True)
 class Replayed:
-    """What became of one entry: copied as `new_id` (0 in a rehearsal), or why not."""
+    """What became of one entry: copied as `new_id`, or why not. A rehearsal has no id, but what would be copied."""
 
     entry_id: int
     outcome: Outcome
     new_id: int = 0
+    copy: Entry | None = field(default=None, repr=False, compare=False)
 
 
 def select(
@@ -55,12 +56,12 @@ def select(
         yield from (entry.id for entry in queries.list_entries(connection, from_id, to_id) if wanted(entry))
 
 
-def rehearse(folder: Path, ids: Iterable[int], *, originals_only: bool) -> Iterator[Replayed]:
+def rehearse(folder: Path, ids: Iterable[int], *, originals_only: bool, hint: str | None = None) -> Iterator[Replayed]:
     """What `replay` would do. Needs no lock."""
     with reading(folder) as connection:
         for entry_id in ids:
-            outcome, _ = _look(connection, entry_id, originals_only=originals_only)
-            yield Replayed(entry_id, outcome)
+            outcome, entry = _look(connection, entry_id, originals_only=originals_only, hint=hint)
+            yield Replayed(entry_id, outcome, copy=entry)
 
 
 def replay(
@@ -71,8 +72,9 @@ def replay(
     originals_only: bool,
     clock_ms: Callable[[], int],
     bytes_max: int = BYTES_MAX_DEFAULT,
+    hint: str | None = None,
 ) -> Iterator[Replayed]:
-    """Copy entries to the end of the journal.
+    """Copy entries to the end of the journal, with `hint` in place of their own where it is given.
 
     Each yielded outcome is durable. `originals_only` passes over entries that are copies themselves. `bytes_max` is the
     journal's bound: before a copy that would leave no room for webhooks, JournalFullError is raised, with all that was
@@ -80,7 +82,8 @@ def replay(
     """
     with _writing(folder, clock_ms) as storage:
         left, copied, unfit = iter(ids), 0, None
-        copy_part = partial(_copy_part, storage, left, again=again, originals_only=originals_only, clock_ms=clock_ms)
+        look = partial(_look, storage.connection, originals_only=originals_only, hint=hint)
+        copy_part = partial(_copy_part, storage, left, look, again=again, clock_ms=clock_ms)
         while unfit is None:
             with transaction(storage.connection):
                 done, unfit = copy_part(_room(storage, bytes_max))
@@ -101,13 +104,19 @@ def _room(storage: Storage, bytes_max: int) -> int:
 
 
 def _copy_part(
-    storage: Storage, left: Iterator[int], room: int, *, again: bool, originals_only: bool, clock_ms: Callable[[], int]
+    storage: Storage,
+    left: Iterator[int],
+    look: Callable[[int], tuple[Outcome, Entry | None]],
+    room: int,
+    *,
+    again: bool,
+    clock_ms: Callable[[], int],
 ) -> tuple[list[Replayed], int | None]:
     """What goes into one commit: its outcomes, and the id of the entry whose copy has no room."""
     done: list[Replayed] = []
     size = new_id = 0
     while len(done) < COMMIT_ENTRIES and size < COMMIT_BYTES and (entry_id := next(left, None)) is not None:
-        outcome, entry = _look(storage.connection, entry_id, originals_only=originals_only)
+        outcome, entry = look(entry_id)
         if entry is not None:
             copy = _copy(entry, again, clock_ms())
             size += len(copy.headers) + len(copy.body) + ENTRY_OVERHEAD_BYTES
@@ -154,7 +163,10 @@ def _writing(folder: Path, clock_ms: Callable[[], int]) -> Iterator[Storage]:
         yield Storage(connection)
 
 
-def _look(connection: apsw.Connection, entry_id: int, *, originals_only: bool) -> tuple[Outcome, Entry | None]:
+def _look(
+    connection: apsw.Connection, entry_id: int, *, originals_only: bool, hint: str | None
+) -> tuple[Outcome, Entry | None]:
+    """What becomes of an entry, and what is to be copied of it."""
     found = queries.get(connection, entry_id)
     if found is None:
         return "missing", None
@@ -163,7 +175,7 @@ def _look(connection: apsw.Connection, entry_id: int, *, originals_only: bool) -
         return "pending", None
     if originals_only and REPLAY_FIELD in _fields(entry):
         return "copy", None
-    return "copied", entry
+    return "copied", entry if hint is None else entry._replace(hint=hint)
 
 
 def _copy(entry: Entry, again: bool, now_ms: int) -> Entry:

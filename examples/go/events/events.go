@@ -388,7 +388,7 @@ type Message struct {
 	// Who wrote it; nothing tells a bot from a human agent.
 	Sender *string `json:"sender,omitempty,omitzero"`
 
-	// What was written, for kinds text and hsm.
+	// What was written, or the title of what was chosen.
 	Text *string `json:"text,omitempty,omitzero"`
 }
 

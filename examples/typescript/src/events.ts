@@ -306,7 +306,7 @@ export interface Message {
    */
   kind?: string;
   /**
-   * What was written, for kinds text and hsm.
+   * What was written, or the title of what was chosen.
    */
   text?: string;
   media?: Media;

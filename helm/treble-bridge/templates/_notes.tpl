@@ -55,6 +55,26 @@
 {{- toJson (list $path $query) }}
 {{- end }}
 
+{{/* What must be there so that events reach Kafka, as JSON. */}}
+{{- define "treble-bridge.needed" -}}
+{{- $topics := default dict .Values.config.topics }}
+{{- $defaults := (.Files.Get "files/from-code.yaml" | fromYaml).defaults }}
+{{- $create := default (get $defaults "topics.create") $topics.create | toString }}
+{{- $replicas := default (get $defaults "topics.replication_factor") $topics.replication_factor | toString }}
+{{- $found := list }}
+{{- if has $create (list "verify" "off") }}
+{{- $pod := printf "kubectl --namespace %s exec %s-0 --container bridge" .Release.Namespace (include "treble-bridge.fullname" .) }}
+{{- $found = list (printf "Topics: nothing makes them, config.topics.create is %s." $create) }}
+{{- $found = append $found "Until they exist, webhooks are answered 200, and their events wait in the journal." }}
+{{- $found = append $found "Let the bridge make them (config.topics.create: missing), or make them yourself; this prints the commands:" }}
+{{- $found = append $found (printf "%s -- treble-bridge topics create --config /etc/treble-bridge/bridge.yaml --print" $pod) }}
+{{- else if and (eq $create "missing") (ne $replicas "1") (not (contains "${" $replicas)) }}
+{{- $found = list (printf "At least %s brokers: topics are made with %s replicas." $replicas $replicas) }}
+{{- $found = append $found "With fewer, none is made: lower config.topics.replication_factor." }}
+{{- end }}
+{{- toJson $found }}
+{{- end }}
+
 {{/* What is worth a look, as JSON. */}}
 {{- define "treble-bridge.worthALook" -}}
 {{- $values := .Values }}

@@ -216,7 +216,9 @@ async def test_a_secret_that_is_encoded_or_misspelt_or_where_none_belongs_is_in_
         "/hooks/inside/%50th_Secret.1234/read": "/hooks/inside/***/read",
         "/hooks/inside/%50th_Secret.1234/read/x": "/hooks/inside/***/***/***",
         "/hooks/inside/Pth_Secret.1235/read/x": "/hooks/inside/***/***/***",
-        "//hooks/inside/%50th_Secret.1234": "//hooks/inside/***",
+        "//hooks/inside/%50th_Secret.1234": "/hooks/inside/***",
+        "//hooks//inside//Pth_Secret.1234//Read.": "/hooks/inside/***/read",
+        "//hooks/out/%50th_Secret.1234": "//hooks/***/***",
         "/hooks/INSIDE/%50th_Secret.1234": "/hooks/***/***",
         "/hooks/inside;Pth_Secret.1234": "/hooks/***",
         "/inside/treble#Pth_Secret.1234": "/inside/***",
@@ -239,3 +241,70 @@ async def test_a_secret_that_is_encoded_or_misspelt_or_where_none_belongs_is_in_
         assert "Secret" not in said
         assert "317" not in said  # in a duration it may well be
         assert [line["path"] for line in lines if line["event"] == "request.answered"] == list(shown.values())
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "latin-1"])
+async def test_a_secret_that_is_not_ascii_holds_in_either_encoding(encoding: str) -> None:
+    sources = {
+        "header": {"auth": [{"header": {"name": "X-Key", "value": "clé"}}]},
+        "query": {"auth": [{"query": {"name": "key", "value": "clé"}}]},
+        "basic": {"auth": [{"basic": {"username": "señor", "password": "clé"}}]},
+    }
+    raw = "clé".encode(encoding)
+    key = raw.decode("utf-8", "surrogateescape")
+    async with door(settings(sources=sources)) as d:
+        assert await status(d, "/webhooks/header", X_Key=key) == 200
+        assert await status(d, "/webhooks/header", X_Key="cl?") == 401
+        assert await status(d, "/webhooks/query?key=" + "".join(f"%{byte:02x}" for byte in raw)) == 200
+        user = base64.b64encode("señor:clé".encode(encoding)).decode()
+        assert await status(d, "/webhooks/basic", Authorization=f"Basic {user}") == 200
+
+
+@pytest.mark.parametrize(
+    ("path", "hint"),
+    [
+        ("/SeCret.1", ""),
+        ("//webhooks//treble//SeCret.1//", ""),
+        ("//SeCret.1/%0A", ""),
+        ("%20/SeCret.1/", ""),
+        ("/SeCret.1//Read%0A", "read"),
+        ("./SeCret.1/READ.", "read"),
+        ("/SeCret.1/other.", "other."),
+    ],
+)
+async def test_a_path_with_a_secret_may_be_pasted_with_what_comes_along(path: str, hint: str) -> None:
+    async with door(settings(auth=[{"path_secret": "SeCret.1"}, {"bearer": TOKEN}])) as d:
+        assert await status(d, path if path.startswith("//webhooks") else PATH + path) == 200
+        assert [entry.hint for entry in d.journal.stored] == [hint]
+        for wrong in ("/secret.1", "/SeCret.", "/SeCret.1.x", "/SeCret.1/a/b", "/SeCret.1%20", "./SeCret.1."):
+            assert await status(d, PATH + wrong) in (401, 404)
+        assert (await d.post(f"{PATH}/Read%0A")).status == 200
+        assert d.journal.stored[-1].hint == "read"
+
+
+BEHIND_A_PROXY = [
+    ({}, "127.0.0.1"),
+    ({"X-Forwarded-For": "203.0.113.7"}, "203.0.113.7"),
+    ({"X-Forwarded-For": "198.51.100.1, 203.0.113.7, 10.0.0.9, "}, "203.0.113.7"),
+    ({"X-Forwarded-For": "unknown"}, "127.0.0.1"),
+]
+
+
+@pytest.mark.parametrize(("headers", "client"), BEHIND_A_PROXY)
+async def test_log_lines_say_the_caller_behind_a_trusted_proxy(headers: dict[str, str], client: str) -> None:
+    for trusted in (["127.0.0.0/8", "10.0.0.0/8"], []):
+        async with door(settings(server={"trusted_proxies": trusted})) as d:
+            d.telemetry.verbose = True
+            with capture_logs() as lines:
+                await d.post(headers=headers)
+                await d.post("/elsewhere", headers=headers)
+                await d.post(headers=AUTHORIZED | headers)
+            said = [(line["event"], line["remote"]) for line in lines]
+            assert [event for event, _ in said] == [
+                "request.unauthorized",
+                "request.answered",
+                "request.answered",
+                "request.refused",
+                "request.answered",
+            ]
+            assert {remote for _, remote in said} == {client if trusted else "127.0.0.1"}

@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+from structlog.testing import capture_logs
 
 from bridge.auth import REASONS
 from tests.flow.ingress.harness import AUTHORIZED, PATH, READ, door, request, settings
@@ -134,6 +135,28 @@ async def test_405_names_the_method_and_head_gets_no_body() -> None:
         (f"{PATH}/read/", "read"),
         (f"{PATH}/session-close", "session-close"),
         (f"{PATH}/raed", "raed"),
+        (f"{PATH}/Raed.", "Raed."),
+        (f"{PATH}/Session-Close", "session-close"),
+        (f"{PATH}/SESSION_CLOSE", "session-close"),
+        (f"{PATH}/session%20close", "session-close"),
+        (f"{PATH}/Read%0A", "read"),
+        (f"{PATH}/read%0D%0A", "read"),
+        (f"{PATH}/read%20", "read"),
+        (f"{PATH}/%C2%A0read%E2%80%8B", "read"),
+        (f"{PATH}/read...", "read"),
+        (f"{PATH}/read./", "read"),
+        (f"{PATH}/read%2F", "read"),
+        (f"{PATH}/%22read%22,", "read"),
+        (f"{PATH}//read", "read"),
+        (f"{PATH}///READ///", "read"),
+        (f"{PATH}/read/%20", "read"),
+        ("//webhooks//treble//read", "read"),
+        ("//webhooks/treble", ""),
+        (f"{PATH}%0A", ""),
+        (f"{PATH}.", ""),
+        (f"{PATH}%20/read", "read"),
+        (f"http://bridge.test/{PATH}//Read", "read"),
+        (f"{PATH}/" + "_" * 16_000 + "x", "_" * 64),
         (f"{PATH}/%72ead", "read"),
         (f"{PATH}/a%2Fb%20c", "a_b_c"),
         (f"{PATH}/" + "x" * 100, "x" * 64),
@@ -149,7 +172,19 @@ async def test_a_configured_path_takes_any_hint(path: str, hint: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/webhooks", "/webhooks/other", f"{PATH}//read", f"/x{PATH}", "*", f"{PATH}/a/b/c"]
+    "path",
+    [
+        "/",
+        "/webhooks",
+        "/webhooks/other",
+        f"{PATH}s//read",
+        f"/x{PATH}",
+        "*",
+        f"{PATH}/a/b/c",
+        "//",
+        f"{PATH}//a//b",
+        "/Webhooks/treble",
+    ],
 )
 async def test_other_paths_are_not_found(path: str) -> None:
     async with door() as d:
@@ -228,6 +263,27 @@ async def test_above_the_rate_of_a_source_the_answer_is_429_and_other_sources_go
         assert 1 <= int(replies[3].headers["Retry-After"]) <= 10
         assert (await d.post("/webhooks/free", headers=headers)).status == 200
         assert len(d.journal.stored) == 4
+
+
+async def test_what_nobody_else_tells_of_is_a_line_by_reason_once_in_a_while() -> None:
+    async with door(settings(server={"max_body": 100})) as d:
+        with capture_logs() as lines:
+            for _ in range(3):
+                await d.post("/webhooks/trebel/read")
+                await d.ask(request(PATH, method="GET"))
+                await d.post(body=b"x" * 101)
+                await d.ask(b"PROXY TCP4 192.0.2.1 192.0.2.2 1 2\r\n" + request(PATH, READ, AUTHORIZED))
+                await d.ask(b"POST / HTTP/1.1\r\n\r\n")
+                await d.post(body=b"no json")
+        assert {line["event"] for line in lines} == {"request.refused"}
+        assert [(line["source"], line["reason"], line.get("path")) for line in lines] == [
+            ("-", "not_found", "/webhooks/***/***"),
+            ("treble", "method_not_allowed", PATH),
+            ("treble", "too_large", f"{PATH}/read"),
+            ("-", "proxy_protocol", None),
+            ("-", "malformed", None),
+        ]
+        assert d.requests["-", "proxy_protocol"] == d.requests["-", "not_found"] == 3
 
 
 async def test_every_refusal_is_counted_under_a_bounded_word() -> None:

@@ -9,7 +9,7 @@ import pytest
 from tests.flow.ingress.harness import AUTHORIZED, PATH, READ, Door, door, request, settings
 
 QUICK = settings(server={"header_timeout": "100ms", "body_timeout": "100ms", "keepalive_timeout": "100ms"})
-CONTRACT = {100, 200, 400, 401, 404, 405, 408, 413, 503}
+CONTRACT = {100, 200, 400, 401, 404, 405, 408, 413, 501, 503}
 WHOLE = request(f"{PATH}/read?a=b", READ, {**AUTHORIZED, "Content-Type": "application/json", "Expect": "x"})
 CHUNKED = WHOLE.split(b"\r\n\r\n", maxsplit=1)[0].replace(
     b"Content-Length: %d" % len(READ), b"Transfer-Encoding: chunked"

@@ -57,7 +57,7 @@ async def test_a_head_that_drips_is_closed_after_the_header_timeout(before: byte
 
 
 async def test_a_connection_that_says_nothing_is_closed_and_one_at_rest_has_its_own_time() -> None:
-    patient = settings(server={"header_timeout": "200ms", "keepalive_timeout": "1h"})
+    patient = settings(server={"header_timeout": "2s", "keepalive_timeout": "1h"})
     async with door(patient) as d:
         silent, used = await d.connect(), await d.connect()
         await used.send(request(PATH, READ, AUTHORIZED))
@@ -92,29 +92,35 @@ async def test_a_request_that_waits_for_the_journal_is_not_idle() -> None:
 
 
 @pytest.mark.parametrize(
-    "data",
+    ("data", "outcome"),
     [
-        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",  # TLS on a plain port
-        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
-        b"hello\r\n\r\n",
-        b"POST /webhooks/treble HTTP/1.1\r\n\r\n",  # no Host
-        b"POST /webhooks/treble HTTP/9.9\r\nHost: x\r\n\r\n",
-        b"POST /webhooks/treble HTTP/0.9\r\nHost: x\r\n\r\n",
-        b"POST /webhooks/treble HTTP/2.0\r\nHost: x\r\n\r\n",
-        b"POST /webhooks/treble HTTP/1.1\r\nHost: x\r\nContent-Length: 1, 2\r\n\r\n",
-        b"POST /webhooks/treble HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n",
-        b"POST /webhooks/treble HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n{}",
-        b"POST /webhooks/treble HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n{}",
-        b"POST /webhooks/treble HTTP/1.1\r\nHost: x\r\nno colon\r\n\r\n",
-        b"POST /webhooks/treble HTTP/1.1\r\nHost: x\r\nX: \x00secret\r\n\r\n",
-        b"POST /webhooks/treble HTTP/1.1\r\nHost : x\r\n\r\n",
-        b"POST /webhooks/treble HTTP/1.1\r\nHost: x\r\n" + b"X-Long: " + b"x" * 17_000 + b"\r\n\r\n",
-        b"POST /webhooks/treble/" + b"x" * 17_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n",
-        b"POST /webhooks/treble HTTP/1.1\r\nHost: x\r\n" + b"X-Many: x\r\n" * 101 + b"\r\n",
-        b"POST http:// HTTP/1.1\r\nHost: x\r\n\r\n",
+        (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", "tls"),
+        (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "http2"),
+        (b"PROXY TCP4 192.0.2.1 192.0.2.2 56324 443\r\n" + request(PATH, READ), "proxy_protocol"),
+        (b"PROXY UNKNOWN\r\n" + request(PATH, READ), "proxy_protocol"),
+        (b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c" + bytes(12) + request(PATH, READ), "proxy_protocol"),
+        (b"hello\r\n\r\n", "malformed"),
+        (b"POST /webhooks/treble HTTP/1.1\r\n\r\n", "malformed"),  # no Host
+        (b"POST /webhooks/treble HTTP/9.9\r\nHost: x\r\n\r\n", "malformed"),
+        (b"POST /webhooks/treble HTTP/0.9\r\nHost: x\r\n\r\n", "malformed"),
+        (b"POST /webhooks/treble HTTP/2.0\r\nHost: x\r\n\r\n", "malformed"),
+        (b"POST /webhooks/treble HTTP/1.1\r\nHost: x\r\nContent-Length: 1, 2\r\n\r\n", "malformed"),
+        (b"POST /webhooks/treble HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n", "malformed"),
+        (b"POST /webhooks/treble HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n{}", "malformed"),
+        (
+            b"POST /webhooks/treble HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n{}",
+            "malformed",
+        ),
+        (b"POST /webhooks/treble HTTP/1.1\r\nHost: x\r\nno colon\r\n\r\n", "malformed"),
+        (b"POST /webhooks/treble HTTP/1.1\r\nHost: x\r\nX: \x00secret\r\n\r\n", "malformed"),
+        (b"POST /webhooks/treble HTTP/1.1\r\nHost : x\r\n\r\n", "malformed"),
+        (b"POST /webhooks/treble HTTP/1.1\r\nHost: x\r\n" + b"X-Long: " + b"x" * 17_000 + b"\r\n\r\n", "malformed"),
+        (b"POST /webhooks/treble/" + b"x" * 17_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n", "malformed"),
+        (b"POST /webhooks/treble HTTP/1.1\r\nHost: x\r\n" + b"X-Many: x\r\n" * 101 + b"\r\n", "malformed"),
+        (b"POST http:// HTTP/1.1\r\nHost: x\r\n\r\n", "malformed"),
     ],
 )
-async def test_what_is_not_http_is_400_without_a_word_on_what_was_sent(data: bytes) -> None:
+async def test_what_is_not_http_is_400_without_a_word_on_what_was_sent(data: bytes, outcome: str) -> None:
     async with door() as d:
         with capture_logs() as lines:
             client = await d.connect()
@@ -122,8 +128,11 @@ async def test_what_is_not_http_is_400_without_a_word_on_what_was_sent(data: byt
             reply = await client.reply()
             assert (reply.status, reply.problem) == (400, "malformed-request")
             assert await client.ended() == b""
-        assert not lines
-        assert d.requests == {("-", "malformed"): 1}
+        (line,) = lines
+        assert (line["event"], line["reason"], line["remote"]) == ("request.refused", outcome, "127.0.0.1")
+        assert set(line) - {"path"} == {"event", "log_level", "source", "reason", "remote"}
+        assert line.get("path", PATH) == PATH
+        assert d.requests == {("-", outcome): 1}
         assert (await d.post()).status == 200
 
 
@@ -190,14 +199,14 @@ async def test_heads_behind_answers_that_nobody_takes_are_not_read() -> None:
 @pytest.mark.parametrize("large", [False, True], ids=["fast path", "slow path"])
 @pytest.mark.parametrize("whole", [False, True], ids=["a head behind it", "nothing behind it"])
 async def test_a_head_that_begins_behind_a_whole_request_has_the_time_of_a_head(whole: bool, large: bool) -> None:
-    patient = settings(server={"header_timeout": "300ms", "keepalive_timeout": "1h"})
+    patient = settings(server={"header_timeout": "2s", "keepalive_timeout": "1h"})
     async with door(patient) as d:
         client = await d.connect()
         sent = request(PATH, b'"' + b"x" * 300_000 + b'"' if large else READ, AUTHORIZED)
         await client.send(sent + (b"" if whole else b"POST /webhooks/treble HTTP/1.1\r\nHos"))
         assert (await client.reply()).status == 200
         if whole:
-            await asyncio.sleep(0.8)
+            await asyncio.sleep(2.5)  # longer than a head may take
             await client.send(sent)
             assert (await client.reply()).status == 200
             assert not d.in_flight

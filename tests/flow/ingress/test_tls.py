@@ -114,7 +114,7 @@ async def test_above_the_number_of_connections_a_new_one_is_told_503_after_its_h
 
 
 async def test_a_connection_counts_once_its_handshake_is_over(files: tuple[Path, Path]) -> None:
-    async with door(tls(files, max_connections=1, header_timeout="300ms")) as d:
+    async with door(tls(files, max_connections=1, header_timeout="3s")) as d:
         silent = [await d.connect() for _ in range(5)]
         assert await speak(await d.connect(trusting())) == 200
         assert d.open == 1

@@ -32,14 +32,21 @@ def facts(*headers: tuple[str, str], query: str = "", secret: str | None = None,
     return Facts(CIMultiDict(headers), query, secret, remote)
 
 
-def basic(text: str) -> tuple[str, str]:
-    return "Authorization", "Basic " + base64.b64encode(text.encode()).decode()
+def basic(text: str, encoding: str = "utf-8") -> tuple[str, str]:
+    return "Authorization", "Basic " + base64.b64encode(text.encode(encoding)).decode()
+
+
+def sent(text: str, encoding: str) -> str:
+    """What stands in a header when a client sends it in that encoding."""
+    return text.encode(encoding).decode("utf-8", "surrogateescape")
 
 
 BEARER = {"bearer": ["new", {"value": "old", "not_after": "2026-12-31"}, {"value": "gone", "not_after": "2026-06-21"}]}
 HEADER = {"header": {"name": "X-API-Key", "value": "key"}}
 QUERY = {"query": {"name": "to ken", "value": "a+b/c=%ñ"}}
 BASIC = {"basic": {"username": "user", "password": "pass:word"}}
+UMLAUT = {"header": {"name": "X-API-Key", "value": ["clé€", "clé"]}}
+SENOR = {"basic": {"username": "señor", "password": "contraseña"}}
 SEGMENT = {"path_secret": ["s1", "s2"]}
 
 TABLE: list[tuple[str, dict[str, Any], Facts, int | str]] = [
@@ -74,6 +81,17 @@ TABLE: list[tuple[str, dict[str, Any], Facts, int | str]] = [
     ("query, name only", QUERY, facts(query="to%20ken"), "wrong"),
     ("query, broken escapes", QUERY, facts(query="to%20ken=%zz%"), "wrong"),
     ("query twice", QUERY, facts(query="to+ken=x&to%20ken=x"), "ambiguous"),
+    ("not ASCII, UTF-8", UMLAUT, facts(("X-API-Key", sent("clé€", "utf-8"))), 0),
+    ("not ASCII, and not in Latin-1", UMLAUT, facts(("X-API-Key", "clé?")), "wrong"),
+    ("not ASCII, Latin-1", UMLAUT, facts(("X-API-Key", sent("clé", "latin-1"))), 1),
+    ("not ASCII, UTF-8, older", UMLAUT, facts(("X-API-Key", sent("clé", "utf-8"))), 1),
+    ("bearer in Latin-1", {"bearer": "ñandú"}, facts(("Authorization", "Bearer " + sent("ñandú", "latin-1"))), 0),
+    ("basic in UTF-8", SENOR, facts(basic("señor:contraseña")), 0),
+    ("basic in Latin-1", SENOR, facts(basic("señor:contraseña", "latin-1")), 0),
+    ("basic in Latin-1, wrong user", SENOR, facts(basic("senor:contraseña", "latin-1")), "wrong"),
+    ("basic in Latin-1, wrong password", SENOR, facts(basic("señor:contrasena", "latin-1")), "wrong"),
+    ("query in Latin-1", QUERY, facts(query="to%20ken=a%2Bb/c=%25%F1"), 0),
+    ("query in UTF-8, escaped", QUERY, facts(query="to%20ken=a%2Bb/c=%25%C3%B1"), 0),
     ("segment", SEGMENT, facts(secret="s2"), 1),
     ("no segment", SEGMENT, facts(), "missing"),
     ("empty segment", SEGMENT, facts(secret=""), "wrong"),
@@ -265,8 +283,11 @@ FORWARDED = [
     ("10.0.0.1", ["203.0.113.1:4711"], "203.0.113.1"),
     ("fd00::1", ["fe80::1%eth0"], "fe80::1"),
     ("10.0.0.1", ["203.0.113.1, unknown"], None),
-    ("10.0.0.1", ["203.0.113.1,"], None),
-    ("10.0.0.1", [""], None),
+    ("10.0.0.1", ["203.0.113.1,"], "203.0.113.1"),
+    ("10.0.0.1", ["198.51.100.9, 203.0.113.1, ,\t", "", " 10.9.9.9 ,,"], "203.0.113.1"),
+    ("10.0.0.1", [""], "10.0.0.1"),
+    ("10.0.0.1", [", ,", ""], "10.0.0.1"),
+    ("10.0.0.1", ["203.0.113.1, unknown, "], None),
     ("10.0.0.1", ["1" * 10_000], None),
     ("10.0.0.1", ["203.0.113.1/24"], None),
     ("unix", ["203.0.113.1"], None),

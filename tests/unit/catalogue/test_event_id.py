@@ -267,5 +267,5 @@ def test_people_can_ask_what_an_id_comes_from() -> None:
     assert event({**READ, "event_id": "e1"}).id_from == "event_id"
     assert event(READ).id_from == "fields"
     rule = EventIdMaker("message.read", TABLE["message.read"].event_id)
-    assert rule.fields(READ)["question.text"] == "Ready?"
+    assert rule.fields(READ, None)["question.text"] == "Ready?"
     assert event({"session_id": "s1"}, "read").id_from == "body"

@@ -6,7 +6,7 @@ import phonenumbers
 import pytest
 from phonenumbers import PhoneNumber
 
-from bridge.catalogue.phones import in_plan
+from bridge.catalogue.contact import in_plan
 
 CODES = sorted(phonenumbers.COUNTRY_CODE_TO_REGION_CODE)
 

@@ -24,7 +24,7 @@ PROMISED = {
     "condition.evaluated": ("condition", "session"),
     "conversation.closed": ("session-close", "session"),
     "hsm.status_changed": ("hsm-status", "template"),
-    "deployment.failed": ("deployment-failure", "phone"),
+    "deployment.failed": ("deployment-failure", "contact"),
 }
 
 NEW_TYPE = """

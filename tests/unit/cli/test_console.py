@@ -32,3 +32,7 @@ def test_numbers_that_are_phones_are_masked_wherever_they_stand() -> None:
         "session_id": "123456789012",
         "data": [{"text": "call +57******08", "n": "31******08", "small": 42, "flag": True, "none": None}],
     }
+
+
+def test_a_name_that_is_a_phone_is_masked_as_a_value_is() -> None:
+    assert masked({"57.300.555.0177": 1, "plan": "_57_300_555_0177"}) == {"57******77": 1, "plan": "_57******77"}

@@ -82,6 +82,51 @@ async def test_a_part_that_only_reports_is_said_to_be_degraded_and_the_whole_to_
     )
 
 
+async def test_whether_events_reach_kafka_is_asked_on_demand_and_each_reason_is_a_line(patient: Patient) -> None:
+    patient.parts["kafka"] = Check("ok", {"connected": True}, reported=True)
+    patient.parts["topics"] = Check("ok", {"state": "ok", "waiting": []}, reported=True)
+    assert (await health(patient.url, "--forwarding")).exit_code == ExitCode.OK
+
+    gone = "treble.message.read: is missing; create it with: kafka-topics.sh --create"
+    patient.parts["topics"] = Check("degraded", {"state": "differ", "waiting": [gone]}, reported=True)
+    patient.parts["kafka"] = Check("degraded", {"connected": False, "reason": "no broker"}, reported=True)
+    assert (await health(patient.url)).exit_code == ExitCode.OK
+    result = await health(patient.url, "--forwarding")
+    assert result.exit_code == ExitCode.MISMATCH
+    assert result.stdout.splitlines() == [
+        "ok, but degraded: kafka (connected=False, reason=no broker), topics (state=differ)",
+        "webhooks are taken, and their events wait in the journal:",
+        "  Kafka: no broker",
+        f"  {gone}",
+    ]
+
+
+async def test_topics_that_differ_without_holding_anything_up_do_not_fail(patient: Patient) -> None:
+    patient.parts["kafka"] = Check("ok", {"connected": True}, reported=True)
+    patient.parts["topics"] = Check("degraded", {"state": "differ", "waiting": []}, reported=True)
+    assert (await health(patient.url, "--forwarding")).exit_code == ExitCode.OK
+
+
+async def test_topics_that_nobody_has_looked_at_yet_prove_nothing(patient: Patient) -> None:
+    patient.parts["kafka"] = Check("ok", {"connected": True}, reported=True)
+    patient.parts["topics"] = Check("ok", {"state": "unknown", "problem": None, "waiting": []}, reported=True)
+    result = await health(patient.url, "--forwarding")
+    assert result.exit_code == ExitCode.MISMATCH
+    assert "  the topics were not looked at yet" in result.stdout
+    del patient.parts["kafka"]
+    assert (await health(patient.url, "--forwarding")).exit_code == ExitCode.MISMATCH
+
+
+async def test_a_bridge_that_is_not_ready_is_not_asked_about_kafka(patient: Patient) -> None:
+    patient.parts = {"stages": Check("unready", {"reason": "starting"})}
+    result = await health(patient.url, "--forwarding")
+    assert (result.exit_code, result.stdout) == (ExitCode.MISMATCH, "unready: stages (reason=starting)\n")
+
+
+async def test_live_and_forwarding_are_two_questions(patient: Patient) -> None:
+    assert (await health(patient.url, "--live", "--forwarding")).exit_code == ExitCode.USAGE
+
+
 async def test_live_does_not_ask_whether_it_is_ready(patient: Patient) -> None:
     patient.parts["journal"] = Check("unready", {"state": "full"})
     assert (await health(patient.url, "--live")).exit_code == ExitCode.OK

@@ -9,9 +9,10 @@ from click.testing import CliRunner, Result
 
 from bridge.cli import cli
 from bridge.errors import ExitCode
+from bridge.journal.database import transaction
 from bridge.journal.lock import take_lock
-from bridge.model import Entry
-from tests.unit.journal.making import NOON_MS, storage_in
+from bridge.model import Entry, Positions
+from tests.unit.journal.making import NOON_MS, storage_in, submission
 from tests.unit.journal.offline.test_offline import TOPIC, fill
 from tests.unit.journal.test_opening import damage
 
@@ -106,8 +107,42 @@ def test_replay_by_ids_by_range_and_in_rehearsal(folder: Path) -> None:
     (shown,) = lines(call("show", folder, 24, "--json"))
     assert shown["headers"] == {
         "x-treble-bridge-replay": "5 again",
-        "x-treble-bridge-received-at": "2025-06-15T15:06:45.000Z",
+        "x-treble-bridge-received-at": "2025-06-15T15:06:45.000000Z",
     }
+
+
+def test_a_replay_under_another_hint_says_what_each_entry_becomes_and_copies_it_under_that_hint(tmp_path: Path) -> None:
+    folder = tmp_path / "journal"
+    bodies = [
+        '{"session_id": "s-1"}',
+        '{"session_id": "s-2", "delivered_at": "2026-06-22 15:19:08"}',
+        '{"cellphone": "3005550134"}',
+        "oops",
+    ]
+    with storage_in(folder) as storage, transaction(storage.connection):
+        storage.append([submission(body, hint="delivered") for body in bodies])
+        storage.advance(Positions(5, {}), 99)
+    rehearsed = call("replay", folder, "--from", 1, "--hint", "delivered", "--hint-as", "read", "--dry-run")
+    assert rehearsed.stdout.splitlines() == [
+        "1: would become message.read",
+        "2: would become message.delivered: its body tells that, whatever the hint",
+        "3: would go to the quarantine: invalid",
+        "4: would go to the quarantine: not_json",
+        "4 would be copied",
+    ]
+    shown = lines(call("replay", folder, 1, 3, "--hint-as", "read", "--dry-run", "--json"))
+    assert [(one["event_type"], one["reason"]) for one in shown] == [("message.read", None), (None, "invalid")]
+    assert call("replay", folder, 1, 2, "--hint-as", "read").exit_code == ExitCode.OK
+    copies = lines(call("ls", folder, "--hint", "read", "--json"))
+    assert [one["id"] for one in copies] == [5, 6]
+    assert lines(call("show", folder, 1, "--json"))[0]["hint"] == "delivered", "the original is as it was"
+
+
+@pytest.mark.parametrize("hint", ["", "message.read", "reed"])
+def test_a_replay_under_a_hint_that_nobody_knows_is_refused(folder: Path, hint: str) -> None:
+    result = call("replay", folder, 1, "--hint-as", hint)
+    assert result.exit_code == ExitCode.USAGE
+    assert "is no hint: expected one of" in result.stderr
 
 
 @pytest.mark.parametrize("arguments", [[], [5, "--from", 1], [5, "--hint", "read"], ["--from", "yesterday"], [0]])

@@ -32,9 +32,16 @@ class Scripted:
     """In place of a redrive: every record that is meant goes out."""
 
     def __init__(
-        self, _settings: object, _preparer: object, wanted: Callable[[DeadLetter], bool], *, dry_run: bool
+        self,
+        _settings: object,
+        _preparer: object,
+        wanted: Callable[[DeadLetter], bool],
+        *,
+        dry_run: bool,
+        hint: str | None,
     ) -> None:
         assert isinstance(dry_run, bool)
+        assert hint in {None, "read", "delivered"}
         self._wanted = wanted
 
     async def run(self) -> AsyncIterator[Redriven]:
@@ -94,3 +101,29 @@ def test_what_is_not_there_is_said_and_the_rest_goes_out(redrive: Callable[..., 
     assert (result.exit_code, places(result)) == (ExitCode.MISMATCH, ["2@17"])
     assert "no record 2@9999" in result.stderr
     assert "no record ffffffff" in result.stderr
+
+
+def test_a_dry_run_says_what_would_be_done_and_not_that_it_was(redrive: Callable[..., Result]) -> None:
+    result = redrive("2@17", "--dry-run")
+    assert result.stdout == "2@17: would be forwarded: a-topic\n"
+    assert result.stderr.splitlines()[-1] == "1 would be forwarded"
+    assert redrive("2@17").stderr.splitlines()[-1] == "1 forwarded"
+
+
+def test_a_hint_says_what_each_record_becomes_also_where_the_body_knows_better(redrive: Callable[..., Result]) -> None:
+    assert redrive("2@17", "--hint", "read").stdout.endswith("a-topic, as message.read\n")
+    assert (
+        "a-topic, as message.read: its body tells that, whatever the hint"
+        in redrive("--all", "--hint", "delivered").stdout
+    )
+    assert " as " not in redrive("2@17").stdout
+
+
+@pytest.mark.parametrize("hint", ["", "message.read", "reed"])
+def test_a_hint_that_nobody_knows_is_refused_with_those_that_are_known(
+    redrive: Callable[..., Result], hint: str
+) -> None:
+    result = redrive("2@17", "--hint", hint)
+    assert (result.exit_code, result.stdout) == (ExitCode.USAGE, "")
+    assert "is no hint: expected one of" in result.stderr
+    assert "delivered, read, response, timeout" in result.stderr

@@ -1,6 +1,7 @@
 """`send` against a server that records what comes."""
 
 import asyncio
+import datetime as dt
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
@@ -152,6 +153,28 @@ async def test_a_bridge_on_another_host_gets_what_its_configuration_asks_for(ser
     refused = await send("--config", str(file), "--address", "nowhere")
     assert refused.exit_code == ExitCode.USAGE
     assert "expected host:port" in refused.output
+
+
+async def test_times_are_of_now_and_in_the_past_unless_a_seed_asks_for_the_same_bodies_again(server: Server) -> None:
+    for arguments in (["--type", "all", "--count", "9"], ["--scenario", "conversation"], ["--scenario", "campaign"]):
+        server.seen.clear()
+        assert (await send("--url", server.url, *arguments)).exit_code == 0
+        now = dt.datetime.now(dt.UTC)
+        times = {
+            dt.datetime.fromisoformat(text).replace(tzinfo=dt.UTC)
+            for _, _, body in server.seen
+            for name, text in body.items()
+            if name.endswith("_at") or name == "timestamp"
+        }
+        assert times
+        assert all(now - dt.timedelta(minutes=5) < moment < now for moment in times), arguments
+
+
+async def test_a_session_is_shown_only_of_a_webhook_that_has_one(server: Server) -> None:
+    for event_type, has_one in (("message.read", True), ("hsm.status_changed", False), ("deployment.failed", False)):
+        arguments = ("--url", server.url, "--type", event_type, "--session", "s1")
+        assert ("session" in (await send(*arguments)).stdout) == has_one
+        assert json.loads((await send(*arguments, "--json")).stdout)["session"] == ("s1" if has_one else None)
 
 
 def test_quantiles_of_nothing_are_nothing() -> None:

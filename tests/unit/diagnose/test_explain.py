@@ -106,7 +106,7 @@ def test_the_command_prints_the_way_of_an_event(tmp_path: Path) -> None:
         "from the hash of source, type, session_id",
         "treble.message.read, partition",
         "ce_type: ai.treble.message.read.v1",
-        '"occurred_at": "2026-06-22T15:19:08Z"',
+        '"occurred_at": "2026-06-22T15:19:08.000000Z"',
     ):
         assert part in done.output
     assert TOKEN not in done.output
@@ -202,6 +202,13 @@ def test_a_quarantine_record_is_explained_by_todays_configuration() -> None:
     assert (passes.outcome, passes.topic) == ("forwarded", "treble.survey.answered")
     assert f"treble-bridge quarantine redrive {returned.id}" in passes.suggestions[0]
     assert f'"received_at":"{orjson.loads(value)["received_at"]}"'.encode() in passes.value
+
+
+def test_a_record_that_a_hint_would_have_made_an_event_names_the_command_that_does_it_now() -> None:
+    for body, rescued in (({"session_id": "s1"}, True), ({"delivered_at": "2026-06-22 15:19:08"}, False)):
+        returned = read_back(explained(body, "/webhooks/treble").value)
+        command = f"treble-bridge quarantine redrive {returned.id} --hint HINT"
+        assert (command in " ".join(explain_record(settings(), returned).suggestions)) == rescued
 
 
 def test_a_record_that_kafka_refused_names_the_limit() -> None:

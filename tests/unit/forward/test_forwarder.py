@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from structlog.testing import capture_logs
+
 from bridge.errors import TopicPausedError
 from bridge.forward import Forwarder
 from bridge.journal import Journal
@@ -182,3 +184,35 @@ async def test_a_topic_that_refuses_its_records_holds_up_no_other_however_long_a
         opened = sink.opened
         await until(lambda: sink.opened > opened, "another try")
         assert journal.usage().deferred == {TOPIC: 3}
+
+
+async def test_a_backlog_is_reported_as_caught_up_once_when_its_last_entry_is_forwarded(tmp_path: Path) -> None:
+    sink, telemetry = Remembering(blocked={TOPIC}), Telemetry()
+    body = '{"session_id": "%s", "read_at": "2026-06-22 15:19:08"}'
+    journal = open_journal(tmp_path / "journal", clock_ms=lambda: NOON_MS)
+    await journal.append(submission(body % "a"))
+    await journal.close()
+    with capture_logs() as lines:
+        async with forwarding(tmp_path / "journal", sink, telemetry) as (journal, _):
+            await until(lambda: journal.usage().deferred == {TOPIC: 1}, "the entry to be deferred")
+            assert "forwarding.caught_up" not in said(lines)
+            sink.blocked.clear()
+            await until(lambda: "forwarding.caught_up" in said(lines), "the line")
+            assert not journal.usage().pending
+            await journal.append(submission(body % "b"))
+            await until(lambda: len(sink.taken) == 2, "the next entry")
+        assert said(lines).count("forwarding.caught_up") == 1
+
+
+async def test_a_start_without_a_backlog_has_nothing_to_catch_up(tmp_path: Path) -> None:
+    sink = Remembering()
+    with capture_logs() as lines:
+        async with forwarding(tmp_path / "journal", sink, Telemetry()) as (journal, _):
+            await until(lambda: "kafka.connected" in said(lines), "the connection")
+            await journal.append(submission('{"session_id": "a", "read_at": "2026-06-22 15:19:08"}'))
+            await until(lambda: len(sink.taken) == 1, "the entry")
+    assert "forwarding.caught_up" not in said(lines)
+
+
+def said(lines: Sequence[Mapping[str, Any]]) -> list[str]:
+    return [line["event"] for line in lines]

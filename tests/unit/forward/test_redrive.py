@@ -166,3 +166,43 @@ async def test_marks_that_were_read_are_not_read_again(kafka: ScriptedKafka) -> 
     kafka.refused = {1, 2, 3}
     assert set(outcomes(await run_once()).values()) == {"rejected"}
     assert kafka.records_read == 2 * 3  # once for the marks, once for the records
+
+
+@pytest.fixture
+def misdirected(kafka: ScriptedKafka) -> ScriptedKafka:
+    """A quarantine whose records came by a URL with no hint or the wrong one, or tell their type themselves."""
+    kafka.quarantine.clear()
+    preparer = Preparer(settings(), "j1")
+    for number, (body, hint) in enumerate(
+        [
+            ({"session_id": "s0"}, ""),
+            ({"session_id": "s1"}, "hsm-status"),
+            ({"session_id": "s2"}, "session-close"),
+            ({"delivered_at": "2026-06-22 15:19:08"}, "read"),
+        ],
+        1,
+    ):
+        made = preparer.prepare(entry(body, hint=hint, entry_id=number))
+        assert (made.outcome, made.record is not None) == ("quarantined", True)
+        assert made.record is not None
+        kafka.put(made.record)
+    return kafka
+
+
+async def hinted(hint: str | None, *, dry_run: bool = False) -> list[tuple[str, str | None]]:
+    """What became of each record, with a hint in place of that of its URL."""
+    work = Redrive(settings(), Preparer(settings(), ""), every, dry_run=dry_run, hint=hint)
+    return [(one.outcome, one.event_type) async for one in work.run()]
+
+
+async def test_the_right_hint_makes_events_of_what_a_wrong_or_missing_one_sent_to_the_quarantine(
+    misdirected: ScriptedKafka,
+) -> None:
+    assert {outcome for outcome, _ in await hinted(None)} == {"still"}
+    read, still = ("redriven", "message.read"), ("still", "message.delivered")
+    assert sorted(await hinted("read", dry_run=True)) == [read, read, read, still]
+    assert misdirected.events == []
+    assert sorted(await hinted("read")) == [read, read, read, still]
+    assert misdirected.events == ["s0", "s1", "s2"]
+    assert sorted(outcome for outcome, _ in await hinted("read")) == ["already", "already", "already", "still"]
+    assert len(misdirected.events) == 3

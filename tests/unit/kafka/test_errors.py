@@ -9,7 +9,7 @@ from bridge.errors import ProducerLostError, SinkUnavailableError, TopicPausedEr
 from bridge.kafka import diagnosis
 from bridge.kafka.errors import delay_s, translate
 from bridge.kafka.producer import Producer
-from bridge.kafka.sink import IdempotentSink
+from bridge.kafka.sink import Sink
 from bridge.settings.models import Kafka
 
 INVALID_RECORD = 87
@@ -48,7 +48,7 @@ async def test_what_a_broker_answered_is_not_replaced_by_another_one_that_is_dow
 
     monkeypatch.setattr(Producer, "start", start)
     monkeypatch.setattr(diagnosis, "diagnose", one_is_down)
-    sink = IdempotentSink(Kafka(bootstrap_servers=["a:1", "b:1"]), "journal")
+    sink = Sink(Kafka(bootstrap_servers=["a:1", "b:1"]), "journal")
     with pytest.raises(SinkUnavailableError, match=told):
         await sink.open(None)
 

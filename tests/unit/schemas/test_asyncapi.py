@@ -60,7 +60,8 @@ def test_it_follows_the_configuration() -> None:
 def test_the_default_keys_are_said_in_words() -> None:
     found = keys(asyncapi())
     assert found["message.read"] == (
-        "UTF-8, never empty: the conversation's id, else the phone in E.164, else the event's id."
+        "UTF-8, never empty: the conversation's id, "
+        "else the phone in E.164, else WhatsApp's id of the person (BSUID), else the event's id."
     )
     assert found["hsm.status_changed"].startswith("UTF-8, never empty: the template's name")
 

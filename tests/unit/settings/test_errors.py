@@ -1,5 +1,9 @@
 """One look at an error is enough to mend the file: line, key path, what was wrong, what was expected."""
 
+import sys
+import tomllib
+import zoneinfo
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -227,3 +231,31 @@ def test_certificates_that_cannot_be_read_are_errors(tmp_path: Path) -> None:
     )
     (tmp_path / "key").touch()
     assert loaded(KAFKA + SOURCES + tls).files == (f"{tmp_path}/crt", f"{tmp_path}/key")
+
+
+@pytest.fixture
+def no_time_zones(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A machine without a time zone database, neither the system's nor the package's."""
+    before = zoneinfo.TZPATH
+    for name in ("tzdata", *(name for name in sys.modules if name.startswith("tzdata."))):
+        monkeypatch.setitem(sys.modules, name, None)
+    zoneinfo.reset_tzpath([])
+    zoneinfo.ZoneInfo.clear_cache()
+    yield
+    zoneinfo.reset_tzpath(before)
+
+
+@pytest.mark.usefixtures("no_time_zones")
+def test_a_machine_without_a_time_zone_database_is_told_so_and_not_that_the_name_is_wrong() -> None:
+    assert error(f"{KAFKA}sources: {{t: {{auth: {AUTH}, timezone: America/Bogota}}}}") == (
+        "2: sources.t.timezone: this machine has no time zone database: install the package tzdata, found "
+        '"America/Bogota"'
+    )
+
+
+def test_the_time_zone_database_is_among_what_is_installed_with_the_program() -> None:
+    root = Path(__file__).parents[3]
+    needed = tomllib.loads((root / "pyproject.toml").read_text())["project"]["dependencies"]
+    assert any(one.startswith("tzdata") for one in needed)
+    for file in ("runtime", "demo", "otel", "dev"):
+        assert "\ntzdata==" in (root / "requirements" / f"{file}.txt").read_text(), file

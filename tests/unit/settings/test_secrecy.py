@@ -12,7 +12,7 @@ from bridge.errors import ConfigError
 from bridge.settings.changes import config_hash
 from bridge.settings.load import load
 from bridge.settings.reference import options
-from bridge.settings.sources import secrets_of
+from bridge.settings.sources import names_of, secrets_of
 from tests.unit.settings.given import EVENT_TYPES, KAFKA, loaded
 
 CANARY = "c4n4ry"
@@ -171,3 +171,14 @@ def test_the_hash_changes_with_every_option_and_every_secret() -> None:
         hashes.add(config_hash(loaded(changed).settings))
     hashes.add(config_hash(loaded(EVERYWHERE + "log: {level: debug}\n").settings))
     assert len(hashes) == EVERYWHERE.count(CANARY) + 2
+
+
+def test_the_names_of_a_configuration_are_all_its_texts_but_secrets() -> None:
+    text = (
+        "kafka: {bootstrap_servers: ['ip-10-20-30-40:9092']}\njournal: {path: /srv/30055501}\n"
+        "topics: {default: 'a1.{event_type}.b2', map: {message.read: {topic: reads-1}}}\n"
+        f"sources: {{s-2: {{auth: [{{bearer: {CANARY}}}]}}}}\n"
+    )
+    names = set(names_of(loaded(text).settings))
+    assert names >= {"ip-10-20-30-40:9092", "ip-10-20-30-40", "/srv/30055501", "a1.", ".b2", "reads-1", "s-2"}
+    assert not any(CANARY in name for name in names)

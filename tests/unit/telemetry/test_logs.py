@@ -156,3 +156,29 @@ def test_on_a_console_a_value_cannot_forge_a_line() -> None:
     text = b"".join(written).decode()
     assert text.count("\n") == 1
     assert "\x1b" not in text
+
+
+def test_the_operators_names_are_whole_in_every_line_and_a_line_that_makes_a_topic_can_be_pasted() -> None:
+    written: list[bytes] = []
+    brokers = [f"kafka-10203{n}4050:9092" for n in (1, 2)]
+    logs = Logs("info", "json", sink=written.append)
+    logs.set_secrets([SECRET], [brokers[0], "acme-57300555."])
+    logs.set_secrets([SECRET], [brokers[1]])
+    line = f"kafka-topics.sh --bootstrap-server {brokers[0]} --topic t --config retention.ms=604800000"
+    telemetry = Telemetry()
+    telemetry.topics_differ([line])
+    telemetry.topics_unknown(ConnectionError(f"{brokers[0]} and {brokers[1]} for +{PHONE}"))
+    telemetry.topic_paused("acme-57300555.message.read", "missing", "acme-57300555.message.read is missing")
+    logs.close()
+    differ, unknown, paused = [json.loads(text) for text in b"".join(written).splitlines()]
+    assert differ["differences"] == [line]
+    assert unknown["error.message"] == f"{brokers[0]} and {brokers[1]} for +57******08"
+    assert (paused["topic"], paused["reason"]) == (
+        "acme-57300555.message.read",
+        "acme-57300555.message.read is missing",
+    )
+
+
+def test_a_secret_is_hidden_in_the_operators_lines_too(captured: Captured) -> None:
+    Telemetry().topics_differ([f"--command-config {SECRET}"])
+    assert captured.lines[0]["differences"] == ["--command-config ***"]

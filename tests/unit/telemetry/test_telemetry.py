@@ -144,3 +144,16 @@ def _called(function: ast.expr) -> str:
 
 def test_every_logged_event_is_explained_and_every_explained_one_is_logged() -> None:
     assert set(_logged_names()) == set(EVENTS)
+
+
+def test_a_full_journal_is_an_error_a_nearly_full_one_a_warning() -> None:
+    usage = JournalUsage(10, 3, 100, 100, 1_000, {}, PinnedEntries(0, 0))
+    with capture_logs() as lines:
+        for state in ("nearly_full", "full", "nearly_full", "ok"):
+            Telemetry().journal_filled(state, usage)
+    assert [(line["state"], line["log_level"]) for line in lines] == [
+        ("nearly_full", "warning"),
+        ("full", "error"),
+        ("nearly_full", "warning"),
+        ("ok", "info"),
+    ]

@@ -38,7 +38,7 @@ def test_an_unknown_event_type_gets_name_topic_and_key_and_carries_its_body() ->
     headers = dict(found.record.headers)
     assert headers["ce_type"] == b"ai.treble.agent.assigned.v1"
     assert "ce_dataschema" not in headers
-    assert headers["ce_time"] == b"2026-06-22T15:19:08Z"
+    assert headers["ce_time"] == b"2026-06-22T15:19:08.000000Z"
     value = value_of(found)
     assert value["data"] == value["raw"] == ASSIGNED
     assert (value["type"], value["session_id"], value["contact"]["phone"]) == ("agent.assigned", "s1", "+573005550134")
@@ -196,3 +196,14 @@ def test_what_can_not_be_is_an_error_that_names_its_key(text: str, message: str)
 def test_a_mapped_type_may_be_routed_like_any_other() -> None:
     text = f"{KAFKA}{SOURCES}{MAPPED}topics: {{map: {{agent.assigned: {{partitions: 3}}}}}}\n"
     assert loaded(text).settings.routing.topic_of("agent.assigned") == "crm.agents"
+
+
+def test_all_digits_of_a_body_are_in_its_data_and_in_its_key() -> None:
+    number = b"23793381286000782713695000063305975520000370"
+    body = orjson.dumps(ASSIGNED).replace(b'"id":7', b'"id":%b,"rate":0.1234567890123456789' % number)
+    found = prepared(body)
+    assert found.record is not None
+    assert found.record.key == number
+    data, _, raw = found.record.value.partition(b'"raw":')
+    for part in (data, raw):
+        assert b'"agent":{"id":%b,"rate":0.1234567890123456789,"vip":true}' % number in part

@@ -31,7 +31,7 @@ def test_a_record_tells_all_that_is_known() -> None:
         "event_type": "message.read",
         "journal_id": "j1",
         "entry_id": 42,
-        "received_at": "2026-06-22T15:19:09.104Z",
+        "received_at": "2026-06-22T15:19:09.104000Z",
         "source": "treble",
         "hint": "read",
         "bridge": VERSION,

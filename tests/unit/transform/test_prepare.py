@@ -96,8 +96,8 @@ def test_a_bad_body_of_a_dropped_type_is_quarantined_all_the_same() -> None:
 
 def test_a_zone_of_the_source_applies_and_a_removed_source_is_in_utc() -> None:
     zoned = preparer(sources={"treble": {"auth": "none", "timezone": "America/Bogota"}})
-    assert value_of(zoned.prepare(entry(READ)))["occurred_at"] == "2026-06-22T20:19:08Z"
-    assert value_of(zoned.prepare(entry(READ, source="removed")))["occurred_at"] == "2026-06-22T15:19:08Z"
+    assert value_of(zoned.prepare(entry(READ)))["occurred_at"] == "2026-06-22T20:19:08.000000Z"
+    assert value_of(zoned.prepare(entry(READ, source="removed")))["occurred_at"] == "2026-06-22T15:19:08.000000Z"
 
 
 BOGOTA = {"x-treble-bridge-timezone": "America/Bogota"}
@@ -106,15 +106,15 @@ BOGOTA = {"x-treble-bridge-timezone": "America/Bogota"}
 def test_a_source_that_was_renamed_since_keeps_the_zone_of_the_time_of_arrival() -> None:
     renamed = preparer(sources={"colombia": {"auth": "none", "timezone": "Asia/Tokyo"}})
     given = entry(READ, source="former", headers=BOGOTA)
-    assert value_of(renamed.prepare(given))["occurred_at"] == "2026-06-22T20:19:08Z"
+    assert value_of(renamed.prepare(given))["occurred_at"] == "2026-06-22T20:19:08.000000Z"
     _, examined = renamed.examine(given)
     assert isinstance(examined, Event)
-    assert examined.occurred_at == "2026-06-22T20:19:08Z"
-    assert value_of(renamed.prepare(entry(READ, source="former")))["occurred_at"] == "2026-06-22T15:19:08Z"
+    assert examined.occurred_at == "2026-06-22T20:19:08.000000Z"
+    assert value_of(renamed.prepare(entry(READ, source="former")))["occurred_at"] == "2026-06-22T15:19:08.000000Z"
 
 
 def test_a_source_that_is_configured_has_the_zone_of_today() -> None:
-    for zone, occurred_at in (("UTC", "2026-06-22T15:19:08Z"), ("Asia/Tokyo", "2026-06-22T06:19:08Z")):
+    for zone, occurred_at in (("UTC", "2026-06-22T15:19:08.000000Z"), ("Asia/Tokyo", "2026-06-22T06:19:08.000000Z")):
         mended = preparer(sources={"treble": {"auth": "none", "timezone": zone}})
         assert value_of(mended.prepare(entry(READ, headers=BOGOTA)))["occurred_at"] == occurred_at
 
@@ -192,10 +192,10 @@ def test_a_replayed_event_keeps_the_time_at_which_it_arrived() -> None:
     opt_out = {"session_id": "s1", "reason": "OPTOUT"}
     found = preparer().prepare(entry(opt_out, headers=REPLAYED))
     value = value_of(found)
-    assert value["received_at"] == value["occurred_at"] == "2025-06-15T15:06:40.123Z"
+    assert value["received_at"] == value["occurred_at"] == "2025-06-15T15:06:40.123000Z"
     assert found.record is not None
     assert found.record.timestamp_ms == ARRIVED_MS
-    assert dict(found.record.headers)["ce_time"] == b"2025-06-15T15:06:40.123Z"
+    assert dict(found.record.headers)["ce_time"] == b"2025-06-15T15:06:40.123000Z"
 
 
 def test_a_replayed_entry_has_its_own_time_in_the_window_of_duplicates() -> None:
@@ -206,7 +206,7 @@ def test_a_replayed_entry_has_its_own_time_in_the_window_of_duplicates() -> None
 def test_a_replayed_entry_that_is_quarantined_keeps_the_time_at_which_it_arrived() -> None:
     given, preparing = entry({}, headers=REPLAYED), preparer()
     found = preparing.prepare(given)
-    assert value_of(found)["received_at"] == "2025-06-15T15:06:40.123Z"
+    assert value_of(found)["received_at"] == "2025-06-15T15:06:40.123000Z"
     assert found.record is not None
     assert (found.record.timestamp_ms, found.received_at_ms) == (ARRIVED_MS, given.received_at_ms)
     _, rejected = preparing.examine(given)

@@ -285,7 +285,7 @@ def test_the_quarantine_keeps_bodies_unless_it_is_told_not_to() -> None:
         ('topics: {"*": {phone: hash}}', "needs privacy.hash_key"),
         ('topics: {"*": {phone: drop}}', "needs privacy.hash_key"),
         ('topics: {"*": {fields: {data.text: hash}}}', "needs privacy.hash_key"),
-        ('{topics: {"*": {fields: {contact.phone: drop}}}}', "expected `phone: …` beside fields"),
+        ('{topics: {"*": {fields: {contact.phone: drop}}}}', "expected `contact: …` beside fields"),
         ('{topics: {"*": {fields: {id: drop}}}}', "expected a field of the event"),
         ('{hash_key: 0123456789abcdef, topics: {"*": {fields: {session_id: drop}}}}', "expected hash"),
         ('{hash_key: 0123456789abcdef, topics: {"*": {fields: {contact: mask}}}}', "expected drop"),
@@ -309,3 +309,50 @@ def test_a_quarantine_that_still_gets_whole_bodies_is_worth_a_warning() -> None:
     (found,) = warnings(f"{KAFKA}{SOURCES}privacy: {{topics: {{treble.message.read: {{raw: drop}}}}}}\n")
     assert "treble.quarantine still gets whole bodies" in found
     assert warnings(f'{KAFKA}{SOURCES}privacy: {{topics: {{"*": {{raw: drop}}}}}}\n') == []
+
+
+def test_a_hash_of_a_number_is_of_all_its_digits() -> None:
+    def hashed(latitude: str) -> Any:
+        pairs = [{"key": "place", "type": "location", "value": f'{{"latitude": {latitude}}}'}]
+        found = preparer({"fields": {"session_keys.*": "hash"}}).prepare(entry({**READ, "user_session_keys": pairs}))
+        return value_of(found)["session_keys"]["place"]["latitude"]
+
+    assert len({hashed("4.1234567890123456789"), hashed("4.1234567890123456788"), hashed("4.123456789012346")}) == 3
+
+
+PERSON = {"business_scope_id": "CO.134", "username": "ana.c"}
+
+
+@pytest.mark.parametrize("action", ["hash", "mask", "drop"])
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"session_id": "s1", "read_at": "2026-06-22 15:19:08", **PERSON},
+        {"session_id": "s1", "read_at": "2026-06-22 15:19:08", "cellphone": "CO.ENT.134", "username": "ana.c"},
+        {"event_type": "deployment.failure", "event_id": "e1", "user": PERSON},
+        {"event_type": "deployment.failure", "failed_at": "2026-06-22T15:19:08Z", "user": PERSON},
+    ],
+)
+def test_a_hidden_person_is_nowhere_in_the_record_with_or_without_a_phone(body: dict[str, Any], action: str) -> None:
+    record = preparer({"contact": action}).prepare(entry(body)).record
+    assert record is not None
+    assert not [part for part in ("134", "ana") if part.encode() in record.value.partition(b'"session_id"')[0]]
+    said = b" ".join([record.key, record.value.replace(b"hmac-sha256:", b""), *(value for _, value in record.headers)])
+    assert b"CO." not in said
+    assert b"ana.c" not in said
+
+
+def test_a_hashed_person_without_a_phone_keeps_one_partition_key() -> None:
+    failure = {"event_type": "deployment.failure", "event_id": "e1", "user": PERSON}
+    keys = {preparer({"contact": "hash"}).prepare(entry({**failure, "event_id": id_})).record.key for id_ in "ab"}  # type: ignore[union-attr]
+    assert keys == {hashed("CO.134").encode()}
+
+
+def test_phone_is_the_older_name_of_contact_and_check_says_so() -> None:
+    older, newer = (preparer({name: "mask"}).prepare(entry(READ)).record for name in ("phone", "contact"))
+    assert older == newer
+    text = 'privacy: {hash_key: "a-key-of-some-length", topics: {"*": {phone: mask}}}\n'
+    assert any("contact: mask is its name now" in warning for warning in warnings(KAFKA + SOURCES + text))
+    assert "expected contact alone" in error(
+        KAFKA + SOURCES + text.replace("phone: mask", "phone: mask, contact: hash")
+    )

@@ -12,11 +12,13 @@ spec:
   restartPolicy: Never
 {{- end }}
 
-{{/* Tries for half a minute what follows: a NetworkPolicy takes a moment to know a new pod. */}}
+{{/*
+Tries for half a minute what follows: a NetworkPolicy takes a moment to know a new pod. Shown is what the last try says.
+*/}}
 {{- define "treble-bridge.retried" -}}
 - sh
 - -c
-- for pause in 1 2 4 8 15; do "$0" "$@" && exit; sleep "$pause"; done; exec "$0" "$@"
+- for pause in 1 2 4 8 15; do said=$("$0" "$@" 2>&1) && echo "$said" && exit; sleep "$pause"; done; exec "$0" "$@"
 {{- end }}
 
 {{/* host:port of the public Service. */}}

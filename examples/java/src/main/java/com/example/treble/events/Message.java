@@ -39,11 +39,11 @@ public class Message {
     @JsonPropertyDescription("What it is.")
     private String kind;
     /**
-     * What was written, for kinds text and hsm.
+     * What was written, or the title of what was chosen.
      * 
      */
     @JsonProperty("text")
-    @JsonPropertyDescription("What was written, for kinds text and hsm.")
+    @JsonPropertyDescription("What was written, or the title of what was chosen.")
     private String text;
     /**
      * Media
@@ -81,7 +81,7 @@ public class Message {
     }
 
     /**
-     * What was written, for kinds text and hsm.
+     * What was written, or the title of what was chosen.
      * 
      */
     @JsonProperty("text")

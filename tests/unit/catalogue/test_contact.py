@@ -2,13 +2,19 @@
 
 from typing import Any
 
+import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.catalogue.phones import read_contact
+from bridge.catalogue.contact import read_contact
 from bridge.catalogue.reading import Reading
+from bridge.catalogue.samples import sample
 from bridge.model import Contact
+from bridge.transform.cloudevents import envelope
+from tests.unit.webhooks import event
+
+AT = "2026-06-22 15:19:08"
 
 
 def contact(code: Any, cell: Any) -> tuple[Contact | None, list[str]]:
@@ -150,3 +156,120 @@ def test_a_number_that_no_numbering_plan_has_is_flagged_and_passed_on(code: str,
     assert found is not None
     assert found.phone == f"{code}{cell}"
     assert notes == (["phone_not_in_plan"] if flagged else [])
+
+
+# people without a phone
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ({"business_scope_id": "CO.134"}, {"bsuid": "CO.134"}),
+        ({"user": {"business_scope_id": "CO.134"}}, {"bsuid": "CO.134"}),
+        ({"user": {"user_id": "CO.134", "username": "ana.c"}}, {"bsuid": "CO.134", "username": "ana.c"}),
+        ({"user_id": "MX.ENT.9z", "business_scope_id": "MX.8y"}, {"bsuid": "MX.8y", "parent_bsuid": "MX.ENT.9z"}),
+        ({"country_code": "+57", "cellphone": "CO.134"}, {"country_code": "57", "bsuid": "CO.134"}),
+        ({"cellphone": "\u202aBR.ENT.118\u202c"}, {"parent_bsuid": "BR.ENT.118"}),
+        ({"username": "ana.c"}, {"username": "ana.c"}),
+        ({"business_scope_id": "AR.134", "user": {"username": "ana.c"}}, {"bsuid": "AR.134", "username": "ana.c"}),
+    ],
+)
+@pytest.mark.parametrize("kind", [{"session_id": "s1", "read_at": AT}, {"event_type": "x", "event_id": "e1"}])
+def test_a_person_without_a_phone_is_known_by_whatsapp_s_ids(
+    kind: dict[str, Any], body: dict[str, Any], expected: dict[str, str]
+) -> None:
+    assert envelope(event({**kind, **body}))["contact"] == expected
+
+
+@pytest.mark.parametrize("sent", ["co.134", "CO.", "CO134", "CO.1-2", "CO." + "1" * 129, "", 134, None, ["CO.134"]])
+def test_what_is_no_bsuid_is_no_contact_and_stays_in_the_body(sent: Any) -> None:
+    body = {"session_id": "s1", "read_at": AT, "business_scope_id": sent}
+    found = event(body)
+    assert found.contact is None
+    assert orjson.loads(found.raw) == body
+
+
+def test_a_phone_of_the_same_body_stays_as_it_is() -> None:
+    body = {**sample("message.read"), "business_scope_id": "AR.11"}
+    assert event(body).contact == event(sample("message.read")).contact._replace(bsuid="AR.11")  # type: ignore[union-attr]
+
+
+def test_an_id_of_somebody_else_s_making_is_an_unknown_field() -> None:
+    assert event({**sample("deployment.failed"), "user": {"user_id": 7}}).notes == ("unknown_field:user.user_id",)
+
+
+def test_a_failure_without_event_id_or_phone_is_told_from_others_by_the_person() -> None:
+    body = {"event_type": "deployment.failure", "failed_at": "2026-06-22T15:19:08Z"}
+    ids = [
+        event({**body, "user": user}).id
+        for user in (
+            {"business_scope_id": "CO.134"},
+            {"business_scope_id": "CO.134", "username": "ana.c"},
+            {"country_code": None, "cellphone": "CO.134"},
+            {"business_scope_id": "CO.135"},
+            {"business_scope_id": "CO.134", "country_code": "+57", "cellphone": "3005550134"},
+            {"country_code": "+57", "cellphone": "3005550134"},
+        )
+    ]
+    assert ids[0] == ids[1] == ids[2]
+    assert ids[4] == ids[5]
+    assert len(set(ids)) == 3
+
+
+# what stands between digits
+
+
+@pytest.mark.parametrize(
+    "mark",
+    [
+        "\u202a",
+        "\u200e",
+        "\u2060",
+        "\ufeff",
+        "\u2011",
+        "\u2013",
+        "\u2212",
+        "\u00a0",
+        "\u2009",
+        "\n",
+        "\r\n",
+        "\t",
+        "\u2028",
+        "\u00ad",
+    ],
+)
+def test_invisible_marks_hyphens_and_line_breaks_are_no_part_of_a_phone(mark: str) -> None:
+    found, notes = contact(f"+57{mark}", f"{mark}300{mark}555 0134{mark}")
+    assert found == Contact("+573005550134", "57", "3005550134")
+    assert notes == ["country_code_had_separators", "cellphone_had_separators"]
+
+
+# the two spellings of a mobile number
+
+
+@pytest.mark.parametrize(
+    ("code", "cell", "phone", "other"),
+    [
+        ("+52", "15512345670", "+5215512345670", "+525512345670"),
+        ("+521", "5512345670", "+5215512345670", "+525512345670"),
+        ("+5215", "512345670", "+5215512345670", "+525512345670"),
+        ("+52", "5512345670", "+525512345670", "+5215512345670"),
+        ("+54", "91123456789", "+5491123456789", "+541123456789"),
+        ("+549", "1123456789", "+5491123456789", "+541123456789"),
+        ("+54", "1123456789", "+541123456789", "+5491123456789"),
+        ("+55", "1187654320", "+551187654320", "+5511987654320"),
+        ("+55", "11987654320", "+5511987654320", "+551187654320"),
+        ("+5511", "987654320", "+5511987654320", "+551187654320"),
+        ("+5", "511987654320", "+5511987654320", "+551187654320"),
+        ("55", "11 98765-4320", "+5511987654320", "+551187654320"),
+        ("+55", "1134567890", "+551134567890", None),  # a landline has no ninth digit
+        ("+57", "3005550134", "+573005550134", None),
+    ],
+)
+def test_variants_go_by_the_number_however_its_parts_were_cut(
+    code: str, cell: str, phone: str, other: str | None
+) -> None:
+    found, notes = contact(code, cell)
+    assert found is not None
+    assert (found.phone, found.phone_variants) == (phone, (other,) if other else ())
+    assert "phone_not_in_plan" not in notes
