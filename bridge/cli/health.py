@@ -28,7 +28,8 @@ def _seconds(text: str) -> float:
 def _admin_url(text: str) -> SplitResult:
     """The admin port speaks plain HTTP, and wants no credentials."""
     url = urlsplit(text)
-    if url.scheme != "http" or not url.hostname or "@" in url.netloc or url.query or url.fragment or url.port == 0:
+    unwanted = "@" in url.netloc or url.query or url.fragment or re.search(r"[^!-~]", text)
+    if url.scheme != "http" or not url.hostname or unwanted or url.port == 0:
         raise ValueError("expected http://host:port")
     return url
 
@@ -48,9 +49,7 @@ def _configured(text: str) -> SplitResult:
               help="For the connection, and for the answer.")  # fmt: skip
 @click.option("-c", "--config", "configured", type=Parsed("file", _configured), metavar="FILE",
               help="Ask at admin.listen of this configuration instead. Slower: not for a probe.")  # fmt: skip
-def health(
-    live: bool, forwarding: bool, url: SplitResult, timeout: float, configured: SplitResult | None
-) -> ExitCode:
+def health(live: bool, forwarding: bool, url: SplitResult, timeout: float, configured: SplitResult | None) -> ExitCode:
     """Ask a running bridge how it is, and tell by the exit code.
 
     Exit code 0: it is ready (with --live: alive); checks that are degraded are named. 8: it answers that it is not, and

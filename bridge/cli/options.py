@@ -34,9 +34,7 @@ def config_option(*, required: bool = True, loaded: bool = True) -> Callable[[F]
         "-c",
         "--config",
         "settings" if loaded else "config",
-        type=Parsed(
-            "file", lambda text: load_configuration(Path(text).expanduser()) if loaded else Path(text).expanduser()
-        ),
+        type=Parsed("file", lambda text: (load_configuration if loaded else Path)(Path(text).expanduser())),
         metavar="FILE",
         envvar=CONFIG_VARIABLE,
         show_envvar=True,

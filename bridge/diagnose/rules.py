@@ -1,4 +1,4 @@
-"""Rules of a configuration that no webhook ever meets: they would hide nothing, name nothing, let nobody in. Pure."""
+"""Rules of a configuration that no webhook ever meets: they would hide nothing, or name nothing. Pure."""
 
 from typing import Any
 
@@ -17,19 +17,9 @@ def unmet(settings: Settings) -> Contradictions:
         known = classify(_body(event), "").event_type
         if known not in {None, UNKNOWN, name}:
             yield ("events", name, "when"), f"never matches: such a body is a {known}, which the catalogue finds first"
-        for path in event.when:
-            if any(longer.startswith(f"{path}.") and ANY_VALUE not in event.when[path] for longer in event.when):
-                yield ("events", name, "when", path), "never matches: it has a value here, and members further down"
         for earlier, other in events[:index]:
             if _implied(other, event):
                 yield ("events", name, "when"), f"never matches: {earlier}, which stands before it, takes all of these"
-    for name, source in settings.sources.items():
-        for index, way in enumerate(source.alternatives):
-            if way in source.alternatives[:index]:
-                yield ("sources", name, "auth", index), "the same alternative as one above it"
-    for name in settings.duplicates.semantic_window:
-        if settings.routing.topic_of(name) is None:
-            yield ("duplicates", "semantic_window", name), "has no effect: topics.map drops this event type"
 
 
 def _privacy(settings: Settings) -> Contradictions:

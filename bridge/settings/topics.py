@@ -44,10 +44,8 @@ class Route(Section):
     key: Literal["session", "contact", "phone", "template", "event_id"] | None = Field(
         None, description="what the record's key is; default by event type (docs/events.md)"
     )
-    partitions: int | None = Field(None, ge=1, le=10_000, description="partitions, when the topic is made or verified")
-    replication_factor: int | None = Field(
-        None, ge=1, le=32_767, description="replicas, when the topic is made or verified"
-    )
+    partitions: int | None = Field(None, ge=1, description="partitions, when the topic is made or verified")
+    replication_factor: int | None = Field(None, ge=1, description="replicas, when the topic is made or verified")
     retention: Duration | None = Field(None, gt=0, description="retention.ms, when the topic is made or verified")
     drop: bool = Field(False, description="answer 200, keep in the journal for a while, forward nothing")
 
@@ -64,8 +62,8 @@ class Topics(Section):
     create: Literal["missing", "verify", "off"] = Field(
         "verify", description="make what is missing, only compare, or look at nothing"
     )
-    partitions: int = Field(6, ge=1, le=10_000, description="partitions of a topic, unless its route says so")
-    replication_factor: int = Field(3, ge=1, le=32_767, description="replicas of a topic, unless its route says so")
+    partitions: int = Field(6, ge=1, description="partitions of a topic, unless its route says so")
+    replication_factor: int = Field(3, ge=1, description="replicas of a topic, unless its route says so")
     retention: Duration | None = Field(
         None, gt=0, description="retention of a topic, unless its route says so; default: the broker's"
     )

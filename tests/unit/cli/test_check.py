@@ -8,11 +8,19 @@ from click.testing import CliRunner, Result
 
 from bridge.catalogue import HINTS, TABLE
 from bridge.cli import cli
+from tests.kafka_broker.certificates import Authority
 from tests.unit.settings.test_errors import NOBODY
 from tests.unit.settings.test_secrecy import CANARY, EVERYWHERE, OAUTH
 
 SMALL = "kafka: {bootstrap_servers: ['127.0.0.1:1'], call_timeout: 300ms, request_timeout: 200ms}\n"
 SOURCE = "sources:\n  treble:\n    auth: [{bearer: long-enough-token}]\n"
+
+
+def everywhere(folder: Path) -> str:
+    """Every kind of secret, with a certificate and a key that can be used."""
+    certificate, key = Authority(folder, "ca").issue("client", password=f"{CANARY}-key")
+    text = EVERYWHERE.replace("certificate_file: /etc/hosts", f"certificate_file: {certificate}")
+    return text.replace("key_file: /etc/hosts", f"key_file: {key}")
 
 
 def check(folder: Path, text: str, *arguments: str) -> Result:
@@ -74,7 +82,7 @@ def test_json_says_the_same_to_programs(tmp_path: Path) -> None:
 
 
 def test_credentials_are_shown_by_their_kind_with_their_generations(tmp_path: Path) -> None:
-    text = EVERYWHERE.replace("not_after: 2020-01-01", "not_after: 2099-01-01")
+    text = everywhere(tmp_path).replace("not_after: 2020-01-01", "not_after: 2099-01-01")
     (one, two) = json.loads(check(tmp_path, text, "--json").output)["configuration"]["sources"]
     assert one["credentials"][0] == [
         "Authorization: Bearer <secret>",
@@ -107,11 +115,14 @@ def test_dropped_types_and_topics_of_ones_own_are_shown(tmp_path: Path) -> None:
     assert "(dropped)" in check(tmp_path, SMALL + SOURCE + topics).output
 
 
-@pytest.mark.parametrize("text", [EVERYWHERE, OAUTH, EVERYWHERE + "lgo: {}\n"])
+@pytest.mark.parametrize(("rest", "code"), [("", 0), ("lgo: {}\n", 2)])
+@pytest.mark.parametrize("oauth", [False, True])
 @pytest.mark.parametrize("arguments", [(), ("--json",)])
-def test_no_output_shows_a_secret(tmp_path: Path, text: str, arguments: tuple[str, ...]) -> None:
-    result = check(tmp_path, text, *arguments)
-    assert result.exit_code == (2 if "lgo" in text else 0), result.output
+def test_no_output_shows_a_secret(
+    tmp_path: Path, rest: str, code: int, oauth: bool, arguments: tuple[str, ...]
+) -> None:
+    result = check(tmp_path, (OAUTH if oauth else everywhere(tmp_path)) + rest, *arguments)
+    assert result.exit_code == code, result.output
     assert CANARY not in result.output
 
 
@@ -130,3 +141,104 @@ def test_live_with_a_certificate_that_is_none_is_exit_code_2(tmp_path: Path) -> 
     result = check(tmp_path, f"kafka: {{bootstrap_servers: ['127.0.0.1:1'], {security}}}\n{SOURCE}", "--live")
     assert result.exit_code == 2, result.output
     assert "ca_file" in result.output
+
+
+def problems(folder: Path, text: str, *arguments: str) -> list[str]:
+    found = json.loads(check(folder, text, "--json", *arguments).output)["problems"]
+    return [f"{row['severity']} {row['line']} {row['path']}: {row['message']}" for row in found]
+
+
+def test_the_certificate_of_the_port_and_its_key_must_be_a_pair(tmp_path: Path) -> None:
+    authority = Authority(tmp_path, "ca")
+    (certificate, key), (_, other) = authority.issue("here"), authority.issue("there")
+    tls = "server: {tls: {certificate: CERTIFICATE, key: KEY}}\n".replace("CERTIFICATE", str(certificate))
+    assert problems(tmp_path, SMALL + SOURCE + tls.replace("KEY", str(key))) == []
+    (found,) = problems(tmp_path, SMALL + SOURCE + tls.replace("KEY", str(other)))
+    assert found.startswith("error 5 server.tls: no certificate with its private key in ")
+    assert check(tmp_path, SMALL + SOURCE + tls.replace("KEY", str(other))).exit_code == 2
+
+
+def test_the_certificate_and_the_key_for_kafka_must_be_a_pair(tmp_path: Path) -> None:
+    authority = Authority(tmp_path, "ca")
+    (certificate, _), (_, other) = authority.issue("here"), authority.issue("there")
+    security = f"security: {{protocol: SSL, certificate_file: {certificate}, key_file: {other}}}"
+    (found,) = problems(tmp_path, f"kafka: {{bootstrap_servers: ['a:1'], {security}}}\n{SOURCE}")
+    assert found.startswith("error 1 kafka.security.")
+    assert str(certificate) in found
+
+
+def test_a_token_file_for_kafka_must_hold_a_token(tmp_path: Path) -> None:
+    (tmp_path / "token").write_text("\n", encoding="utf-8")
+    security = f"security: {{protocol: SASL_SSL, mechanism: OAUTHBEARER, oauth_token_file: {tmp_path}/token}}"
+    (found,) = problems(tmp_path, f"kafka: {{bootstrap_servers: ['a:1'], {security}}}\n{SOURCE}")
+    assert found.startswith("error 1 kafka.security.oauth_token_file: ")
+
+
+def test_check_says_that_it_did_not_ask_kafka(tmp_path: Path) -> None:
+    asks = "Kafka was not asked: --live asks it"
+    assert check(tmp_path, SMALL + SOURCE).output.splitlines()[-1] == asks
+    assert asks not in check(tmp_path, SMALL + SOURCE, "--live").output
+
+
+@pytest.mark.parametrize(
+    "url", ["HTTPS://Hooks.Example.com/", " https://hooks.example.com", "https://hooks.example.com//"]
+)
+def test_the_url_of_the_host_is_normalized(tmp_path: Path, url: str) -> None:
+    output = check(tmp_path, SMALL + SOURCE, "--url", url).output
+    assert "    https://hooks.example.com/webhooks/treble/read " in output
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "hooks.example.com",
+        "ftp://hooks.example.com",
+        "https://",
+        "https://hooks.example.com:99999",
+        "https://user:password@hooks.example.com",
+        "https://hooks.example.com?a=b",
+        "https://hooks.example.com#a",
+        "https://hooks example.com",
+    ],
+)
+def test_a_url_that_no_path_can_stand_behind_is_refused(tmp_path: Path, url: str) -> None:
+    result = check(tmp_path, SMALL + SOURCE, "--url", url)
+    assert result.exit_code == 2
+    assert "Invalid value for '--url'" in result.output
+
+
+def test_the_file_may_be_named_by_the_home_of_the_user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "bridge.yaml").write_text(SMALL + SOURCE, encoding="utf-8")
+    for arguments in (["~/bridge.yaml"], ["--config", "~/bridge.yaml"]):
+        assert CliRunner().invoke(cli, ["check", *arguments]).exit_code == 0
+
+
+NEVER_MATCHES = [
+    (
+        "privacy: {hash_key: long-enough-for-a-key, topics: {treble.message.read: {fields: {data.no_such: drop}}}}",
+        "privacy.topics.treble.message.read.fields.data.no_such: never matches: no event there has it",
+    ),
+    (
+        "events:\n  flow.started: {when: {a: x}}\n  flow.restarted: {when: {a: x, b: '*'}}",
+        "events.flow.restarted.when: never matches: flow.started, which stands before it, takes all of these",
+    ),
+]
+
+
+@pytest.mark.parametrize(("rule", "message"), NEVER_MATCHES)
+def test_a_rule_that_never_matches_is_a_warning(tmp_path: Path, rule: str, message: str) -> None:
+    (found,) = problems(tmp_path, f"{SMALL}{SOURCE}{rule}\n")
+    assert found.startswith("warning ")
+    assert message in found
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        "privacy: {topics: {'*': {fields: {data.contact.name: drop}}}}",
+        "events:\n  flow.started: {when: {a: x, b: y}}\n  flow.restarted: {when: {a: x}}",
+    ],
+)
+def test_a_rule_that_matches_something_is_no_warning(tmp_path: Path, rule: str) -> None:
+    assert problems(tmp_path, f"{SMALL}{SOURCE}{rule}\n") == []

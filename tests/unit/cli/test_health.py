@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import AsyncIterator, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -186,7 +187,16 @@ async def test_what_is_no_http_is_code_7(listener: socket.socket) -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["8081", "https://127.0.0.1:8081", "http://127.0.0.1:99999", "http://u:p@host", "http:"]
+    "url",
+    [
+        "8081",
+        "https://127.0.0.1:8081",
+        "http://127.0.0.1:99999",
+        "http://u:p@host",
+        "http:",
+        "http://a:1/é",
+        "http://a:1/a b",
+    ],
 )
 async def test_a_url_that_is_not_the_admin_ports_is_a_usage_error(url: str) -> None:
     result = await health(url)
@@ -199,6 +209,22 @@ async def test_a_timeout_has_a_unit_and_ends(duration: str) -> None:
     result = await health("", "--timeout", duration)
     assert result.exit_code == ExitCode.USAGE
     assert "expected a duration above 0, such as 500ms or 2s" in result.stderr
+
+
+async def test_the_admin_port_may_be_that_of_a_configuration(patient: Patient, tmp_path: Path) -> None:
+    port = patient.url.rpartition(":")[2]
+    (tmp_path / "bridge.yaml").write_text(f"admin: {{listen: '0.0.0.0:{port}'}}\nlgo: {{}}\n", encoding="utf-8")
+    result = await health("", "--config", str(tmp_path / "bridge.yaml"))
+    assert (result.exit_code, result.stdout) == (ExitCode.OK, "ok\n")
+
+
+@pytest.mark.parametrize("text", [None, "admin: {listen: nowhere}\n", "admin: [\n"])
+async def test_a_configuration_without_an_admin_port_is_a_usage_error(tmp_path: Path, text: str | None) -> None:
+    if text is not None:
+        (tmp_path / "bridge.yaml").write_text(text, encoding="utf-8")
+    result = await health("", "--config", str(tmp_path / "bridge.yaml"))
+    assert result.exit_code == ExitCode.USAGE
+    assert "Invalid value for" in result.stderr
 
 
 def test_it_loads_nothing_that_makes_its_start_slow() -> None:
