@@ -114,6 +114,8 @@ def admin_address(path: Path) -> Address:
     Raises ValueError.
     """
     document = parse(read_text(path), lambda text: expand(text, os.environ, lambda name: read_text(Path(name))))
+    if not document.readable:
+        raise ValueError(f"{path} is {document.problems[0][2]}")
     return parse_address(_mapping_at(document.value, "admin").get("listen") or Admin().listen)
 
 

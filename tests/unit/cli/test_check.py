@@ -216,8 +216,8 @@ def test_the_file_may_be_named_by_the_home_of_the_user(tmp_path: Path, monkeypat
 
 NEVER_MATCHES = [
     (
-        "privacy: {hash_key: long-enough-for-a-key, topics: {treble.message.read: {fields: {data.no_such: drop}}}}",
-        "privacy.topics.treble.message.read.fields.data.no_such: never matches: no event there has it",
+        "privacy: {hash_key: long-enough-for-a-key, topics: {'*': {raw: drop, fields: {data.no_such: hash}}}}",
+        "privacy.topics.*.fields.data.no_such: never matches: no event there has it",
     ),
     (
         "events:\n  flow.started: {when: {a: x}}\n  flow.restarted: {when: {a: x, b: '*'}}",
@@ -236,7 +236,7 @@ def test_a_rule_that_never_matches_is_a_warning(tmp_path: Path, rule: str, messa
 @pytest.mark.parametrize(
     "rule",
     [
-        "privacy: {topics: {'*': {fields: {data.contact.name: drop}}}}",
+        "privacy: {hash_key: long-enough-for-a-key, topics: {'*': {raw: drop, fields: {data.question.text: drop}}}}",
         "events:\n  flow.started: {when: {a: x, b: y}}\n  flow.restarted: {when: {a: x}}",
     ],
 )
