@@ -51,12 +51,6 @@ _EXPECTED = {
     **dict.fromkeys(("dict_type", "mapping_type", "model_type", "model_attributes_type"), _MAPPING),
     "union_tag_invalid": "expected text, or a mapping",
 }
-_MEANT: Final = {
-    **dict.fromkeys(("prefix", "topic_prefix"), 'default: "acme.{event_type}"'),
-    **dict.fromkeys(("brokers", "servers", "hosts"), "bootstrap_servers"),
-    "token": "bearer",
-}
-"""Keys that people look for, and what they are called here."""
 _HOW_TO_AUTH: Final = 'say who may post, such as `auth: [{bearer: "${TREBLE_TOKEN}"}]`, or `auth: none` for everyone'
 _REFERENCES = re.compile(r"(\$\{[^}]*\})+")
 _HALVED = re.compile(r"(?<!\$)\$\$(?![${])")
@@ -171,13 +165,10 @@ def _unknown_key(loc: Loc) -> str:
     known = _keys_at(above)
     if slip := text_slip(key, shape=":" in key):
         return f"unknown key{slip}"
-    if (meant := _MEANT.get(key)) and meant.partition(":")[0] in known:
-        return f"unknown key; did you mean {meant}?"
+    if above == ("topics",) and key in {"prefix", "topic_prefix"}:
+        return 'unknown key; did you mean default: "acme.{event_type}"?'
     if near := get_close_matches(key, known, 1, 0.8 if is_secretive(above) else 0.6):
         return f"unknown key; did you mean {near[0]}?"
-    *section, last = key.split(".")
-    if section and last in _keys_at((*above, *section)):
-        return f"unknown key; a dot makes no level: write {last} in a line of its own below {section[-1]}"
     if elsewhere := _elsewhere(loc):
         deeper = elsewhere.count(".") >= len(loc)
         return f"unknown key here; {elsewhere} is one" + (

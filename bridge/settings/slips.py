@@ -93,12 +93,7 @@ def _reason(error: yaml.MarkedYAMLError, here: str) -> str:
         return f"{reason} (holds {{{{ }}}}, word for word: nothing has filled that in)"
     if re.search(r"\$\{|[\w.]\{", here):
         return f"{reason} (inside {{ }} and [ ], {'${…}' if '${' in here else 'text with { }'} must be in quotes)"
-    if (
-        (opened := error.context_mark)
-        and "flow" in reason
-        and error.problem_mark
-        and opened.line < error.problem_mark.line
-    ):
+    if (opened := error.context_mark) and "flow" in reason:
         return f"{reason} (what is not closed opens in line {opened.line + 1})"
     if _QUOTE_IT.search(reason):
         return f"{reason} (text that begins with a special character must be in quotes)"

@@ -122,11 +122,6 @@ def test_a_prefix_of_topics_is_not_taken_for_that_of_signatures(key: str) -> Non
     assert found == f'3: topics.{key}: unknown key; did you mean default: "acme.{{event_type}}"?'
 
 
-def test_dots_in_a_key_are_no_levels() -> None:
-    found = error(f"{KAFKA}{SOURCES}log.level: info\n")
-    assert found == "3: log.level: unknown key; a dot makes no level: write level in a line of its own below log"
-
-
 def test_keys_in_a_list_are_to_be_written_without_it() -> None:
     found = error(f"{KAFKA}{SOURCES}server:\n  - listen: 0.0.0.0:8080\n")
     assert found.endswith("found a list: write its keys without `- `")
