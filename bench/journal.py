@@ -22,7 +22,7 @@ import uvloop
 
 from bench.processes import cores
 from bridge.catalogue.samples import sample
-from bridge.journal import Journal
+from bridge.journal import Journal, Limits
 from bridge.model import Entry, Positions
 from bridge.telemetry import Telemetry
 
@@ -77,10 +77,7 @@ def main() -> int:
 def _open(folder: Path, telemetry: Telemetry) -> Journal:
     return Journal.open(
         folder,
-        max_bytes=8 << 30,
-        retain_s=3600,
-        retain_bytes=1 << 30,
-        window_s=86400,
+        Limits(8 << 30, 3_600_000, 1 << 30, 86_400_000),
         telemetry=telemetry,
         clock_ms=_now_ms,
     )

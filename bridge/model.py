@@ -221,7 +221,10 @@ class PinnedEntries(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class JournalUsage:
-    """The journal's state now. `bytes` is what the database holds (live pages and log), `bytes_max` its bound."""
+    """The journal's state now. `bytes` is what the database holds (live pages and log), `bytes_max` its bound.
+
+    `fill` is between 0 and about 1; `state` is ok, nearly_full (from 80 %), or full (until it is below 95 %).
+    """
 
     entries: int
     pending: int
@@ -230,3 +233,5 @@ class JournalUsage:
     oldest_pending_ms: int | None
     deferred: Mapping[str, int]
     pinned: PinnedEntries
+    fill: float
+    state: str

@@ -21,7 +21,7 @@ class Described(NamedTuple):
 def metrics() -> Mapping[str, Described]:
     """Every metric of a bridge by name: that of a counter ends with `_total`, that of a histogram has no ending."""
     made = Metrics()
-    made.watch_journal(lambda: JournalUsage(0, 0, 0, 0, None, {}, PinnedEntries()), lambda: 0)
+    made.watch_journal(lambda: JournalUsage(0, 0, 0, 0, None, {}, PinnedEntries(), 0.0, "ok"), lambda: 0)
     made.watch_log(lambda: 0)
     labels = {
         name: tuple(getattr(collector, "_labelnames", ()) or getattr(collector, "_labels", ()))

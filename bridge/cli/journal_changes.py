@@ -242,7 +242,7 @@ def drain(path: Path, settings: "Settings", wait: float, deadline: float, as_jso
     """
     from bridge.service import drain as draining  # noqa: PLC0415 - the whole bridge: not for the other commands
 
-    drained = draining.NO_JOURNAL
+    drained = draining.Drained()
     if find_journal(path):
         tell = (lambda done, left: note(f"{done} done, {left} left")) if sys.stderr.isatty() else None
         drained = draining.drain(settings, path, wait_s=wait, deadline_s=deadline, tell=tell)

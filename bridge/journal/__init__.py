@@ -16,5 +16,6 @@ Nothing in here knows what an event is, or Kafka.
 """
 
 from bridge.journal.journal import Journal
+from bridge.journal.maintenance import Limits
 
-__all__ = ["Journal"]
+__all__ = ["Journal", "Limits"]

@@ -82,11 +82,8 @@ class Journal:
     def open(
         cls,
         path: Path,
+        limits: Limits,
         *,
-        max_bytes: int,
-        retain_s: float,
-        retain_bytes: int,
-        window_s: float,
         telemetry: Telemetry,
         clock_ms: Callable[[], int],
         loop: asyncio.AbstractEventLoop | None = None,
@@ -94,19 +91,17 @@ class Journal:
     ) -> Self:
         """Own and open the journal in the folder `path`, which is made if it isn't there. Blocks; any thread.
 
-        `max_bytes` bounds what is in use, `retain_s` and `retain_bytes` say how long forwarded entries stay, `window_s`
-        how long dedupe keys are remembered. `vfs` names the SQLite VFS to use instead of the system's. Raises
-        JournalLockedError, JournalCorruptError, JournalUnusableError, or JournalFailedError.
+        `vfs` names the SQLite VFS to use instead of the system's. Raises JournalLockedError, JournalCorruptError,
+        JournalUnusableError, or JournalFailedError.
         """
         loop = loop or asyncio.get_running_loop()
-        limits = Limits(max_bytes, int(retain_s * 1000), retain_bytes, int(window_s * 1000))
         with translated(path, "be opened"):
             prepare_folder(path)
             lock = take_lock(path)
             try:
                 writer = open_writer(path, clock_ms(), vfs)
                 reader = open_reader(path, vfs)
-                storage = Storage(writer, max_bytes)
+                storage = Storage(writer, limits.bytes_max)
                 return cls(path, lock, storage, reader, limits, telemetry=telemetry, clock_ms=clock_ms, loop=loop)
             except BaseException:
                 lock.close()
@@ -271,16 +266,6 @@ class Journal:
     # figures
 
     @property
-    def fill(self) -> float:
-        """How full the journal is: between 0 and about 1."""
-        return self._capacity.fill
-
-    @property
-    def state(self) -> str:
-        """ok, nearly_full (from 80 %), or full (nothing is taken until it is below 95 %)."""
-        return self._capacity.state
-
-    @property
     def ahead(self) -> int:
         """How many entries there are from the position at the front on."""
         return max(0, self.last_id + 1 - self.positions.next_id)
@@ -296,6 +281,8 @@ class Journal:
             oldest_pending_ms=self._oldest_pending_ms if pending > 0 else None,
             deferred=dict(self._deferred),
             pinned=self._pinned,
+            fill=round(self._capacity.fill, 4),
+            state=self._capacity.state,
         )
 
     # from the writer
@@ -333,7 +320,7 @@ class Journal:
 
     def _settle(self) -> None:
         if self._capacity.settle():
-            self._telemetry.journal_filled(self._capacity.state, self.usage())
+            self._telemetry.journal_filled(self.usage())
 
     def _write_failed(self, error: BaseException, waiting: Sequence["asyncio.Future[Any]"]) -> None:
         cause = str(error) or type(error).__name__

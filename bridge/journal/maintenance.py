@@ -39,7 +39,8 @@ def log_frames_max(bytes_max: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What the configuration says. A window of 0 remembers nothing."""
+    """What the configuration says: a bound on what is in use, how long forwarded entries stay, and how long dedupe keys
+    are remembered. A window of 0 remembers nothing."""
 
     bytes_max: int
     retain_ms: int

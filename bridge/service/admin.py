@@ -5,14 +5,14 @@ For probes and scrapers inside: no credentials, no secrets in any response, neve
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Final, Literal, Protocol
+from typing import Any, Final
 
 import orjson
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from bridge.ingress.listener import cannot_listen
+from bridge.service.health import Health
 from bridge.settings.units import Address
 from bridge.telemetry import Telemetry
 
@@ -20,37 +20,15 @@ _SILENT: Final = logging.getLogger("bridge.admin")
 """aiohttp logs a traceback for whatever is not HTTP. What goes wrong in here is logged by `_problems`."""
 _SILENT.disabled = True
 
-State = Literal["ok", "degraded", "unready"]
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One part of readiness. `state` "unready" makes the whole unready, unless the check is only `reported`."""
-
-    state: State
-    detail: Mapping[str, Any]
-    reported: bool = False
-
-
-class Health(Protocol):
-    """How the bridge is. All answers are immediate: nothing here asks a disk or a broker."""
-
-    def alive(self) -> bool: ...
-    def checks(self) -> Mapping[str, Check]: ...
-    def status(self) -> Mapping[str, Any]: ...
-
 
 class AdminServer:
     def __init__(self, listen: Address, health: Health, telemetry: Telemetry) -> None:
         self._listen, self._health, self._telemetry = listen, health, telemetry
         app = web.Application(middlewares=[self._problems])
-        for path, handler in (
-            ("/livez", self._livez),
-            ("/readyz", self._readyz),
-            ("/metrics", self._metrics),
-            ("/status", self._status),
-        ):
-            app.router.add_get(path, handler)
+        app.router.add_get("/livez", self._livez)
+        app.router.add_get("/readyz", self._readyz)
+        app.router.add_get("/metrics", self._metrics)
+        app.router.add_get("/status", self._status)
         # No body is wanted, nor waited for.
         limits: dict[str, Any] = {"keepalive_timeout": 75.0, "lingering_time": 0, "shutdown_timeout": 1.0}
         self._runner = web.AppRunner(app, access_log=None, logger=_SILENT, **limits)

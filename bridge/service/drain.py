@@ -78,20 +78,20 @@ class Drained:
 
     `pending` is how many there were to forward. `kept` are still in the journal, forwarded or not; `pinned` those of
     them whose quarantine record carries only a part: the journal has the only whole copy. `cause` of the end: "nothing
-    left", "deadline", or a signal's name.
+    left", "deadline", or a signal's name. The defaults are the account of a folder without a journal.
     """
 
-    journal_id: str
-    pending: int
-    forwarded: int
-    quarantined: int
-    dropped: int
-    duplicates: int
-    left: tuple[Left, ...]
-    kept: int
-    pinned: int
-    seconds: float
-    cause: str
+    journal_id: str = ""
+    pending: int = 0
+    forwarded: int = 0
+    quarantined: int = 0
+    dropped: int = 0
+    duplicates: int = 0
+    left: tuple[Left, ...] = ()
+    kept: int = 0
+    pinned: int = 0
+    seconds: float = 0.0
+    cause: str = "no journal"
 
     @property
     def entries_left(self) -> int:
@@ -111,10 +111,6 @@ class Drained:
     @property
     def exit_code(self) -> ExitCode:
         return ExitCode.UNREACHABLE if self.left else ExitCode.OK
-
-
-NO_JOURNAL: Final = Drained("", 0, 0, 0, 0, 0, (), 0, 0, 0.0, "no journal")
-"""The account of a folder in which there is none."""
 
 
 class Drain:

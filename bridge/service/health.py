@@ -1,15 +1,19 @@
-"""How the bridge is, from what its stages know: the answers of /livez, /readyz and /status."""
+"""How the bridge is, from what its stages know: the answers of /livez, /readyz and /status.
+
+All of them are immediate: nothing here asks a disk or a broker.
+"""
 
 import asyncio
 import datetime as dt
 import platform
 import time
 from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from functools import cache
 from importlib.metadata import version as version_of
-from typing import Any
+from typing import Any, Final, Literal
 
-from bridge.service.admin import Check, State
+from bridge.journal import Journal
 from bridge.service.stages import Shutdown, Stages, paused_topics, wall_clock_ms
 from bridge.telemetry import Telemetry
 from bridge.version import VERSION
@@ -17,10 +21,20 @@ from bridge.version import VERSION
 BEAT_S = 0.5
 STUCK_AFTER_S = 10.0
 
-_OF_FILL: Mapping[str, State] = {"ok": "ok", "nearly_full": "degraded"}
+State = Literal["ok", "degraded", "unready"]
+_OF_FILL: Final[Mapping[str, State]] = {"ok": "ok", "nearly_full": "degraded", "full": "unready"}
 
 
-class ServiceHealth:
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One part of readiness. `state` "unready" makes the whole unready, unless the check is only `reported`."""
+
+    state: State
+    detail: Mapping[str, Any]
+    reported: bool = False
+
+
+class Health:
     """The health of one running service. `stages` is None until they are built."""
 
     def __init__(self, telemetry: Telemetry, shutdown: Shutdown) -> None:
@@ -46,18 +60,15 @@ class ServiceHealth:
         stages = self.stages
         if stages is None:
             return {"stages": Check("unready", {"reason": "starting"})}
-        stopping = Check("unready" if self._shutdown.requested else "ok", {"cause": self._shutdown.cause or None})
-        checks = {
-            "stopping": stopping,
-            "journal": _journal_check(stages),
+        config = stages.reloader.status()
+        return {
+            "stopping": Check("unready" if self._shutdown.requested else "ok", {"cause": self._shutdown.cause or None}),
+            "journal": _journal_check(stages.journal),
             "ingress": _ingress_check(stages),
             "kafka": _kafka_check(stages),
             "topics": _topics_check(stages),
+            "config": Check("degraded" if config["error"] else "ok", config, reported=True),
         }
-        if stages.reloader is not None:
-            config = stages.reloader.status()
-            checks["config"] = Check("degraded" if config["error"] else "ok", config, reported=True)
-        return checks
 
     def status(self) -> Mapping[str, Any]:
         """All there is to know, for a person who looks for a cause. Holds no secret."""
@@ -71,44 +82,39 @@ class ServiceHealth:
         stages = self.stages
         if stages is None:
             return status
-        if stages.reloader is not None:
-            status["config"] = stages.reloader.status()
-        status["journal"] = _journal_status(stages)
-        status["forwarder"] = forwarder = stages.forwarder.status()
-        status["paused_topics"] = {topic: queue["state"] for topic, queue in paused_topics(forwarder).items()}
-        status["topics"] = stages.topics.status()
-        status["ingress"] = {
-            "accepting": stages.ingress.accepting,
-            "addresses": [str(address) for address in stages.ingress.addresses],
+        forwarder = stages.forwarder.status()
+        return status | {
+            "config": stages.reloader.status(),
+            "journal": _journal_status(stages.journal),
+            "forwarder": forwarder,
+            "paused_topics": {topic: queue["state"] for topic, queue in paused_topics(forwarder).items()},
+            "topics": stages.topics.status(),
+            "ingress": {
+                "accepting": stages.ingress.accepting,
+                "addresses": [str(address) for address in stages.ingress.addresses],
+            },
         }
-        return status
 
 
-def _journal_status(stages: Stages) -> Mapping[str, Any]:
-    usage, journal = stages.journal.usage(), stages.journal
-    oldest_ms = usage.oldest_pending_ms
+def _journal_status(journal: Journal) -> Mapping[str, Any]:
+    usage = asdict(journal.usage())
+    oldest_ms, pinned = usage.pop("oldest_pending_ms"), usage.pop("pinned")
     return {
         "id": journal.id,
         "path": str(journal.path),
-        "state": journal.state,
-        "fill": round(journal.fill, 4),
-        "bytes": usage.bytes,
-        "bytes_max": usage.bytes_max,
-        "entries": usage.entries,
-        "pending": usage.pending,
-        "deferred": dict(usage.deferred),
-        "pinned": usage.pinned._asdict(),
+        **usage,
+        "pinned": pinned._asdict(),
         "oldest_pending_seconds": None if oldest_ms is None else max(0, wall_clock_ms() - oldest_ms) / 1000,
         "last_id": journal.last_id,
     }
 
 
-def _journal_check(stages: Stages) -> Check:
-    journal = stages.journal
+def _journal_check(journal: Journal) -> Check:
     if journal.failed.done():
         return Check("unready", {"state": "failed"})
-    detail = {"state": journal.state, "fill": round(journal.fill, 4), "pending": journal.usage().pending}
-    return Check(_OF_FILL.get(journal.state, "unready"), detail)
+    usage = journal.usage()
+    detail = {"state": usage.state, "fill": usage.fill, "pending": usage.pending}
+    return Check(_OF_FILL[usage.state], detail)
 
 
 def _ingress_check(stages: Stages) -> Check:

@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import uvloop
 
@@ -28,37 +28,28 @@ from bridge.errors import (
     JournalRestoredError,
     JournalUnusableError,
 )
-from bridge.forward import Forwarder
-from bridge.ingress import Ingress
 from bridge.journal import Journal
 from bridge.kafka.sink import Sink
 from bridge.service.admin import AdminServer
-from bridge.service.health import ServiceHealth
-from bridge.service.reload import Reloader
+from bridge.service.health import Health
 from bridge.service.stages import (
     Shutdown,
     Stages,
     handled_signals,
     keep_running,
     open_journal,
-    set_config_metrics,
     wall_clock_ms,
 )
-from bridge.service.topic_watch import TopicWatch
 from bridge.settings.models import Settings
 from bridge.settings.sources import names_of, secrets_of
 from bridge.telemetry import Telemetry
 from bridge.telemetry.logs import Logs
-from bridge.transform.prepare import Preparer
-
-if TYPE_CHECKING:
-    from bridge.telemetry.tracing import Tracing
 
 FINISH_MARGIN_S = 1.0  # beyond ack_deadline, for a response to be written
 GC_THRESHOLD = 50_000  # objects between two looks for cycles, of which requests make few
 
 
-def run(settings: Settings, config_path: Path | None = None) -> ExitCode:
+def run(settings: Settings, config_path: Path) -> ExitCode:
     """Run the bridge in this process until it ends. `config_path` is the file to read again on SIGHUP or a change.
 
     Expected errors are logged, and come back as exit codes; so do unforeseen ones, with their traceback in the log.
@@ -94,21 +85,20 @@ class Service:
     def __init__(
         self,
         settings: Settings,
-        config_path: Path | None = None,
+        config_path: Path,
         *,
         logs: Logs,
         telemetry: Telemetry | None = None,
         sink: Sink | None = None,
         on_started: Callable[[], None] = lambda: None,
     ) -> None:
-        """`config_path` is what is read again on a reload; without it there is none. `sink` replaces Kafka in tests.
+        """`config_path` is what is read again on a reload. `sink` replaces Kafka in tests.
 
         `on_started` is called once everything is built and webhooks are taken.
         """
         self.telemetry = telemetry or Telemetry()
-        self.telemetry.verbose = settings.log.level == "debug"
         self.shutdown = Shutdown()
-        self.health = ServiceHealth(self.telemetry, self.shutdown)
+        self.health = Health(self.telemetry, self.shutdown)
         self.admin = AdminServer(settings.admin.listen, self.health, self.telemetry)
         self._settings, self._config_path, self._logs = settings, config_path, logs
         self._sink, self._on_started = sink, on_started
@@ -121,16 +111,10 @@ class Service:
             closing.push_async_callback(journal.close)
             await self.admin.start()
             closing.push_async_callback(self.admin.close)
-            tracing = None
-            if self._settings.tracing.enabled:
-                from bridge.telemetry.tracing import Tracing  # noqa: PLC0415 - an extra, which only some have
-
-                tracing = Tracing(self._settings, journal.id, self.telemetry)
-                closing.push_async_callback(tracing.close, 0.0)
-            stages = self._build(journal, tracing)
-            closing.push_async_callback(stages.ingress.close)
-            reload = stages.reloader.request if stages.reloader is not None else None
-            closing.enter_context(handled_signals(self._on_stop_signal, reload))
+            stages = Stages(self._settings, self._config_path, journal, self.telemetry, self._logs, sink=self._sink)
+            closing.push_async_callback(stages.close)
+            self.health.stages = stages
+            closing.enter_context(handled_signals(self._on_stop_signal, stages.reloader.request))
             await self._live(stages)
             pending = journal.usage().pending
         self.telemetry.service_stopped(self.shutdown.exit_code, pending, time.monotonic() - started_s)
@@ -148,29 +132,6 @@ class Service:
         self.telemetry.metrics.watch_journal(journal.usage, wall_clock_ms)
         return journal
 
-    def _build(self, journal: Journal, tracing: "Tracing | None") -> Stages:
-        settings = self._settings
-        preparer = Preparer(settings, journal.id)
-        forwarder = Forwarder(
-            settings, journal, preparer, self.telemetry, wall_clock_ms, sink=self._sink, tracing=tracing
-        )
-        stages = Stages(
-            settings=settings,
-            telemetry=self.telemetry,
-            journal=journal,
-            preparer=preparer,
-            ingress=Ingress(settings, journal, self.telemetry, wall_clock_ms, tracing=tracing),
-            forwarder=forwarder,
-            topics=TopicWatch(settings, preparer.topics(), self.telemetry, forwarder.topic_is_missing),
-            logs=self._logs,
-            tracing=tracing,
-        )
-        if self._config_path is not None:
-            stages.reloader = Reloader(self._config_path, settings, stages.apply, self.telemetry)
-        self.health.stages = stages
-        set_config_metrics(settings, self.telemetry)
-        return stages
-
     async def _live(self, stages: Stages) -> None:
         async with asyncio.TaskGroup() as group:
 
@@ -181,9 +142,8 @@ class Service:
                 start("journal", self._essential("journal", lambda: self._watch_journal(stages.journal))),
                 start("heartbeat", keep_running("heartbeat", self.health.beat, self.telemetry)),
                 start("topics", keep_running("topics", stages.topics.run, self.telemetry)),
+                start("reload", keep_running("reload", stages.reloader.run, self.telemetry)),
             ]
-            if stages.reloader is not None:
-                others.append(start("reload", keep_running("reload", stages.reloader.run, self.telemetry)))
             forwarding = start("forward", self._essential("forward", lambda: self._forward(stages)))
             await self._essential("ingress", lambda: self._take_requests(stages))
             await self.shutdown.wait()

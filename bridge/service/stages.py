@@ -9,7 +9,6 @@ import contextlib
 import signal
 import time
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,8 +18,9 @@ from bridge.forward import Forwarder, ForwarderStatus
 from bridge.forward.topic_queues import TopicQueueStatus
 from bridge.ingress import Ingress
 from bridge.ingress.tls import certificate_end_s
-from bridge.journal import Journal
+from bridge.journal import Journal, Limits
 from bridge.kafka.client import client_options
+from bridge.kafka.sink import Sink
 from bridge.service.reload import Reloader
 from bridge.service.topic_watch import TopicWatch
 from bridge.settings.models import Settings
@@ -36,20 +36,37 @@ if TYPE_CHECKING:
 RESTART_PAUSE_S = 5.0
 
 
-@dataclass(slots=True)
 class Stages:
-    """What runs. `settings` is the configuration in force."""
+    """What runs. `settings` is the configuration in force, `config_path` the file that it was read from.
 
-    settings: Settings
-    telemetry: Telemetry
-    journal: Journal
-    preparer: Preparer
-    ingress: Ingress
-    forwarder: Forwarder
-    topics: TopicWatch
-    logs: Logs
-    reloader: Reloader | None = None
-    tracing: "Tracing | None" = None
+    `sink` replaces Kafka in tests.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        config_path: Path,
+        journal: Journal,
+        telemetry: Telemetry,
+        logs: Logs,
+        *,
+        sink: Sink | None,
+    ) -> None:
+        self.settings, self.journal, self.telemetry, self.logs = settings, journal, telemetry, logs
+        self.reloader = Reloader(config_path, settings, self.apply, telemetry)
+        self.tracing = _tracing(settings, journal.id, telemetry)
+        preparer = Preparer(settings, journal.id)
+        self.forwarder = Forwarder(
+            settings, journal, preparer, telemetry, wall_clock_ms, sink=sink, tracing=self.tracing
+        )
+        self.topics = TopicWatch(settings, preparer.topics(), telemetry, self.forwarder.topic_is_missing)
+        self.ingress = Ingress(settings, journal, telemetry, wall_clock_ms, tracing=self.tracing)
+        self._show_settings()
+
+    async def close(self) -> None:
+        await self.ingress.close()
+        if self.tracing is not None:
+            await self.tracing.close(0.0)
 
     def apply(self, settings: Settings, changed: Sequence[str]) -> None:
         """Put a configuration in force without dropping a request. `changed` are the paths of keys that differ.
@@ -68,18 +85,26 @@ class Stages:
         self.topics.reconfigure(settings, preparer.topics())
         self.logs.set_secrets((secret for _, secret in secrets_of(settings)), names_of(settings))
         self.logs.set_level(settings.log.level)
-        self.telemetry.verbose = settings.log.level == "debug"
-        self.preparer, self.settings = preparer, settings
-        set_config_metrics(settings, self.telemetry)
+        self.settings = settings
+        self._show_settings()
+
+    def _show_settings(self) -> None:
+        """Show until when credentials and certificates are valid. Reads the client certificate for Kafka."""
+        sources, telemetry = self.settings.sources, self.telemetry
+        telemetry.verbose = self.settings.log.level == "debug"
+        # From 0 on: a counter that first shows up with a 1 has not grown, as Prometheus sees it, and no alert fires.
+        telemetry.counters_begin(sources, REASONS, QUARANTINE_REASONS)
+        telemetry.credentials_end(credential_ends(sources))
+        file = self.settings.kafka.security.certificate_file
+        telemetry.certificate_ends("kafka", None if file is None else certificate_end_s(file))
 
 
-def set_config_metrics(settings: Settings, telemetry: Telemetry) -> None:
-    """Show until when the credentials and certificates in force are valid. Reads the client certificate for Kafka."""
-    # Counters begin with 0: one that first shows up with a 1 has not grown, as Prometheus sees it, and no alert fires.
-    telemetry.counters_begin(settings.sources, REASONS, QUARANTINE_REASONS)
-    telemetry.credentials_end(credential_ends(settings.sources))
-    file = settings.kafka.security.certificate_file
-    telemetry.certificate_ends("kafka", None if file is None else certificate_end_s(file))
+def _tracing(settings: Settings, journal_id: str, telemetry: Telemetry) -> "Tracing | None":
+    if not settings.tracing.enabled:
+        return None
+    from bridge.telemetry.tracing import Tracing  # noqa: PLC0415 - an extra, which only some have
+
+    return Tracing(settings, journal_id, telemetry)
 
 
 def paused_topics(forwarder: ForwarderStatus) -> Mapping[str, TopicQueueStatus]:
@@ -142,16 +167,11 @@ def handled_signals(stop: Callable[[str], None], reload: Callable[[], None] | No
 
 async def open_journal(settings: Settings, path: Path, telemetry: Telemetry) -> Journal:
     """Own and open the journal in `path`, with the bounds of the configuration. Raises what `Journal.open` does."""
+    bounds, window_s = settings.journal, settings.duplicates.window
+    limits = Limits(bounds.max_bytes, int(bounds.retain * 1000), bounds.retain_bytes, int(window_s * 1000))
+    loop = asyncio.get_running_loop()
     journal = await asyncio.to_thread(
-        Journal.open,
-        path,
-        max_bytes=settings.journal.max_bytes,
-        retain_s=settings.journal.retain,
-        retain_bytes=settings.journal.retain_bytes,
-        window_s=settings.duplicates.window,
-        telemetry=telemetry,
-        clock_ms=wall_clock_ms,
-        loop=asyncio.get_running_loop(),
+        Journal.open, path, limits, telemetry=telemetry, clock_ms=wall_clock_ms, loop=loop
     )
     telemetry.journal_opened(str(journal.path), journal.id, journal.usage())
     return journal

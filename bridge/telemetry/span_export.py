@@ -70,10 +70,8 @@ class SpanQueue(BatchSpanProcessor):
             schedule_delay_millis=EXPORT_EVERY_S * 1000,
             max_export_batch_size=EXPORT_SPANS_MAX,
         )
-        self._closed = False
-        self._exporter = exporter
-        self._telemetry = telemetry
-        self._taken = 0
+        self._exporter, self._telemetry = exporter, telemetry
+        self._closed, self._taken = False, 0
 
     def on_end(self, span: ReadableSpan) -> None:
         if self._closed or self._taken - self._exporter.done >= WAITING_SPANS_MAX:

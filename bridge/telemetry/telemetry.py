@@ -95,8 +95,9 @@ class Telemetry(RateLimitedLogger):
         self.metrics.commit_seconds.observe(seconds)
         self.metrics.commit_entries.observe(entries)
 
-    def journal_filled(self, state: str, usage: JournalUsage) -> None:
-        """The journal's fill crossed a mark: `state` is ok, nearly_full or full."""
+    def journal_filled(self, usage: JournalUsage) -> None:
+        """The journal's fill crossed a mark."""
+        state = usage.state
         log = {"ok": self.log.info, "full": self.log.error}.get(state, self.log.warning)
         log("journal.fill_changed", state=state, bytes=usage.bytes, bytes_max=usage.bytes_max, pending=usage.pending)
         self._full = state == "full"

@@ -15,7 +15,7 @@ import asyncio
 import re
 import time
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Final, Literal, NamedTuple
+from typing import Any, Final, Literal
 
 import orjson
 from opentelemetry import trace as otel
@@ -84,7 +84,7 @@ class Tracing:
             if not parent.is_valid:
                 continue
             span = self._batches.start_span("send", _under(parent), SpanKind.PRODUCER, start_time=start_ns)
-            trace.events[entry.id] = _Event(entry.source, parent, span)
+            trace.events[entry.id] = (entry.source, parent, span)
             taken[index] = entry._replace(headers=orjson.dumps(kept | {"traceparent": _traceparent(span)}))
             if len(trace.events) % SLICE_SPANS == 0:
                 await asyncio.sleep(0)
@@ -115,14 +115,6 @@ class RequestTrace:
         _end(self._span, attributes, end_ns, error)
 
 
-class _Event(NamedTuple):
-    """An entry whose trace is kept. `span` is that of its record; if none goes out it is left without an end."""
-
-    source: str
-    parent: SpanContext
-    span: Span
-
-
 class BatchTrace:
     """One batch under way, and those of its entries whose traces are kept."""
 
@@ -131,7 +123,8 @@ class BatchTrace:
         self._transaction = transaction
         self._start_ns = self._sent_ns = start_ns
         self._places: dict[int, tuple[int, int]] = {}
-        self.events: dict[int, _Event] = {}
+        self.events: dict[int, tuple[str, SpanContext, Span]] = {}
+        """By entry: its source, its request's span, and its record's, which is left without an end if none goes out."""
 
     def sent(self) -> Callable[[int, int, Sequence[int]], None]:
         """The records go to Kafka now. Returns what wants to be told where they are."""
@@ -149,15 +142,15 @@ class BatchTrace:
         if not kept:
             return
         end_ns = time.time_ns()
+        name, operation = ("kafka transaction", "commit") if self._transaction else ("kafka batch", "send")
         attributes = _MESSAGING | {
-            "messaging.operation.name": "commit" if self._transaction else "send",
+            "messaging.operation.name": operation,
             "messaging.batch.message_count": len(records),
             "treble_bridge.outcome": outcome,
         }
         events = [self.events[item.entry_id] for item in kept]
         # What Kafka did not take has no span of its own: then the requests' are the nearest.
-        links = [Link(event.parent if outcome == "aborted" else event.span.get_span_context()) for event in events]
-        name = "kafka transaction" if self._transaction else "kafka batch"
+        links = [Link(parent if outcome == "aborted" else span.get_span_context()) for _, parent, span in events]
         span = self._tracer.start_span(name, Context(), SpanKind.CLIENT, links=links, start_time=self._sent_ns)
         _end(span, attributes, end_ns, error)
         if outcome == "in_doubt":
@@ -192,7 +185,8 @@ class BatchTrace:
             span.update_name(f"send {record.topic}")
             attributes |= _MESSAGING
             attributes["messaging.destination.name"] = record.topic
-            attributes["messaging.message.id"] = _event_id(record)[:_EVENT_ID_CHARS_MAX]
+            event_id = dict(record.headers).get("ce_id") or str(orjson.loads(record.value).get("id", "")).encode()
+            attributes["messaging.message.id"] = event_id.decode()[:_EVENT_ID_CHARS_MAX]
             if (place := self._places.get(item.entry_id)) is not None:
                 attributes["messaging.destination.partition.id"] = str(place[0])
                 attributes["messaging.kafka.offset"] = place[1]
@@ -230,11 +224,3 @@ def _fields(headers: bytes) -> dict[str, Any]:
     except orjson.JSONDecodeError:
         return {}
     return kept if isinstance(kept, dict) else {}
-
-
-def _event_id(record: Record) -> str:
-    """From the record's headers, else from its value."""
-    for name, value in record.headers:
-        if name == "ce_id":
-            return value.decode()
-    return str(orjson.loads(record.value).get("id", ""))

@@ -14,14 +14,15 @@ from click.testing import CliRunner, Result
 
 from bridge.cli import cli
 from bridge.errors import ExitCode
-from bridge.service.admin import AdminServer, Check
+from bridge.service.admin import AdminServer
+from bridge.service.health import Check, Health
 from bridge.settings.units import Address
 from bridge.telemetry import Telemetry
 
 HEAVY = ("aiohttp", "aiokafka", "apsw", "asyncio", "orjson", "pydantic", "prometheus_client", "rich", "yaml")
 
 
-class Patient:
+class Patient(Health):
     """A health that is as a test wants it."""
 
     def __init__(self) -> None:

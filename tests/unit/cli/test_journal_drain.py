@@ -113,7 +113,7 @@ def test_at_the_deadline_it_says_how_many_are_left_and_why(folder: Path, call: C
 
 def usage(pending: int, deferred: dict[str, int] | None = None) -> JournalUsage:
     """A journal with so much to forward."""
-    return JournalUsage(9, pending, 0, 0, None, deferred or {}, PinnedEntries())
+    return JournalUsage(9, pending, 0, 0, None, deferred or {}, PinnedEntries(), 0.0, "ok")
 
 
 @pytest.mark.parametrize(

@@ -7,10 +7,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from bridge.journal import Journal
+from bridge.journal import Journal, Limits
 from bridge.journal.database import open_writer, prepare_folder
 from bridge.journal.storage import Storage
-from bridge.model import Entry
+from bridge.model import Entry, JournalUsage
 from bridge.telemetry import Telemetry
 
 NOON_MS = 1_750_000_000_000
@@ -37,9 +37,9 @@ class Heard(Telemetry):
         self.failures: list[BaseException] = []
         self.remembered_s: list[float] = []
 
-    def journal_filled(self, state: str, usage: Any) -> None:
+    def journal_filled(self, usage: JournalUsage) -> None:
         """Note the state."""
-        self.states.append(state)
+        self.states.append(usage.state)
 
     def journal_failed(self, error: BaseException) -> None:
         """Note the error."""
@@ -57,15 +57,10 @@ def submission(body: bytes | str = b"{}", *, at_ms: int = NOON_MS, source: str =
 
 def open_journal(path: Path, **options: Any) -> Journal:
     """Open with defaults that keep everything; a running loop is needed."""
-    defaults: dict[str, Any] = {
-        "max_bytes": 64 << 20,
-        "retain_s": 3600.0,
-        "retain_bytes": 1 << 30,
-        "window_s": 3600.0,
-        "telemetry": Heard(),
-        "clock_ms": Clock(),
-    }
-    return Journal.open(path, **defaults | options)
+    bounds = {"max_bytes": 64 << 20, "retain_s": 3600.0, "retain_bytes": 1 << 30, "window_s": 3600.0}
+    given: dict[str, Any] = {"telemetry": Heard(), "clock_ms": Clock()} | bounds | options
+    max_bytes, retain_s, retain_bytes, window_s = [given.pop(name) for name in bounds]
+    return Journal.open(path, Limits(max_bytes, int(retain_s * 1000), retain_bytes, int(window_s * 1000)), **given)
 
 
 @contextmanager

@@ -103,17 +103,17 @@ async def test_it_warns_refuses_and_takes_again_when_forwarding_has_made_room(op
     journal = opened(max_bytes=2 * MIB, telemetry=heard)
     taken = await fill(journal)
     assert 2 * MIB * 0.8 < taken * 10_000 < 2 * MIB
-    assert journal.state == "full"
+    assert journal.usage().state == "full"
     assert heard.states == ["nearly_full", "full"]
     assert journal.usage().bytes <= journal.usage().bytes_max == 2 * MIB
 
     # Advancing and reading go on. Each step frees some; it is taken again only below 95 %.
     for next_id in range(2, taken + 2):
         await journal.advance(Positions(next_id), [(next_id.to_bytes(16, "big"), NOON_MS)])
-        if journal.state != "full":
+        if journal.usage().state != "full":
             break
-    await until(lambda: journal.state != "full", "room")
-    assert journal.fill < 0.95
+    await until(lambda: journal.usage().state != "full", "room")
+    assert journal.usage().fill < 0.95
     assert await journal.append(submission()) == taken + 1
     assert [entry.id for entry in await journal.read(journal.positions.next_id, 10**6, 1 << 30)][-1] == taken + 1
 
@@ -155,7 +155,7 @@ async def test_the_file_stays_bounded_over_many_fills(opened: Opens) -> None:
     for _ in range(5):
         next_id += await fill(journal)
         await journal.advance(Positions(next_id), [])
-        await until(lambda: journal.state == "ok", "room")
+        await until(lambda: journal.usage().state == "ok", "room")
     size = sum(file.stat().st_size for file in journal.path.iterdir() if file.name != "journal.db-shm")
     assert size < 2 * 2 * MIB
 
@@ -165,7 +165,7 @@ async def test_a_restart_knows_that_it_is_full(opened: Opens) -> None:
     await fill(journal)
     await journal.close()
     again = opened(max_bytes=MIB)
-    assert again.state == "full"
+    assert again.usage().state == "full"
     with pytest.raises(JournalFullError):
         again.append(submission())
 
@@ -191,19 +191,19 @@ async def test_a_journal_that_is_full_or_nearly_full_at_its_start_is_said(
     opened: Opens, max_bytes: int, state: str
 ) -> None:
     before = opened(max_bytes=8 * MIB)
-    while before.fill < 0.9:
+    while before.usage().fill < 0.9:
         await before.append(submission(b"x" * 20_000))
     await before.close()
     heard = Heard()
     journal = opened(max_bytes=max_bytes, telemetry=heard)
-    assert journal.state == state
+    assert journal.usage().state == state
     await until(lambda: heard.states, "a word about it")
     assert heard.states == [state]
 
 
 async def test_a_bridge_that_starts_with_a_full_journal_shows_that_it_takes_nothing(opened: Opens) -> None:
     before = opened(max_bytes=8 * MIB)
-    while before.fill < 0.9:
+    while before.usage().fill < 0.9:
         await before.append(submission(b"x" * 20_000))
     await before.close()
     telemetry = Telemetry()

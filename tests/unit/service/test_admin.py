@@ -9,12 +9,13 @@ import aiohttp
 import pytest
 
 from bridge.errors import ConfigError, ExitCode
-from bridge.service.admin import AdminServer, Check
+from bridge.service.admin import AdminServer
+from bridge.service.health import Check, Health
 from bridge.settings.units import Address
 from bridge.telemetry import Telemetry
 
 
-class Patient:
+class Patient(Health):
     """A health that is as a test wants it."""
 
     def __init__(self) -> None:

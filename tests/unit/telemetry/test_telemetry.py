@@ -95,7 +95,7 @@ def test_a_storm_of_wrong_tokens_is_counted_and_said_once() -> None:
 def test_the_age_of_the_oldest_pending_entry_is_that_of_the_scrape() -> None:
     telemetry = Telemetry()
     now_ms = 5_000
-    usage = JournalUsage(10, 3, 100, 1000, 1_000, {"t": 2}, PinnedEntries(4, 50))
+    usage = JournalUsage(10, 3, 100, 1000, 1_000, {"t": 2}, PinnedEntries(4, 50), 0.1, "ok")
     telemetry.metrics.watch_journal(lambda: usage, lambda: now_ms)
     assert value(telemetry, "treble_bridge_journal_oldest_pending_seconds") == 4
     now_ms = 9_000
@@ -147,10 +147,9 @@ def test_every_logged_event_is_explained_and_every_explained_one_is_logged() -> 
 
 
 def test_a_full_journal_is_an_error_a_nearly_full_one_a_warning() -> None:
-    usage = JournalUsage(10, 3, 100, 100, 1_000, {}, PinnedEntries(0, 0))
     with capture_logs() as lines:
         for state in ("nearly_full", "full", "nearly_full", "ok"):
-            Telemetry().journal_filled(state, usage)
+            Telemetry().journal_filled(JournalUsage(10, 3, 100, 100, 1_000, {}, PinnedEntries(0, 0), 1.0, state))
     assert [(line["state"], line["log_level"]) for line in lines] == [
         ("nearly_full", "warning"),
         ("full", "error"),
