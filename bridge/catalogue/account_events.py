@@ -3,7 +3,7 @@
 import datetime as dt
 from typing import Any
 
-from bridge.catalogue.definition import EventType, Family, Field, Scene, bsuid, contact_fields, zulu
+from bridge.catalogue.definition import EventType, Family, Field, Scene, contact_fields, zulu
 from bridge.catalogue.event_id import EventIdRule
 from bridge.catalogue.reading import Reading, cleaned
 from bridge.catalogue.shapes import Read, Shape, identifier, list_of, members, object_schema, read_text, text, time
@@ -181,7 +181,7 @@ def _failed(scene: Scene) -> dict[str, Any]:
 
 
 def _failed_without_phone(scene: Scene) -> dict[str, Any]:
-    return {**_failed(scene), "user": {"business_scope_id": bsuid(scene), "username": scene.name.lower()}}
+    return {**_failed(scene), "user": {"business_scope_id": scene.bsuid, "username": scene.name.lower()}}
 
 
 DEPLOYMENT_FAILED = EventType(

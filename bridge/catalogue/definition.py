@@ -79,6 +79,7 @@ class Scene:
     answer: str = "yes, we are here"
     template: str = "order_on_its_way"
     event_id: str = "66d0a1b2c3d4e5f607182930"
+    bsuid: str = "CO.1349120865531"
     sent_at: dt.datetime = dt.datetime(2026, 6, 22, 15, 19, 6, 473256, tzinfo=dt.UTC)
     at: dt.datetime = dt.datetime(2026, 6, 22, 15, 19, 8, tzinfo=dt.UTC)
 
@@ -132,11 +133,6 @@ def _times(schema: Schema, path: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
 def contact_fields(scene: Scene) -> dict[str, str]:
     """The contact, as a webhook's body has it."""
     return {"country_code": scene.country_code, "cellphone": scene.cellphone}
-
-
-def bsuid(scene: Scene) -> str:
-    """WhatsApp's id of the person, as this business has it."""
-    return f"CO.{int(scene.event_id[:12], 16)}"
 
 
 def naive(moment: dt.datetime) -> str:

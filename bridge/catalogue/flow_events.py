@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from bridge.catalogue.definition import EventType, Evidence, Family, Field, Scene, bsuid, contact_fields, naive
+from bridge.catalogue.definition import EventType, Evidence, Family, Field, Scene, contact_fields, naive
 from bridge.catalogue.event_id import EventIdRule
 from bridge.catalogue.shapes import list_of, members, text, time, wrapped_text
 
@@ -128,7 +128,7 @@ def _observed(scene: Scene) -> dict[str, Any]:
     """As seen on real calls: hardly a field, no answer but among the session keys, and WhatsApp's id of the person."""
     return {
         **contact_fields(scene),
-        "business_scope_id": bsuid(scene),
+        "business_scope_id": scene.bsuid,
         "conversation_id": scene.flow_id,
         "session_id": scene.session_id,
         "user_session_keys": [{"key": "answer", "value": scene.answer, "type": None}],

@@ -39,7 +39,7 @@ _NEITHER_JSON: Final[tuple[tuple[str, Callable[[bytes], bytes]], ...]] = (
     ("not UTF-8", lambda body: body.replace(b'"', b"\xff", 1)),
     ("a form instead of JSON", lambda _: b"session_id=1&read_at=2026-06-22"),
     ("two bodies in one", lambda body: body + body),
-    ("NaN, which is no JSON", lambda _: b'{"session_id": NaN}'),
+    ("undefined, which is no JSON", lambda _: b'{"session_id": undefined}'),
 )
 _REFUSED: Final = frozenset({401})
 _KEPT_AS_BROKEN: Final = frozenset({400})
@@ -70,6 +70,7 @@ def scene(seed: int, **facts: Any) -> Scene:
         event_id=f"{chance.getrandbits(96):024x}",
         sent_at=sent_at,
         at=(sent_at + dt.timedelta(seconds=chance.randrange(2, 3600))).replace(microsecond=0),
+        bsuid=f"CO.{chance.randrange(10**12, 10**13)}",
     )
     return replace(made, **facts)
 

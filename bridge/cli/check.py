@@ -54,7 +54,7 @@ def check(file: Path | None, config: Path | None, live: bool, url: str | None, a
     if path is None:
         raise click.UsageError("Name the configuration: treble-bridge check FILE")
     try:
-        loaded = load(path, TABLE.keys(), faults=_unusable_files, doubts=unmet)
+        loaded = load(path, TABLE.keys(), faults=_unusable_files, warnings=unmet)
     except ConfigError as error:
         found = error.problems if isinstance(error, InvalidSettingsError) else [ConfigProblem("error", "", str(error))]
         return _report(path, list(found), None, as_json=as_json, code=ExitCode.USAGE)

@@ -51,12 +51,12 @@ def load(
     variables: Mapping[str, str] | None = None,
     now: dt.datetime | None = None,
     faults: Callable[[Settings], Contradictions] = lambda _: iter(()),
-    doubts: Callable[[Settings], Contradictions] = lambda _: iter(()),
+    warnings: Callable[[Settings], Contradictions] = lambda _: iter(()),
 ) -> Loaded:
     """Read the configuration at `path`. `event_types` are the names that `topics.map` and `responses` may use.
 
     `variables` stands in for the environment, `now` for the clock (for warnings on `not_after`).
-    `faults` and `doubts` find further errors and warnings in what is valid so far.
+    `faults` and `warnings` find further errors and warnings in what is valid so far.
     Raises InvalidSettingsError with all errors, ConfigError when the file can't be read.
     """
     files: list[str] = []
@@ -88,9 +88,9 @@ def load(
     if errors or settings is None:
         errors.sort(key=lambda problem: problem.line)
         raise InvalidSettingsError(str(path), dict.fromkeys(errors), files)
-    doubtful = [*lint(settings, now or dt.datetime.now(dt.UTC), document.written), *doubts(settings)]
-    warnings = [_problem(document, path, at, message, warning=True) for at, message in doubtful]
-    return Loaded(settings, path, tuple(warnings), tuple(dict.fromkeys(files)))
+    unwise = [*lint(settings, now or dt.datetime.now(dt.UTC), document.written), *warnings(settings)]
+    warned = tuple(_problem(document, path, at, message, warning=True) for at, message in unwise)
+    return Loaded(settings, path, warned, tuple(dict.fromkeys(files)))
 
 
 def read_text(path: Path) -> str:

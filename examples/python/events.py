@@ -43,7 +43,25 @@ class Contact(BaseModel):
     phone_variants: Annotated[
         list[str] | None,
         Field(
-            description="Other spellings of the same phone (Mexico's 1, Argentina's 9), to match with."
+            description="Other spellings of the phone, to match with: Mexico's 1, Argentina's and Brazil's 9."
+        ),
+    ] = None
+    bsuid: Annotated[
+        str | None,
+        Field(
+            description="WhatsApp's id of the person, which this business has alone (BSUID). Where the configuration hides it: a keyed hash, or masked."
+        ),
+    ] = None
+    parent_bsuid: Annotated[
+        str | None,
+        Field(
+            description='The same for all businesses of a parent. Where the configuration hides it: a keyed hash, or masked.'
+        ),
+    ] = None
+    username: Annotated[
+        str | None,
+        Field(
+            description='The name that the person chose at WhatsApp. Where the configuration hides it: a keyed hash, or masked.'
         ),
     ] = None
 
@@ -71,6 +89,10 @@ class HsmStatusChangedData(BaseModel):
 
     template: Annotated[str, Field(description="The template's name.")]
     status: Annotated[str | None, Field(description='Its new state.')] = None
+    category: Annotated[
+        str | None, Field(description='Its category, where that comes.')
+    ] = None
+    reason: Annotated[str | None, Field(description='Why, where that comes.')] = None
     affected_flow_ids: Annotated[
         list[str] | None, Field(description='The flows that use the template.')
     ] = None
@@ -99,7 +121,8 @@ class Message(BaseModel):
     ] = None
     kind: Annotated[str | None, Field(description='What it is.')] = None
     text: Annotated[
-        str | None, Field(description='What was written, or the title of what was chosen.')
+        str | None,
+        Field(description='What was written, or the title of what was chosen.'),
     ] = None
     media: Media | None = None
     created_at: Annotated[
@@ -217,7 +240,7 @@ class ConditionEvaluatedData(BaseModel):
     business_scope_id: Annotated[
         str | None,
         Field(
-            description='An id of the person within the business; seen on real calls, perhaps in place of a phone number.'
+            description="WhatsApp's id of the person within the business, as it was sent; read in `contact`."
         ),
     ] = None
 
@@ -296,7 +319,7 @@ class ContactOptedOutData(BaseModel):
     business_scope_id: Annotated[
         str | None,
         Field(
-            description='An id of the person within the business; seen on real calls, perhaps in place of a phone number.'
+            description="WhatsApp's id of the person within the business, as it was sent; read in `contact`."
         ),
     ] = None
 
@@ -550,7 +573,7 @@ class MessageDeliveredData(BaseModel):
     business_scope_id: Annotated[
         str | None,
         Field(
-            description='An id of the person within the business; seen on real calls, perhaps in place of a phone number.'
+            description="WhatsApp's id of the person within the business, as it was sent; read in `contact`."
         ),
     ] = None
 
@@ -626,7 +649,7 @@ class MessageReadData(BaseModel):
     business_scope_id: Annotated[
         str | None,
         Field(
-            description='An id of the person within the business; seen on real calls, perhaps in place of a phone number.'
+            description="WhatsApp's id of the person within the business, as it was sent; read in `contact`."
         ),
     ] = None
 
@@ -709,7 +732,7 @@ class MessageRespondedData(BaseModel):
     business_scope_id: Annotated[
         str | None,
         Field(
-            description='An id of the person within the business; seen on real calls, perhaps in place of a phone number.'
+            description="WhatsApp's id of the person within the business, as it was sent; read in `contact`."
         ),
     ] = None
 
@@ -779,7 +802,7 @@ class MessageTimedOutData(BaseModel):
     business_scope_id: Annotated[
         str | None,
         Field(
-            description='An id of the person within the business; seen on real calls, perhaps in place of a phone number.'
+            description="WhatsApp's id of the person within the business, as it was sent; read in `contact`."
         ),
     ] = None
 

@@ -31,7 +31,7 @@ async def test_a_blocked_topic_is_paused_alone_and_catches_up_in_order(
     sink.blocked.clear()
     await bridge.all_forwarded(http)
     late = [dict(r.headers)["ce_time"] for r in sink.taken if r.topic == DELIVERED]
-    assert late == [b"2026-06-22T15:00:%02dZ" % number for number in range(40)]
+    assert late == [b"2026-06-22T15:00:%02d.000000Z" % number for number in range(40)]
     await until(lambda: bridge.log.lines("topic.resumed"), "the line")
     assert len(bridge.log.lines("topic.paused")) == len(bridge.log.lines("topic.resumed")) == 1
 

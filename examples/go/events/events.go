@@ -16,8 +16,8 @@ type Condition struct {
 // When a conversation leaves a condition block by the path that carries the
 // webhook.
 type ConditionEvaluatedData struct {
-	// An id of the person within the business; seen on real calls, perhaps in place
-	// of a phone number.
+	// WhatsApp's id of the person within the business, as it was sent; read in
+	// `contact`.
 	BusinessScopeID *string `json:"business_scope_id,omitempty,omitzero"`
 
 	// Condition corresponds to the JSON schema field "condition".
@@ -75,6 +75,10 @@ type ConditionEvaluatedEvent struct {
 // The person. Absent where the body names none; parts that it does not have are
 // absent.
 type Contact struct {
+	// WhatsApp's id of the person, which this business has alone (BSUID). Where the
+	// configuration hides it: a keyed hash, or masked.
+	Bsuid *string `json:"bsuid,omitempty,omitzero"`
+
 	// Digits, without a plus.
 	CountryCode *string `json:"country_code,omitempty,omitzero"`
 
@@ -82,18 +86,27 @@ type Contact struct {
 	// so.
 	NationalNumber *string `json:"national_number,omitempty,omitzero"`
 
+	// The same for all businesses of a parent. Where the configuration hides it: a
+	// keyed hash, or masked.
+	ParentBsuid *string `json:"parent_bsuid,omitempty,omitzero"`
+
 	// E.164, with the plus. Where the configuration hides it: a keyed hash, or
 	// masked.
 	Phone *string `json:"phone,omitempty,omitzero"`
 
-	// Other spellings of the same phone (Mexico's 1, Argentina's 9), to match with.
+	// Other spellings of the phone, to match with: Mexico's 1, Argentina's and
+	// Brazil's 9.
 	PhoneVariants []string `json:"phone_variants,omitempty,omitzero"`
+
+	// The name that the person chose at WhatsApp. Where the configuration hides it: a
+	// keyed hash, or masked.
+	Username *string `json:"username,omitempty,omitzero"`
 }
 
 // When the person chose an answer that the flow marks as opting out.
 type ContactOptedOutData struct {
-	// An id of the person within the business; seen on real calls, perhaps in place
-	// of a phone number.
+	// WhatsApp's id of the person within the business, as it was sent; read in
+	// `contact`.
 	BusinessScopeID *string `json:"business_scope_id,omitempty,omitzero"`
 
 	// The answer that means opting out.
@@ -311,6 +324,12 @@ type HsmStatusChangedData struct {
 	// The flows that use the template.
 	AffectedFlowIds []string `json:"affected_flow_ids,omitempty,omitzero"`
 
+	// Its category, where that comes.
+	Category *string `json:"category,omitempty,omitzero"`
+
+	// Why, where that comes.
+	Reason *string `json:"reason,omitempty,omitzero"`
+
 	// Its new state.
 	Status *string `json:"status,omitempty,omitzero"`
 
@@ -394,8 +413,8 @@ type Message struct {
 
 // When the message of a block was delivered to the phone.
 type MessageDeliveredData struct {
-	// An id of the person within the business; seen on real calls, perhaps in place
-	// of a phone number.
+	// WhatsApp's id of the person within the business, as it was sent; read in
+	// `contact`.
 	BusinessScopeID *string `json:"business_scope_id,omitempty,omitzero"`
 
 	// When the phone had the message.
@@ -457,8 +476,8 @@ type MessageDeliveredEvent struct {
 
 // When the person opened the message of a block.
 type MessageReadData struct {
-	// An id of the person within the business; seen on real calls, perhaps in place
-	// of a phone number.
+	// WhatsApp's id of the person within the business, as it was sent; read in
+	// `contact`.
 	BusinessScopeID *string `json:"business_scope_id,omitempty,omitzero"`
 
 	// Question corresponds to the JSON schema field "question".
@@ -523,8 +542,8 @@ type MessageRespondedData struct {
 	// What the person wrote, literally.
 	ActualResponse *string `json:"actual_response,omitempty,omitzero"`
 
-	// An id of the person within the business; seen on real calls, perhaps in place
-	// of a phone number.
+	// WhatsApp's id of the person within the business, as it was sent; read in
+	// `contact`.
 	BusinessScopeID *string `json:"business_scope_id,omitempty,omitzero"`
 
 	// Which of the block's answers Treble took it for.
@@ -590,8 +609,8 @@ type MessageRespondedEvent struct {
 // When the path for missing answers is taken. Where that path shares its URL with
 // answers, it arrives there.
 type MessageTimedOutData struct {
-	// An id of the person within the business; seen on real calls, perhaps in place
-	// of a phone number.
+	// WhatsApp's id of the person within the business, as it was sent; read in
+	// `contact`.
 	BusinessScopeID *string `json:"business_scope_id,omitempty,omitzero"`
 
 	// Question corresponds to the JSON schema field "question".

@@ -80,9 +80,21 @@ export interface Contact {
    */
   national_number?: string;
   /**
-   * Other spellings of the same phone (Mexico's 1, Argentina's 9), to match with.
+   * Other spellings of the phone, to match with: Mexico's 1, Argentina's and Brazil's 9.
    */
   phone_variants?: string[];
+  /**
+   * WhatsApp's id of the person, which this business has alone (BSUID). Where the configuration hides it: a keyed hash, or masked.
+   */
+  bsuid?: string;
+  /**
+   * The same for all businesses of a parent. Where the configuration hides it: a keyed hash, or masked.
+   */
+  parent_bsuid?: string;
+  /**
+   * The name that the person chose at WhatsApp. Where the configuration hides it: a keyed hash, or masked.
+   */
+  username?: string;
 }
 /**
  * The conversation's variables: text, or an object of scalars for a location.
@@ -101,7 +113,7 @@ export interface ConditionEvaluatedData {
   variable?: Variable;
   condition?: Condition;
   /**
-   * An id of the person within the business; seen on real calls, perhaps in place of a phone number.
+   * WhatsApp's id of the person within the business, as it was sent; read in `contact`.
    */
   business_scope_id?: string;
 }
@@ -201,7 +213,7 @@ export interface ContactOptedOutData {
    */
   reason?: string;
   /**
-   * An id of the person within the business; seen on real calls, perhaps in place of a phone number.
+   * WhatsApp's id of the person within the business, as it was sent; read in `contact`.
    */
   business_scope_id?: string;
 }
@@ -454,6 +466,14 @@ export interface HsmStatusChangedData {
    */
   status?: string;
   /**
+   * Its category, where that comes.
+   */
+  category?: string;
+  /**
+   * Why, where that comes.
+   */
+  reason?: string;
+  /**
    * The flows that use the template.
    *
    * Items: One flow.
@@ -530,7 +550,7 @@ export interface MessageDeliveredData {
    */
   delivered_at?: string;
   /**
-   * An id of the person within the business; seen on real calls, perhaps in place of a phone number.
+   * WhatsApp's id of the person within the business, as it was sent; read in `contact`.
    */
   business_scope_id?: string;
 }
@@ -600,7 +620,7 @@ export interface MessageReadData {
    */
   read_at?: string;
   /**
-   * An id of the person within the business; seen on real calls, perhaps in place of a phone number.
+   * WhatsApp's id of the person within the business, as it was sent; read in `contact`.
    */
   business_scope_id?: string;
 }
@@ -678,7 +698,7 @@ export interface MessageRespondedData {
    */
   classified_answer?: string;
   /**
-   * An id of the person within the business; seen on real calls, perhaps in place of a phone number.
+   * WhatsApp's id of the person within the business, as it was sent; read in `contact`.
    */
   business_scope_id?: string;
 }
@@ -740,7 +760,7 @@ export interface MessageTimedOutData {
    */
   timeout_at?: string;
   /**
-   * An id of the person within the business; seen on real calls, perhaps in place of a phone number.
+   * WhatsApp's id of the person within the business, as it was sent; read in `contact`.
    */
   business_scope_id?: string;
 }

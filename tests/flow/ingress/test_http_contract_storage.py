@@ -48,7 +48,7 @@ async def test_the_200_waits_for_the_confirmation_of_the_journal(way: Way) -> No
 
 
 @WAYS
-@pytest.mark.parametrize("body", [b"", b"no json", b"\xff\xfe", b'{"a":NaN}', b'{"a":1'])
+@pytest.mark.parametrize("body", [b"", b"no json", b"\xff\xfe", b'{"a":undefined}', b'{"a":1'])
 async def test_an_authentic_body_that_is_not_json_is_stored_before_it_is_answered_400(way: Way, body: bytes) -> None:
     async with door(PATIENT) as d:
         d.journal.mode = "holding"

@@ -143,9 +143,9 @@ def test_text_that_is_no_secret_may_hold_a_strange_character_too() -> None:
 
 
 @pytest.mark.parametrize(
-    ("written", "doubtful"),
+    ("written", "warned"),
     [("pa$$word-long", True), ("$$word-long", True), ("pa$$$$word-long", False), ("pa$word-long", False)],
 )
-def test_a_doubled_dollar_that_becomes_one_is_doubtful(written: str, doubtful: bool) -> None:
+def test_a_doubled_dollar_that_becomes_one_is_a_warning(written: str, warned: bool) -> None:
     found = warnings(f"{KAFKA}sources:\n  t: {{auth: [{{bearer: {written}}}]}}\n")
-    assert found == ["3: sources.t.auth[0].bearer: $$ stands for one $: two are written $$$$"] * doubtful
+    assert found == ["3: sources.t.auth[0].bearer: $$ stands for one $: two are written $$$$"] * warned

@@ -177,8 +177,8 @@ def test_a_response_with_hardly_a_field_is_a_response_by_its_hint() -> None:
     assert found.type == "message.responded"
     assert found.occurred_at == RECEIVED
     assert found.notes == ("occurred_at_is_received_at",)
-    assert found.data == {"business_scope_id": "CO.113046252078036"}
-    assert found.contact == Contact("+573005550134", "57", "3005550134", bsuid="CO.113046252078036")
+    assert found.data == {"business_scope_id": "CO.1349120865531"}
+    assert found.contact == Contact("+573005550134", "57", "3005550134", bsuid="CO.1349120865531")
     assert found.session_keys == {"answer": "yes, we are here"}
 
 

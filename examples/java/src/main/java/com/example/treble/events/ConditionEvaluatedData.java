@@ -40,11 +40,11 @@ public class ConditionEvaluatedData {
     @JsonPropertyDescription("What it was compared with.")
     private Condition condition;
     /**
-     * An id of the person within the business; seen on real calls, perhaps in place of a phone number.
+     * WhatsApp's id of the person within the business, as it was sent; read in `contact`.
      * 
      */
     @JsonProperty("business_scope_id")
-    @JsonPropertyDescription("An id of the person within the business; seen on real calls, perhaps in place of a phone number.")
+    @JsonPropertyDescription("WhatsApp's id of the person within the business, as it was sent; read in `contact`.")
     private String businessScopeId;
 
     /**
@@ -70,7 +70,7 @@ public class ConditionEvaluatedData {
     }
 
     /**
-     * An id of the person within the business; seen on real calls, perhaps in place of a phone number.
+     * WhatsApp's id of the person within the business, as it was sent; read in `contact`.
      * 
      */
     @JsonProperty("business_scope_id")

@@ -19,7 +19,10 @@ import com.fasterxml.jackson.annotation.JsonPropertyOrder;
     "phone",
     "country_code",
     "national_number",
-    "phone_variants"
+    "phone_variants",
+    "bsuid",
+    "parent_bsuid",
+    "username"
 })
 public class Contact {
 
@@ -45,12 +48,33 @@ public class Contact {
     @JsonPropertyDescription("cellphone as sent, digits only: with the country code in front where it came so.")
     private String nationalNumber;
     /**
-     * Other spellings of the same phone (Mexico's 1, Argentina's 9), to match with.
+     * Other spellings of the phone, to match with: Mexico's 1, Argentina's and Brazil's 9.
      * 
      */
     @JsonProperty("phone_variants")
-    @JsonPropertyDescription("Other spellings of the same phone (Mexico's 1, Argentina's 9), to match with.")
+    @JsonPropertyDescription("Other spellings of the phone, to match with: Mexico's 1, Argentina's and Brazil's 9.")
     private List<String> phoneVariants;
+    /**
+     * WhatsApp's id of the person, which this business has alone (BSUID). Where the configuration hides it: a keyed hash, or masked.
+     * 
+     */
+    @JsonProperty("bsuid")
+    @JsonPropertyDescription("WhatsApp's id of the person, which this business has alone (BSUID). Where the configuration hides it: a keyed hash, or masked.")
+    private String bsuid;
+    /**
+     * The same for all businesses of a parent. Where the configuration hides it: a keyed hash, or masked.
+     * 
+     */
+    @JsonProperty("parent_bsuid")
+    @JsonPropertyDescription("The same for all businesses of a parent. Where the configuration hides it: a keyed hash, or masked.")
+    private String parentBsuid;
+    /**
+     * The name that the person chose at WhatsApp. Where the configuration hides it: a keyed hash, or masked.
+     * 
+     */
+    @JsonProperty("username")
+    @JsonPropertyDescription("The name that the person chose at WhatsApp. Where the configuration hides it: a keyed hash, or masked.")
+    private String username;
 
     /**
      * E.164, with the plus. Where the configuration hides it: a keyed hash, or masked.
@@ -80,12 +104,39 @@ public class Contact {
     }
 
     /**
-     * Other spellings of the same phone (Mexico's 1, Argentina's 9), to match with.
+     * Other spellings of the phone, to match with: Mexico's 1, Argentina's and Brazil's 9.
      * 
      */
     @JsonProperty("phone_variants")
     public List<String> getPhoneVariants() {
         return phoneVariants;
+    }
+
+    /**
+     * WhatsApp's id of the person, which this business has alone (BSUID). Where the configuration hides it: a keyed hash, or masked.
+     * 
+     */
+    @JsonProperty("bsuid")
+    public String getBsuid() {
+        return bsuid;
+    }
+
+    /**
+     * The same for all businesses of a parent. Where the configuration hides it: a keyed hash, or masked.
+     * 
+     */
+    @JsonProperty("parent_bsuid")
+    public String getParentBsuid() {
+        return parentBsuid;
+    }
+
+    /**
+     * The name that the person chose at WhatsApp. Where the configuration hides it: a keyed hash, or masked.
+     * 
+     */
+    @JsonProperty("username")
+    public String getUsername() {
+        return username;
     }
 
 }

@@ -63,11 +63,11 @@ public class ContactOptedOutData {
     @JsonPropertyDescription("Why the contact is blocked.")
     private String reason;
     /**
-     * An id of the person within the business; seen on real calls, perhaps in place of a phone number.
+     * WhatsApp's id of the person within the business, as it was sent; read in `contact`.
      * 
      */
     @JsonProperty("business_scope_id")
-    @JsonPropertyDescription("An id of the person within the business; seen on real calls, perhaps in place of a phone number.")
+    @JsonPropertyDescription("WhatsApp's id of the person within the business, as it was sent; read in `contact`.")
     private String businessScopeId;
 
     /**
@@ -118,7 +118,7 @@ public class ContactOptedOutData {
     }
 
     /**
-     * An id of the person within the business; seen on real calls, perhaps in place of a phone number.
+     * WhatsApp's id of the person within the business, as it was sent; read in `contact`.
      * 
      */
     @JsonProperty("business_scope_id")

@@ -19,6 +19,8 @@ import com.fasterxml.jackson.annotation.JsonPropertyOrder;
 @JsonPropertyOrder({
     "template",
     "status",
+    "category",
+    "reason",
     "affected_flow_ids",
     "timestamp"
 })
@@ -39,6 +41,20 @@ public class HsmStatusChangedData {
     @JsonProperty("status")
     @JsonPropertyDescription("Its new state.")
     private String status;
+    /**
+     * Its category, where that comes.
+     * 
+     */
+    @JsonProperty("category")
+    @JsonPropertyDescription("Its category, where that comes.")
+    private String category;
+    /**
+     * Why, where that comes.
+     * 
+     */
+    @JsonProperty("reason")
+    @JsonPropertyDescription("Why, where that comes.")
+    private String reason;
     /**
      * The flows that use the template.
      * 
@@ -71,6 +87,24 @@ public class HsmStatusChangedData {
     @JsonProperty("status")
     public String getStatus() {
         return status;
+    }
+
+    /**
+     * Its category, where that comes.
+     * 
+     */
+    @JsonProperty("category")
+    public String getCategory() {
+        return category;
+    }
+
+    /**
+     * Why, where that comes.
+     * 
+     */
+    @JsonProperty("reason")
+    public String getReason() {
+        return reason;
     }
 
     /**

@@ -55,11 +55,11 @@ public class MessageReadData {
     @JsonPropertyDescription("When the message was opened.")
     private Instant readAt;
     /**
-     * An id of the person within the business; seen on real calls, perhaps in place of a phone number.
+     * WhatsApp's id of the person within the business, as it was sent; read in `contact`.
      * 
      */
     @JsonProperty("business_scope_id")
-    @JsonPropertyDescription("An id of the person within the business; seen on real calls, perhaps in place of a phone number.")
+    @JsonPropertyDescription("WhatsApp's id of the person within the business, as it was sent; read in `contact`.")
     private String businessScopeId;
 
     /**
@@ -101,7 +101,7 @@ public class MessageReadData {
     }
 
     /**
-     * An id of the person within the business; seen on real calls, perhaps in place of a phone number.
+     * WhatsApp's id of the person within the business, as it was sent; read in `contact`.
      * 
      */
     @JsonProperty("business_scope_id")

@@ -71,11 +71,11 @@ public class MessageRespondedData {
     @JsonPropertyDescription("Which of the block's answers Treble took it for.")
     private String classifiedAnswer;
     /**
-     * An id of the person within the business; seen on real calls, perhaps in place of a phone number.
+     * WhatsApp's id of the person within the business, as it was sent; read in `contact`.
      * 
      */
     @JsonProperty("business_scope_id")
-    @JsonPropertyDescription("An id of the person within the business; seen on real calls, perhaps in place of a phone number.")
+    @JsonPropertyDescription("WhatsApp's id of the person within the business, as it was sent; read in `contact`.")
     private String businessScopeId;
 
     /**
@@ -135,7 +135,7 @@ public class MessageRespondedData {
     }
 
     /**
-     * An id of the person within the business; seen on real calls, perhaps in place of a phone number.
+     * WhatsApp's id of the person within the business, as it was sent; read in `contact`.
      * 
      */
     @JsonProperty("business_scope_id")

@@ -39,11 +39,11 @@ public class MessageTimedOutData {
     @JsonPropertyDescription("When the wait for an answer ended.")
     private Instant timeoutAt;
     /**
-     * An id of the person within the business; seen on real calls, perhaps in place of a phone number.
+     * WhatsApp's id of the person within the business, as it was sent; read in `contact`.
      * 
      */
     @JsonProperty("business_scope_id")
-    @JsonPropertyDescription("An id of the person within the business; seen on real calls, perhaps in place of a phone number.")
+    @JsonPropertyDescription("WhatsApp's id of the person within the business, as it was sent; read in `contact`.")
     private String businessScopeId;
 
     /**
@@ -67,7 +67,7 @@ public class MessageTimedOutData {
     }
 
     /**
-     * An id of the person within the business; seen on real calls, perhaps in place of a phone number.
+     * WhatsApp's id of the person within the business, as it was sent; read in `contact`.
      * 
      */
     @JsonProperty("business_scope_id")
