@@ -58,9 +58,12 @@ def in_plan(phone: str) -> bool:
 def read_contact(holder: dict[str, Any], reading: Reading, place: str = "") -> Contact | None:
     """The contact in `holder`, the object at `place` of the body that may have these fields; None when it has none."""
     code_sent, cell_sent = holder.get("country_code"), holder.get("cellphone")
-    contact = _read_plain(code_sent, cell_sent, reading) or _read_unusual(code_sent, cell_sent, reading)
+    contact = _read_plain(code_sent, cell_sent, reading)
+    under = f"{place}." if place else ""  # notes name the path in the body
+    if contact is None:
+        contact = _read_unusual(code_sent, cell_sent, reading, under)
     if "business_scope_id" in holder or "user_id" in holder or "username" in holder:
-        contact = _named(contact or Contact(), holder, reading, place)
+        contact = _named(contact or Contact(), holder, reading, under)
     return contact if contact is not None and any(contact) else None
 
 
@@ -93,12 +96,12 @@ def _variants(phone: str, reading: Reading) -> tuple[str, ...]:
     return variants
 
 
-def _read_unusual(code_sent: Any, cell_sent: Any, reading: Reading) -> Contact | None:
-    code, _ = _digits(code_sent, "country_code", reading)
+def _read_unusual(code_sent: Any, cell_sent: Any, reading: Reading, under: str) -> Contact | None:
+    code, _ = _digits(code_sent, f"{under}country_code", reading)
     if (known := _bsuid(cell_sent)) is not None:
         reading.note("cellphone_was_bsuid")
         return Contact(country_code=code)._replace(**known)
-    national, international = _digits(cell_sent, "cellphone", reading)
+    national, international = _digits(cell_sent, f"{under}cellphone", reading)
     if code is not None and code.startswith("00"):
         reading.note("country_code_had_00")
         code = code[2:] or None
@@ -120,7 +123,7 @@ def _read_unusual(code_sent: Any, cell_sent: Any, reading: Reading) -> Contact |
     return _contact(code, national, reading)
 
 
-def _named(contact: Contact, holder: dict[str, Any], reading: Reading, place: str) -> Contact:
+def _named(contact: Contact, holder: dict[str, Any], reading: Reading, under: str) -> Contact:
     """The contact with WhatsApp's ids and user name. What was found in `cellphone` stays."""
     found: dict[str, Any] = {}
     for name in BSUID_FIELDS:
@@ -128,14 +131,14 @@ def _named(contact: Contact, holder: dict[str, Any], reading: Reading, place: st
         if (known := _bsuid(sent)) is not None:
             found = known | found
         elif name == "user_id" and sent is not None:
-            reading.unknown_fields((name,), f"{place}." if place else "")  # an id of somebody else's making
+            reading.unknown_fields((name,), under)  # an id of somebody else's making
         elif sent is not None:
-            reading.note(f"unreadable:{name}")
+            reading.note(f"unreadable:{under}{name}")
     username = holder.get("username")
     if isinstance(username, str) and (visible := _visible(username)):
         found["username"] = visible
     elif username is not None:
-        reading.note("empty:username" if isinstance(username, str) else "unreadable:username")
+        reading.note(f"{'empty' if isinstance(username, str) else 'unreadable'}:{under}username")
     return contact._replace(**{name: text for name, text in found.items() if getattr(contact, name) is None})
 
 

@@ -273,3 +273,14 @@ def test_variants_go_by_the_number_however_its_parts_were_cut(
     assert found is not None
     assert (found.phone, found.phone_variants) == (phone, (other,) if other else ())
     assert "phone_not_in_plan" not in notes
+
+
+def test_notes_name_the_path_of_the_body() -> None:
+    user = {"country_code": "", "cellphone": "300-555", "business_scope_id": 7, "username": " "}
+    found = event({**sample("deployment.failed"), "user": user}).notes
+    assert found == (
+        "empty:user.country_code",
+        "user.cellphone_had_separators",
+        "unreadable:user.business_scope_id",
+        "empty:user.username",
+    )
