@@ -13,6 +13,8 @@ import orjson
 # Of 15 digits, or fewer, none is lost, unless the number is smaller than doubles are.
 LONG = re.compile(rb"(?:^|[:,\[\s])-?(?:[\d.]{16,}|[\d.]+[eE]-\d\d\d)")
 
+_DOUBLE_DIGITS_MAX = 17  # what `repr` of a double has at the most
+
 
 class Digits(float):
     """A number with more digits than a double holds. As a text and as JSON it is what was sent."""
@@ -26,7 +28,8 @@ def fraction(text: str) -> float:
     found = float(text)
     if len(text) < 16 and abs(found) > 1e-300:
         return found
-    return found if _mantissa(text) == _mantissa(repr(found)) else _kept(text)
+    digits = _mantissa(text)
+    return found if len(digits) <= _DOUBLE_DIGITS_MAX and digits == _mantissa(repr(found)) else _kept(text)
 
 
 def whole(text: str) -> float:
