@@ -2,10 +2,10 @@
 
 Treble's `event_id`, where there is one. Else SHA-256 (hex) over a JSON array: source, event type, and the fields of the
 type's rule as they were sent, numbers as text, absent ones null; WhatsApp's id of the person stands for a phone that is
-missing. Times go in as sent, so the id does not depend on the
-source's time zone setting. Where the fields that tell two events apart are not all there, a flow webhook's whole body
-goes in as well (the same bytes are the same event, whenever they arrive); a global event has no id then, and can't be
-accepted. Only text that isn't blank is there, and a number that lost no digits.
+missing. Times go in as sent, so the id does not depend on the source's time zone setting. Where the fields that tell
+two events apart are not all there, a flow webhook's whole body goes in as well (the same bytes are the same event,
+whenever they arrive); a global event has no id then, and can't be accepted. Only text that isn't blank is there, and a
+number that lost no digits.
 
 The rule is a contract with consumers: golden values in the tests make a change of it visible.
 """

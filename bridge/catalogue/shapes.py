@@ -108,12 +108,12 @@ def members(about: str, shapes: Mapping[str, Shape]) -> Shape:
                 return None
             if not known.issuperset(value):
                 reading.unknown_fields((name for name in value if name not in known), f"{label}.")
-            found = (
-                (name, read_member(value[name], reading))
-                for name, read_member in readers
-                if value.get(name) is not None
-            )
-            return {name: member for name, member in found if member is not None} or None
+            found = {}
+            for name, read_member in readers:
+                member = value.get(name)
+                if member is not None and (member := read_member(member, reading)) is not None:
+                    found[name] = member
+            return found or None
 
         return read
 
